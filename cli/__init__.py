@@ -1,0 +1,1 @@
+"""The commands and the composition root: settings, wiring, logging."""

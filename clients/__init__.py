@@ -1,0 +1,1 @@
+"""The platforms' HTTP APIs, typed."""

@@ -1,0 +1,1 @@
+"""Append, read, commit: Kafka or one SQLite file behind one interface."""

@@ -1,0 +1,1 @@
+"""The plugin API (`api`) and the handlers that come with hookline."""

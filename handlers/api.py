@@ -1,0 +1,266 @@
+"""The plugin API: what a handler is, what it is given, and how it says what happened.
+
+    @handler("how-did-it-go", on=(MessageCreated, Timer), timeout="20s")
+    async def how_did_it_go(event: Event[MessageCreated | Timer], ctx: Context) -> None: ...
+
+A handler is an async function of one event. It returns when the event is done, raises `RetryLater` or `GiveUp` to say
+what should happen instead, and anything else it raises is decided by its retry policy. `@handler` returns a value and
+registers nothing: the dispatcher finds handlers by entry point or in the plugin folder.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Generic, Protocol, TypeAlias, cast, overload
+
+from pydantic import BaseModel, ConfigDict, JsonValue
+from structlog.typing import FilteringBoundLogger
+from typing_extensions import TypeVar
+
+from clients.account import Account
+from schemas.contacts import Contact, Identity
+from schemas.durations import duration
+from schemas.events import Data, Event
+
+RESERVED = frozenset(
+    {"path", "use", "sources", "attempts", "backoff", "max_backoff", "timeout", "concurrency", "enabled", "start"}
+)
+"""Keys of a `[handlers.<entry>]` section that hookline reads itself; no config model may have fields of these names."""
+
+
+class NoConfig(BaseModel):
+    """The config of a handler that has none."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+E = TypeVar("E", bound=Data)
+R = TypeVar("R")
+P = TypeVar("P", bound=Account)
+C = TypeVar("C", bound=BaseModel, default=NoConfig)
+C_co = TypeVar("C_co", bound=BaseModel, default=NoConfig, covariant=True)
+A1 = TypeVar("A1", bound=Data)
+A2 = TypeVar("A2", bound=Data)
+A3 = TypeVar("A3", bound=Data)
+A4 = TypeVar("A4", bound=Data)
+A5 = TypeVar("A5", bound=Data)
+A6 = TypeVar("A6", bound=Data)
+
+
+class RetryLater(Exception):
+    """Try this event again later; later events of its lane wait.
+
+    Args:
+        reason: why, for the log and the operator; no payload.
+        after: how long to wait; the retry policy decides when it is not given.
+    """
+
+    def __init__(self, reason: str, *, after: str | timedelta | None = None) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.after = None if after is None else duration(after)
+
+
+class GiveUp(Exception):
+    """This event can never be done: it goes to the dead-letter topic at once, with the reason."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class Contacts(Protocol):
+    """The contacts hookline keeps: one per person, over all sources."""
+
+    async def find(
+        self, *, identity: Identity | None = None, email: str | None = None, contact_id: str | None = None
+    ) -> Contact | None:
+        """The contact with this identity, verified e-mail address or id of ours; ids of merged contacts lead on."""
+
+    async def save(
+        self,
+        identity: Identity,
+        *,
+        at: datetime,
+        name: str | None = None,
+        email: str | None = None,
+        phone: str | None = None,
+        attributes: dict[str, JsonValue] | None = None,
+    ) -> Contact:
+        """Find or make the contact of an identity and write what is given, unless a newer event has written it.
+
+        Several lanes may write one person at once: rows change by compare-and-swap and this call repeats until it wins.
+        """
+
+    async def merge(self, into: str, other: str, *, at: datetime) -> Contact:
+        """Make two contacts one; the other's id stays as an alias."""
+
+    async def delete(self, identity: Identity, *, at: datetime) -> Contact | None:
+        """Take an identity away; a contact without identities is deleted, and its id stays as a tombstone."""
+
+    async def publish(self, contact_id: str) -> None:
+        """Publish the contact's snapshot, or its tombstone, and return when the log has the latest version."""
+
+
+class Context(Protocol[C_co]):
+    """What a handler may use during one attempt.
+
+    `schedule`, `cancel` and `publish` take effect together when the attempt is done, and not at all when it is not.
+    """
+
+    @property
+    def config(self) -> C_co:
+        """The validated settings of this entry."""
+
+    @property
+    def handler(self) -> str:
+        """The name of this entry."""
+
+    @property
+    def attempt(self) -> int:
+        """Which attempt at this event this is, from 1."""
+
+    @property
+    def now(self) -> datetime:
+        """The time of this attempt, UTC; a test sets it."""
+
+    @property
+    def log(self) -> FilteringBoundLogger:
+        """A logger that knows handler, event and attempt."""
+
+    @property
+    def contacts(self) -> Contacts:
+        """The contacts hookline keeps."""
+
+    @overload
+    def account(self, name: str | None = None) -> Account: ...
+    @overload
+    def account(self, name: str | None = None, *, platform: type[P]) -> P: ...
+    def account(self, name: str | None = None, *, platform: type[P] | None = None) -> Account | P:
+        """A platform's client.
+
+        Args:
+            name: an account of the configuration; by default the one of the event's source.
+            platform: the client class you need (`hookline.clients.MyGPTAssistants`); gives you its own methods.
+
+        Raises:
+            GiveUp: there is no such account, or it is of another platform.
+        """
+
+    @overload
+    async def once(self, name: str, effect: Callable[[], Awaitable[object]]) -> None: ...
+    @overload
+    async def once(
+        self,
+        name: str,
+        effect: Callable[[], Awaitable[R]],
+        *,
+        returns: type[R],
+        probe: Callable[[], Awaitable[R | None]] | None = None,
+    ) -> R: ...
+    async def once(
+        self,
+        name: str,
+        effect: Callable[[], Awaitable[Any]],
+        *,
+        returns: type[Any] | None = None,
+        probe: Callable[[], Awaitable[Any]] | None = None,
+    ) -> Any:
+        """Run an outside effect of this event once, across retries and crashes.
+
+        When an earlier attempt may have run it and nobody knows, `probe` is asked: it returns the effect's result if it
+        finds it, None if it surely did not happen, and raises if it cannot tell. Without a probe, or if it cannot tell,
+        the event goes to the dead letters with reason `uncertain`.
+
+        Args:
+            name: names the effect among those of this event.
+            effect: what to do.
+            returns: the type of its result, which is kept as JSON and validated when it is read back.
+            probe: looks whether the effect happened.
+        """
+
+    async def schedule(self, name: str, *, after: str | timedelta) -> None:
+        """Set a durable timer on this event's lane; the same name moves it. Due is the event's time plus `after`."""
+
+    async def cancel(self, name: str) -> None:
+        """Cancel the timer of that name on this event's lane, if it is set."""
+
+    async def publish(self, data: Data, *, key: str) -> None:
+        """Publish a canonical event; its id is the same on every retry. This handler is never given it."""
+
+    async def allow(self, name: str, key: str, *, limit: int, per: str | timedelta) -> bool:
+        """Count one use of a cap and say whether it is within the limit. The same event counts once."""
+
+
+Run: TypeAlias = Callable[[Event[E], Context[C]], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Handler(Generic[E, C]):
+    """A handler as a value: nothing is registered until the dispatcher loads it."""
+
+    name: str
+    on: tuple[type[Data], ...]
+    run: Run[E, C]
+    config: type[BaseModel] = field(default=NoConfig)
+    # How long one attempt may take; None leaves it to the configuration.
+    timeout: timedelta | None = None
+
+    @property
+    def doc(self) -> str:
+        """The first line of the function's docstring."""
+        return (self.run.__doc__ or "").strip().partition("\n")[0]
+
+
+@overload
+def handler(
+    name: str, *, on: type[A1], config: type[C] = ..., timeout: str | timedelta = ...
+) -> Callable[[Run[A1, C]], Handler[A1, C]]: ...
+@overload
+def handler(
+    name: str, *, on: tuple[type[A1], type[A2]], config: type[C] = ..., timeout: str | timedelta = ...
+) -> Callable[[Run[A1 | A2, C]], Handler[A1 | A2, C]]: ...
+@overload
+def handler(
+    name: str, *, on: tuple[type[A1], type[A2], type[A3]], config: type[C] = ..., timeout: str | timedelta = ...
+) -> Callable[[Run[A1 | A2 | A3, C]], Handler[A1 | A2 | A3, C]]: ...
+@overload
+def handler(
+    name: str,
+    *,
+    on: tuple[type[A1], type[A2], type[A3], type[A4]],
+    config: type[C] = ...,
+    timeout: str | timedelta = ...,
+) -> Callable[[Run[A1 | A2 | A3 | A4, C]], Handler[A1 | A2 | A3 | A4, C]]: ...
+@overload
+def handler(
+    name: str,
+    *,
+    on: tuple[type[A1], type[A2], type[A3], type[A4], type[A5]],
+    config: type[C] = ...,
+    timeout: str | timedelta = ...,
+) -> Callable[[Run[A1 | A2 | A3 | A4 | A5, C]], Handler[A1 | A2 | A3 | A4 | A5, C]]: ...
+@overload
+def handler(
+    name: str,
+    *,
+    on: tuple[type[A1], type[A2], type[A3], type[A4], type[A5], type[A6]],
+    config: type[C] = ...,
+    timeout: str | timedelta = ...,
+) -> Callable[[Run[A1 | A2 | A3 | A4 | A5 | A6, C]], Handler[A1 | A2 | A3 | A4 | A5 | A6, C]]: ...
+def handler(name: str, *, on: Any, config: Any = NoConfig, timeout: str | timedelta | None = None) -> Any:
+    """Make a handler of an async function `(event, ctx) -> None`.
+
+    Args:
+        name: the handler's name, and its consumer group's: `[a-z0-9][a-z0-9_-]{0,62}`.
+        on: the event types it is given: one class, or a tuple of up to six.
+        config: the pydantic model of its own settings in `[handlers.<entry>]`.
+        timeout: how long one attempt may take, such as `"20s"`; the configuration overrides it.
+    """
+    types = cast("tuple[type[Data], ...]", on if isinstance(on, tuple) else (on,))
+    limit = None if timeout is None else duration(timeout)
+
+    def make(run: Run[Any, Any]) -> Handler[Any, Any]:
+        return Handler(name=name, on=types, run=run, config=config, timeout=limit)
+
+    return make

@@ -1,0 +1,1 @@
+"""HTTP in, event log out."""

@@ -1,0 +1,1 @@
+"""One module a platform: how its deliveries are verified, named and normalised."""

@@ -1,0 +1,1 @@
+"""Canonical events, platform payloads, topics, envelope. No I/O."""

@@ -1,0 +1,29 @@
+"""Durations as people write them in a configuration: `500ms`, `20s`, `10m`, `6h`, `7d`."""
+
+import re
+from datetime import timedelta
+from typing import Annotated
+
+from pydantic import BeforeValidator
+
+_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_DURATION = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)\s*")
+
+
+def duration(value: str | timedelta) -> timedelta:
+    """Read a duration.
+
+    Raises:
+        ValueError: the text is not a number with one of the units ms, s, m, h, d.
+    """
+    if isinstance(value, timedelta):
+        return value
+    match = _DURATION.fullmatch(str(value))
+    if match is None:
+        raise ValueError(f"not a duration: {value!r}. Write a number and a unit: 500ms, 20s, 10m, 6h or 7d")
+    number, unit = match.groups()
+    return timedelta(seconds=float(number) * _UNITS[unit])
+
+
+Duration = Annotated[timedelta, BeforeValidator(duration)]
+"""A field of a settings model that reads `"10m"`."""

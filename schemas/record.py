@@ -1,0 +1,52 @@
+"""What a log keeps: bytes under a topic and a key. The shape is Kafka's."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+Headers = tuple[tuple[str, bytes], ...]
+
+# Bytes of one record beside its key, value and headers: lengths and deltas (Kafka record format v2, worst case).
+RECORD_OVERHEAD = 64
+
+
+class TopicPartition(NamedTuple):
+    """One ordered sequence of records."""
+
+    topic: str
+    partition: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """A record ready to be appended."""
+
+    topic: str
+    key: bytes | None
+    # None is a tombstone: compaction removes the key.
+    value: bytes | None
+    headers: Headers = ()
+    # Milliseconds since the epoch, UTC: when hookline received the fact.
+    timestamp: int
+
+    @property
+    def size(self) -> int:
+        """An upper bound of the bytes this record takes in a batch."""
+        headers = sum(len(name) + len(value) + 10 for name, value in self.headers)
+        return RECORD_OVERHEAD + len(self.key or b"") + len(self.value or b"") + headers
+
+    def header(self, name: str) -> bytes | None:
+        """The first header of that name."""
+        return next((value for key, value in self.headers if key == name), None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredRecord(Record):
+    """A record read from a log, with the place it was read from."""
+
+    partition: int
+    offset: int
+
+    @property
+    def at(self) -> TopicPartition:
+        """The partition it was read from."""
+        return TopicPartition(self.topic, self.partition)

@@ -1,0 +1,1 @@
+"""State that is not a log, in SQLite or PostgreSQL."""
