@@ -124,7 +124,7 @@ class EventLog(Protocol):
         """Make durable what was appended, then disconnect. Ends within the timeout in any case."""
 
     def append(self, record: Record, *, partition: int | None = None) -> Appending:
-        """Hand over a record; order of calls is order in the partition. Returns at once, and needs a running event loop.
+        """Hand over a record; order of calls is order in the partition. Returns at once; needs a running loop.
 
         Args:
             record: what to keep.
