@@ -31,6 +31,9 @@ LOG_EVENTS: Mapping[str, str] = MappingProxyType(
         "timer.set": "A timer was set or moved.",
         "timer.cancelled": "A timer was cancelled.",
         "timer.fired": "A timer came due and its handler ran.",
+        # simulator
+        "webhook.refused": "A simulated webhook was not accepted and will be sent again in `again_in` seconds.",
+        "webhook.abandoned": "A simulated webhook will not be sent again; `reason` says why.",
         # roles
         "role.started": "A role serves.",
         "role.stopped": "A role stopped; `clean` says whether all work was settled.",
