@@ -1,0 +1,185 @@
+"""One database, and the two ways to call it: `read` and `write`, each over by its deadline.
+
+A call runs as a task of its own. At its deadline, or when its caller is cancelled, the caller goes on at once and the
+task is cancelled and left to give its connection back: a frozen server would hold a caller that waited for that too.
+"""
+
+import asyncio
+import functools
+from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import AbstractAsyncContextManager, nullcontext
+from datetime import timedelta
+from typing import Any, TypeVar
+
+import asyncpg  # type: ignore[import-untyped]  # asyncpg ships no types
+from sqlalchemy import event
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from store.addresses import Address, PostgresAddress, SqliteAddress
+from store.errors import StoreUnavailable
+from store.foreign import FOREIGN, driver_error, is_repeatable, translate
+
+T = TypeVar("T")
+Work = Callable[[AsyncConnection], Awaitable[T]]
+
+DEADLINE = timedelta(seconds=5)
+_TRIES = 3
+# SQLite has one writer; readers of one process beyond a few only wait for the disk.
+_SQLITE_CONNECTIONS = 4
+_POSTGRES_CONNECTIONS = 10
+# After the deadline SQLite, and PostgreSQL itself, stop trying: nothing is left behind that still wants to write.
+_LEAVES_PATIENCE = 0.9
+
+
+class Database:
+    """Connections to one database, and what every call to it has in common."""
+
+    def __init__(self, address: Address, *, deadline: timedelta = DEADLINE, connections: int | None = None) -> None:
+        self.address = address
+        self.shared = isinstance(address, PostgresAddress)
+        self._deadline = deadline
+        self._engine = engine(address, patience=deadline * _LEAVES_PATIENCE, connections=connections)
+        # On PostgreSQL one statement outside a transaction costs one round trip instead of three.
+        self._reader = self._engine.execution_options(isolation_level="AUTOCOMMIT") if self.shared else self._engine
+        # SQLite's own waiting for the one writer is polling without order; within a process this one is fair.
+        self._writer: AbstractAsyncContextManager[object] = nullcontext() if self.shared else asyncio.Lock()
+        self._calls: set[asyncio.Task[Any]] = set()
+
+    async def read(self, work: Work[T], *, deadline: timedelta | None = None) -> T:
+        """Run statements that change nothing.
+
+        Raises:
+            StoreError: it failed, or was not over by its deadline.
+        """
+        return await self._bounded(self._read(work), deadline)
+
+    async def write(self, work: Work[T], *, deadline: timedelta | None = None) -> T:
+        """Run one transaction; `work` is called again when it collided with another or its connection was dead.
+
+        Raises:
+            StoreError: it failed, or was not over by its deadline. It may have been committed all the same.
+        """
+        return await self._bounded(self._write(work), deadline)
+
+    async def stop(self) -> None:
+        """Close the connections. Ends within the deadline in any case."""
+        closing = asyncio.ensure_future(self._engine.dispose())
+        self._calls.add(closing)
+        try:
+            _, late = await asyncio.wait(self._calls, timeout=self._deadline.total_seconds())
+        finally:
+            for task in self._calls:
+                task.cancel()
+        if late:
+            await asyncio.wait(late, timeout=1)
+
+    async def _bounded(self, call: Coroutine[Any, Any, T], deadline: timedelta | None) -> T:
+        limit = deadline or self._deadline
+        task = asyncio.create_task(call)
+        self._calls.add(task)
+        task.add_done_callback(self._forget)
+        try:
+            await asyncio.wait({task}, timeout=limit.total_seconds())
+        except asyncio.CancelledError:
+            task.cancel()
+            raise
+        if task.done():
+            return task.result()
+        task.cancel()
+        raise StoreUnavailable(
+            f"The store {self.address.shown} did not answer within {limit.total_seconds():g} s."
+            " What was being written may still be."
+        )
+
+    def _forget(self, task: asyncio.Task[Any]) -> None:
+        self._calls.discard(task)
+        if not task.cancelled():
+            # Looked at, so that the failure of an abandoned call is not reported as never retrieved.
+            task.exception()
+
+    async def _read(self, work: Work[T]) -> T:
+        for last in (False, True):
+            try:
+                async with self._reader.connect() as connection:
+                    return await work(connection)
+            except FOREIGN as error:
+                if last or not is_repeatable(error):
+                    raise translate(error, self.address.shown) from driver_error(error)
+        raise AssertionError("unreachable")
+
+    async def _write(self, work: Work[T]) -> T:
+        async with self._writer:
+            for last in (False, False, True):
+                done = False
+                try:
+                    async with self._engine.connect() as connection, connection.begin():
+                        if not self.shared:
+                            await connection.exec_driver_sql("BEGIN IMMEDIATE")
+                        result = await work(connection)
+                        done = True
+                except FOREIGN as error:
+                    # Once the commit was sent nobody knows; before, nothing has happened.
+                    if last or done or not is_repeatable(error):
+                        raise translate(error, self.address.shown) from driver_error(error)
+                else:
+                    return result
+        raise AssertionError("unreachable")
+
+
+def engine(address: Address, *, patience: timedelta, connections: int | None = None) -> AsyncEngine:
+    """SQLAlchemy's engine for an address; no I/O.
+
+    Args:
+        address: which database.
+        patience: how long a statement may run or wait for a lock.
+        connections: at most so many at once.
+    """
+    if isinstance(address, SqliteAddress):
+        return _sqlite(address, patience, connections or _SQLITE_CONNECTIONS)
+    return _postgres(address, patience, connections or _POSTGRES_CONNECTIONS)
+
+
+def _sqlite(address: SqliteAddress, patience: timedelta, connections: int) -> AsyncEngine:
+    made = create_async_engine(
+        f"sqlite+aiosqlite:///{address.path}",
+        # Transactions begin when we say so; the driver would begin one before the first write only.
+        connect_args={"isolation_level": None, "timeout": patience.total_seconds()},
+        pool_size=connections,
+        max_overflow=0,
+        hide_parameters=True,
+    )
+
+    @event.listens_for(made.sync_engine, "connect")
+    def _prepare(connection: DBAPIConnection, record: object) -> None:
+        del record
+        cursor = connection.cursor()
+        # FULL: a commit in the WAL is on the disk when it returns (https://www.sqlite.org/pragma.html#pragma_synchronous).
+        for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    return made
+
+
+def _postgres(address: PostgresAddress, patience: timedelta, connections: int) -> AsyncEngine:
+    milliseconds = str(int(patience.total_seconds() * 1000))
+    connect = functools.partial(
+        asyncpg.connect,
+        address.dsn,
+        timeout=patience.total_seconds(),
+        server_settings={
+            "application_name": "hookline",
+            "statement_timeout": milliseconds,
+            "lock_timeout": milliseconds,
+            # A worker frozen inside a transaction holds its locks no longer than this.
+            "idle_in_transaction_session_timeout": milliseconds,
+        },
+    )
+    return create_async_engine(
+        "postgresql+asyncpg://",
+        async_creator=connect,
+        pool_size=connections,
+        max_overflow=0,
+        hide_parameters=True,
+    )

@@ -1,0 +1,60 @@
+"""What can go wrong between hookline and its store.
+
+StoreError
+├── StoreUnavailable    the database did not answer in time, or cannot be reached: the same call may succeed later
+├── StoreRefused        the database will never take these values (a bound, a broken rule): repeating does not help
+├── StoreMisconfigured  the address, credentials, file or schema cannot work; the text says what to change
+├── NotOwned            another worker owns the partition now: drop it, its writes are refused
+└── ContactUnknown      no contact has this id, or it was deleted
+
+A message names the cause and what to do. It never holds a password, and never a row's content.
+"""
+
+from typing import ClassVar
+
+from schemas.record import TopicPartition
+
+
+class StoreError(Exception):
+    """The store failed."""
+
+    # Whether the same call may succeed later without anyone changing anything.
+    retryable: ClassVar[bool] = False
+
+
+class StoreUnavailable(StoreError):
+    """The database did not answer in time or cannot be reached.
+
+    A write that failed so may still have happened, or happen later. Every write of this package can be repeated.
+    """
+
+    retryable: ClassVar[bool] = True
+
+
+class StoreRefused(StoreError):
+    """The database, or a bound of hookline, refuses these values for ever."""
+
+
+class StoreMisconfigured(StoreError):
+    """The configuration or the schema cannot work; waiting will not help."""
+
+
+class NotOwned(StoreError):
+    """The partition has another owner by now, or none: nothing of this write counts."""
+
+    def __init__(self, handler: str, at: TopicPartition, epoch: int) -> None:
+        super().__init__(
+            f"{handler} does not own {at.topic}/{at.partition} under epoch {epoch} any more: another worker claimed it."
+            " Drop the partition and rejoin the group."
+        )
+        self.handler = handler
+        self.at = at
+        self.epoch = epoch
+
+
+class ContactUnknown(StoreError):
+    """No contact has this id, or it was deleted."""
+
+    def __init__(self, contact_id: str) -> None:
+        super().__init__(f"There is no contact {contact_id}, or it was deleted.")
+        self.contact_id = contact_id

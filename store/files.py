@@ -1,0 +1,95 @@
+"""The file of a SQLite store: on a local disk, readable by its owner alone."""
+
+import os
+import re
+import sys
+from pathlib import Path
+
+from store.errors import StoreMisconfigured
+
+_MODE = 0o600
+
+# File systems over a network, by the names Linux gives them. SQLite's locks and shared memory do not work on them:
+# https://www.sqlite.org/faq.html#q5 and https://www.sqlite.org/wal.html
+_NETWORK = frozenset(
+    {
+        "9p",
+        "afs",
+        "beegfs",
+        "ceph",
+        "cifs",
+        "fuse.ceph",
+        "fuse.gcsfuse",
+        "fuse.glusterfs",
+        "fuse.rclone",
+        "fuse.s3fs",
+        "fuse.sshfs",
+        "gfs2",
+        "glusterfs",
+        "gpfs",
+        "lustre",
+        "ncpfs",
+        "nfs",
+        "nfs4",
+        "ocfs2",
+        "smb3",
+        "smbfs",
+    }
+)
+_OCTAL = re.compile(r"\\([0-7]{3})")
+_MOUNTS = Path("/proc/self/mountinfo")
+
+
+def ready_file(path: Path) -> None:
+    """Make the file if there is none, and keep others from reading it. SQLite gives -wal and -shm the same mode.
+
+    Raises:
+        StoreMisconfigured: the folder is missing, not ours to write, or on a network file system.
+    """
+    refuse_network(path)
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, _MODE))
+        if path.stat().st_mode & 0o077:
+            path.chmod(_MODE)
+    except OSError as error:
+        raise StoreMisconfigured(
+            f"The store's file {path} cannot be opened for writing: {error.strerror}. Its folder must exist and belong"
+            " to the user hookline runs as."
+        ) from error
+
+
+def refuse_network(path: Path) -> None:
+    """Refuse a path on a network file system. Only Linux tells; elsewhere every path passes.
+
+    Raises:
+        StoreMisconfigured: the path is on one.
+    """
+    if not sys.platform.startswith("linux"):
+        return
+    kind = file_system(path.resolve(), _MOUNTS.read_text(encoding="utf-8", errors="surrogateescape"))
+    if kind in _NETWORK:
+        raise StoreMisconfigured(
+            f"The store's file {path} is on a network file system ({kind}), where SQLite's locks do not hold and data"
+            " is lost. Use a local disk, or PostgreSQL: [store] url = postgresql://user@host/database."
+        )
+
+
+def file_system(path: Path, mounts: str) -> str | None:
+    """The type of the file system a resolved path lies on.
+
+    Args:
+        path: absolute, without symbolic links.
+        mounts: the text of /proc/self/mountinfo (proc_pid_mountinfo(5)): the fifth field is the mount point, the one
+            after ` - ` the type. Of two mounts on one point the later hides the earlier.
+    """
+    best: tuple[int, str] | None = None
+    for line in mounts.splitlines():
+        left, dash, right = line.partition(" - ")
+        fields = left.split(" ")
+        if not dash or len(fields) < 5:  # noqa: PLR2004 - the fifth field, as the docstring says
+            continue
+        point = Path(_OCTAL.sub(lambda found: chr(int(found[1], 8)), fields[4]))
+        depth = len(point.parts)
+        if path.is_relative_to(point) and (best is None or depth >= best[0]):
+            best = (depth, right.split(" ", 1)[0])
+    return None if best is None else best[1]

@@ -1,0 +1,252 @@
+"""Scheduled work: durable timers. Parked events will be rows of another kind in the same table.
+
+A timer's row is a register that the last event of its lane writes, last by offset. It keeps that event's offset and id
+also after the timer fired or was cancelled, and a cancel of a timer that never was leaves such a row too: an event that
+is delivered again finds its own or a later offset there and changes nothing.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import case, delete, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from schemas.record import TopicPartition
+from store.database import Database
+from store.dialects import insert
+from store.digests import fingerprint
+from store.owners import Epoch, hold
+from store.tables import schedule
+
+_TIMER = "timer"
+# Rows per statement: a page of timers is about 1 MB.
+_PAGE = 5_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimerName:
+    """A timer of a handler, inside one partition."""
+
+    source: str
+    key: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimerSet(TimerName):
+    """A timer to be set, with what its `Event[Timer]` will need."""
+
+    due: datetime
+    platform: str
+    conversation_id: str | None
+    # When hookline took the event that sets it.
+    received_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimerRow(TimerSet):
+    """A pending timer."""
+
+    handler: str
+    at: TopicPartition
+    # The event that set it.
+    setter_offset: int
+    setter_id: str
+    # The id of the event its firing will be, the same on every retry.
+    firing: str
+
+
+class Schedule:
+    """Table `schedule`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def settle(  # noqa: PLR0913 - the parts of one transaction
+        self,
+        handler: str,
+        at: TopicPartition,
+        epoch: Epoch,
+        *,
+        offset: int,
+        event_id: str,
+        now: datetime,
+        set: Sequence[TimerSet] = (),  # noqa: A002 - the plugin API's and the table's word
+        cancel: Sequence[TimerName] = (),
+        fired: str | None = None,
+    ) -> None:
+        """Write what one finished attempt did to its timers, in one transaction. May be repeated.
+
+        Args:
+            handler: the handler's entry.
+            at: the partition of the event.
+            epoch: under which it is owned.
+            offset: of the event in its log; for a firing, of the newest record of this partition that was read before
+                it ran, so that a record that is delivered again after a crash cannot undo what the firing did.
+            event_id: the id of the event, or of the firing.
+            now: the time.
+            set: timers set or moved; of two of one name the last counts.
+            cancel: timers cancelled.
+            fired: the id of the firing, if the attempt was one: its timer is over. When it was over already, this is
+                a repetition and nothing changes.
+
+        Raises:
+            NotOwned: the partition has another owner; nothing was written.
+            StoreError: the database failed.
+            ValueError: a timer is both set and cancelled.
+        """
+        rows = _rows(set, cancel, handler=handler, at=at, offset=offset, event_id=event_id, now=now)
+        if not rows and fired is None:
+            return
+
+        async def work(connection: AsyncConnection) -> None:
+            await hold(connection, handler, at, epoch)
+            if fired is not None and not await _end(connection, handler, at, fired, now):
+                return
+            if rows:
+                await _write(connection, rows, by_firing=fired is not None)
+
+        await self._database.write(work)
+
+    async def load(self, handler: str, at: TopicPartition) -> list[TimerRow]:
+        """The pending timers of a partition. Claim it first: from then on nobody else changes them.
+
+        Raises:
+            StoreError: the database failed.
+        """
+        found: list[TimerRow] = []
+        after = -1
+        while True:
+            page = await self._page(handler, at, after)
+            found.extend(_timer(row) for row in page)
+            if len(page) < _PAGE:
+                return found
+            after = page[-1].id
+
+    async def expire(self, before: datetime, *, limit: int = 10_000) -> int:
+        """Throw away timers that fired or were cancelled before a time; returns how many.
+
+        The time must lie before anything that may still be delivered again: the log's retention. Call again while
+        it returns `limit`.
+
+        Raises:
+            StoreError: the database failed.
+        """
+        old = select(schedule.c.id).where(schedule.c.state != "set", schedule.c.written_at < before).limit(limit)
+
+        async def work(connection: AsyncConnection) -> int:
+            return (await connection.execute(delete(schedule).where(schedule.c.id.in_(old)))).rowcount
+
+        return await self._database.write(work)
+
+    async def _page(self, handler: str, at: TopicPartition, after: int) -> Sequence[Any]:
+        statement = (
+            select(schedule)
+            .where(
+                schedule.c.handler == handler,
+                schedule.c.topic == at.topic,
+                schedule.c.partition == at.partition,
+                schedule.c.state == "set",
+                schedule.c.kind == _TIMER,
+                schedule.c.id > after,
+            )
+            .order_by(schedule.c.id)
+            .limit(_PAGE)
+        )
+
+        async def work(connection: AsyncConnection) -> Sequence[Any]:
+            return (await connection.execute(statement)).all()
+
+        return await self._database.read(work)
+
+
+def firing_id(handler: str, timer: TimerName, setter_id: str) -> str:
+    """The id of the event that a timer's firing will be: the same on every retry, another each time it is set."""
+    return fingerprint("timer", handler, timer.source, timer.key, timer.name, setter_id).hex()
+
+
+def _rows(
+    sets: Sequence[TimerSet],
+    cancels: Sequence[TimerName],
+    *,
+    handler: str,
+    at: TopicPartition,
+    offset: int,
+    event_id: str,
+    now: datetime,
+) -> list[dict[str, Any]]:
+    """What an attempt asks for as rows, one per timer, in the order of their slots."""
+    found: dict[bytes, dict[str, Any]] = {}
+    for timer in (*cancels, *sets):
+        slot = fingerprint(timer.source, timer.key, timer.name)
+        to_be_set = isinstance(timer, TimerSet)
+        if to_be_set and found.get(slot, {}).get("state") == "cancelled":
+            raise ValueError("one attempt both sets and cancels a timer: give the last of the two only")
+        found[slot] = {
+            "kind": _TIMER,
+            "handler": handler,
+            "topic": at.topic,
+            "partition": at.partition,
+            "slot": slot,
+            "source": timer.source,
+            "key": timer.key,
+            "name": timer.name,
+            "state": "set" if to_be_set else "cancelled",
+            "setter_offset": offset,
+            "setter_id": event_id,
+            "due": timer.due if isinstance(timer, TimerSet) else None,
+            "firing": firing_id(handler, timer, event_id) if to_be_set else None,
+            "platform": timer.platform if isinstance(timer, TimerSet) else None,
+            "conversation_id": timer.conversation_id if isinstance(timer, TimerSet) else None,
+            "received_at": timer.received_at if isinstance(timer, TimerSet) else None,
+            "written_at": now,
+        }
+    return [found[slot] for slot in sorted(found)]
+
+
+async def _end(connection: AsyncConnection, handler: str, at: TopicPartition, firing: str, now: datetime) -> bool:
+    """Mark a timer as fired, unless it is over already."""
+    statement = update(schedule).where(
+        schedule.c.handler == handler,
+        schedule.c.topic == at.topic,
+        schedule.c.partition == at.partition,
+        schedule.c.state == "set",
+        schedule.c.firing == firing,
+    )
+    result = await connection.execute(statement.values(state="fired", written_at=now))
+    return result.rowcount > 0
+
+
+async def _write(connection: AsyncConnection, rows: list[dict[str, Any]], *, by_firing: bool) -> None:
+    statement = insert(connection, schedule).values(rows)
+    new, old = statement.excluded, schedule.c
+    written = ("state", "setter_id", "due", "firing", "platform", "conversation_id", "received_at", "written_at")
+    later = old.setter_offset < new.setter_offset
+    statement = statement.on_conflict_do_update(
+        index_elements=["handler", "topic", "partition", "slot"],
+        index_where=old.kind == _TIMER,
+        set_={name: new[name] for name in written}
+        | {"setter_offset": case((later, new.setter_offset), else_=old.setter_offset)},
+        # A firing runs in its lane after all that was read there, and only once: it is the latest in any case.
+        where=None if by_firing else later,
+    )
+    await connection.execute(statement)
+
+
+def _timer(row: Any) -> TimerRow:
+    return TimerRow(
+        handler=row.handler,
+        at=TopicPartition(row.topic, row.partition),
+        source=row.source,
+        key=row.key,
+        name=row.name,
+        due=row.due,
+        platform=row.platform,
+        conversation_id=row.conversation_id,
+        received_at=row.received_at,
+        setter_offset=row.setter_offset,
+        setter_id=row.setter_id,
+        firing=row.firing,
+    )

@@ -1,0 +1,80 @@
+"""The store: one database and the parts that live in it."""
+
+from datetime import timedelta
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from store.addresses import SqliteAddress, address
+from store.database import DEADLINE, Database
+from store.effects import Effects
+from store.entries import Entries
+from store.files import ready_file
+from store.migrations import require_current
+from store.owners import Owners
+from store.schedule import Schedule
+from store.tables import meta
+
+
+class Store:
+    """State that is not a log. Make it with `open`, then `await start()`; it can be used by many tasks at once."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._id: str | None = None
+        self.owners = Owners(database)
+        self.schedule = Schedule(database)
+        self.effects = Effects(database)
+        self.entries = Entries(database)
+
+    @classmethod
+    def open(cls, url: str, *, deadline: timedelta = DEADLINE, connections: int | None = None) -> "Store":
+        """A store that is not started yet; no I/O.
+
+        Args:
+            url: `sqlite:///file` or `postgresql://user@host/database`.
+            deadline: every call is over by then.
+            connections: at most so many at once.
+
+        Raises:
+            StoreMisconfigured: the url cannot be read.
+        """
+        return cls(Database(address(url), deadline=deadline, connections=connections))
+
+    async def start(self) -> None:
+        """Connect and check the schema. Changes nothing: `migrate` makes and updates the tables.
+
+        Raises:
+            StoreMisconfigured: the schema is older or newer than this hookline, or the database cannot be used.
+            StoreUnavailable: it does not answer; try again.
+        """
+        if isinstance(self._database.address, SqliteAddress):
+            ready_file(self._database.address.path)
+
+        async def work(connection: AsyncConnection) -> str:
+            await connection.run_sync(require_current)
+            statement = select(meta.c.value).where(meta.c.name == "store_id")
+            return str((await connection.execute(statement)).scalar_one())
+
+        self._id = await self._database.read(work)
+
+    async def stop(self) -> None:
+        """Close the connections. Ends within the deadline in any case."""
+        await self._database.stop()
+
+    @property
+    def id(self) -> str:
+        """The uuid of this store, made with its first table: workers of one handler must find the same."""
+        if self._id is None:
+            raise RuntimeError("the store is not started: await start() first")
+        return self._id
+
+    @property
+    def shared(self) -> bool:
+        """Whether several machines may use it: PostgreSQL yes, SQLite no."""
+        return self._database.shared
+
+    @property
+    def shown(self) -> str:
+        """Its address for messages, without user and password."""
+        return self._database.address.shown
