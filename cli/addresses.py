@@ -1,0 +1,66 @@
+"""Running roles leave their addresses in the data folder, where `send` and the other commands find them."""
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+
+class Address(BaseModel):
+    """Where a running role can be reached."""
+
+    model_config = ConfigDict(frozen=True)
+
+    role: str
+    pid: int
+    receiver: str | None = None
+    admin: str | None = None
+
+
+@contextmanager
+def announced(data: Path, address: Address) -> Iterator[None]:
+    """Leave an address for as long as the role runs."""
+    folder = data / "roles"
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / f"{address.role}-{address.pid}.json"
+    draft = file.with_suffix(".draft")
+    draft.write_text(address.model_dump_json(), encoding="utf-8")
+    draft.replace(file)
+    try:
+        yield
+    finally:
+        file.unlink(missing_ok=True)
+
+
+def running(data: Path) -> list[Address]:
+    """The roles that run now; what a killed one left behind is removed."""
+    found = []
+    for file in sorted((data / "roles").glob("*.json")):
+        try:
+            address = Address.model_validate(json.loads(file.read_text(encoding="utf-8")))
+        except (OSError, ValueError, ValidationError):
+            file.unlink(missing_ok=True)
+            continue
+        if _alive(address.pid):
+            found.append(address)
+        else:
+            file.unlink(missing_ok=True)
+    return found
+
+
+def receiver_url(data: Path) -> str | None:
+    """The address of a running receiver."""
+    return next((address.receiver for address in running(data) if address.receiver), None)
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

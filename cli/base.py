@@ -1,0 +1,44 @@
+"""What every command shares: where things are, and the configuration, read once."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import cast
+
+import typer
+
+from cli.logs import Format
+from cli.places import Places
+from cli.settings import Settings, load
+
+
+@dataclass(frozen=True)
+class Installation:
+    """One configuration and its data folder."""
+
+    places: Places
+    log_format: Format
+
+    @cached_property
+    def settings(self) -> Settings:
+        """The validated configuration; the built-in demo without a file.
+
+        Raises:
+            Misconfigured: it cannot work; the text says what to change.
+        """
+        return load(self.places)
+
+    @property
+    def base(self) -> Path:
+        """The folder that relative paths of the configuration count from."""
+        return self.places.config.parent if self.places.config else Path.cwd()
+
+    @property
+    def data(self) -> Path:
+        """The data folder."""
+        return self.places.data
+
+
+def installation(context: typer.Context) -> Installation:
+    """The installation of the command that is running."""
+    return cast("Installation", context.obj)

@@ -1,0 +1,162 @@
+"""`hookline tail`: what the topics hold, as it comes."""
+
+import asyncio
+import base64
+import json
+from collections import deque
+from collections.abc import AsyncIterator, Mapping
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Annotated, Any
+
+import typer
+from rich.text import Text
+
+from cli import process
+from cli.base import Installation, installation
+from cli.errors import CommandFailed
+from cli.output import json_line, printable, stdout
+from cli.wiring import opened_log
+from eventlog.errors import EventLogError
+from eventlog.log import EventLog
+from schemas.record import StoredRecord, TopicPartition
+
+# Without --from, this many records that are there already are shown first, as `tail` does.
+LAST = 10
+
+
+class From(StrEnum):
+    """Where to begin."""
+
+    START = "start"
+    END = "end"
+
+
+def tail(
+    context: typer.Context,
+    topics: Annotated[list[str] | None, typer.Argument(help="Topics, with or without the prefix; default all.")] = None,
+    begin: Annotated[
+        From | None, typer.Option("--from", help=f"Everything, or only what comes; default the last {LAST}.")
+    ] = None,
+    follow: Annotated[bool, typer.Option("--follow/--no-follow", help="Wait for more.")] = True,
+    as_json: Annotated[bool, typer.Option("--json", help="A JSON line a record.")] = False,
+) -> int:
+    """Show the records of the topics with their CloudEvents headers."""
+    here = installation(context)
+    return process.run(lambda stopping: _tail(here, topics or [], begin, follow, as_json, stopping))
+
+
+async def _tail(
+    here: Installation, wanted: list[str], begin: From | None, follow: bool, as_json: bool, stopping: asyncio.Event
+) -> int:
+    async with opened_log(here) as log:
+        reading = asyncio.ensure_future(_show(log, _names(here, wanted), begin, follow, as_json))
+        stopped = asyncio.ensure_future(stopping.wait())
+        await asyncio.wait({reading, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        stopped.cancel()
+        if not reading.done():
+            reading.cancel()
+            await asyncio.wait({reading})
+            return 0
+        try:
+            reading.result()
+        except EventLogError as error:
+            raise CommandFailed(str(error)) from error
+    return 0
+
+
+def _names(here: Installation, wanted: list[str]) -> list[str]:
+    topics = here.settings.topics.topics()
+    known = list(topics.all())
+    chosen = [name if name in known else topics.prefix + name for name in wanted]
+    for name in chosen:
+        if name not in known:
+            raise CommandFailed(f"there is no topic {name}; the topics are {', '.join(known)}")
+    return chosen or known
+
+
+async def _show(log: EventLog, names: list[str], begin: From | None, follow: bool, as_json: bool) -> None:
+    counts = await log.partitions(names)
+    if not counts:
+        raise CommandFailed("none of these topics exists yet: create them with `hookline topics apply`")
+    partitions = [TopicPartition(name, number) for name, count in counts.items() for number in range(count)]
+    end = await log.offsets(partitions, "end")
+    start = end if begin is From.END else await log.offsets(partitions, "earliest")
+    show = _show_json if as_json else _show_text
+    if begin is None:
+        last = await _last(log.read(_near(start, end), follow=False))
+        for record in last:
+            show(record)
+        if not follow:
+            return
+        start = end
+    async for record in log.read(start, follow=follow):
+        show(record)
+
+
+def _near(start: Mapping[TopicPartition, int], end: Mapping[TopicPartition, int]) -> dict[TopicPartition, int]:
+    return {at: max(first, end[at] - LAST) for at, first in start.items()}
+
+
+async def _last(records: AsyncIterator[StoredRecord]) -> list[StoredRecord]:
+    """The newest records, oldest first."""
+    found: list[StoredRecord] = []
+    async for record in records:
+        found.append(record)
+        if len(found) > 100 * LAST:
+            found = _newest(found)
+    return _newest(found)
+
+
+def _newest(records: list[StoredRecord]) -> list[StoredRecord]:
+    return list(deque(sorted(records, key=lambda record: (record.timestamp, record.offset)), maxlen=LAST))
+
+
+def as_object(record: StoredRecord) -> dict[str, Any]:
+    """A record as `tail --json` shows it; a JSON value as JSON, other bytes as text or base64."""
+    return {
+        "topic": record.topic,
+        "partition": record.partition,
+        "offset": record.offset,
+        "timestamp": _time(record.timestamp),
+        "key": None if record.key is None else record.key.decode("utf-8", "replace"),
+        "headers": {name: value.decode("utf-8", "replace") for name, value in record.headers},
+        "value": _value(record.value),
+    }
+
+
+def _value(value: bytes | None) -> Any:
+    if value is None:
+        return None
+    try:
+        return json.loads(value)
+    except (ValueError, RecursionError):
+        pass
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return {"base64": base64.b64encode(value).decode()}
+
+
+def _time(milliseconds: int) -> str:
+    time = datetime.fromtimestamp(milliseconds / 1000, UTC)
+    return time.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _show_json(record: StoredRecord) -> None:
+    json_line(as_object(record))
+
+
+def _show_text(record: StoredRecord) -> None:
+    shown = as_object(record)
+    headers = shown["headers"]
+    line = Text()
+    line.append(f"{shown['timestamp']}  ", style="dim")
+    line.append(printable(headers.get("ce_type", "-")), style="bold")
+    line.append(f"  {record.topic}/{record.partition}@{record.offset}  key ")
+    line.append(printable(shown["key"]) or "-", style="cyan")
+    out = stdout()
+    out.print(line)
+    for name, value in headers.items():
+        out.print(Text(f"    {name}: {printable(value)}", style="dim"))
+    out.print(Text("    " + printable(shown["value"])))

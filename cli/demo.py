@@ -1,0 +1,62 @@
+"""The built-in demo: what every command means without a configuration file."""
+
+import json
+import secrets
+from pathlib import Path
+from typing import Any
+
+from cli.errors import CommandFailed
+
+# Platform → the name of its source and account in the demo.
+SOURCES = {"mygptassistants": "support"}
+SIMULATOR_PORT = 8789
+HOST = "127.0.0.1"
+
+
+def configuration(data: Path) -> dict[str, Any]:
+    """The demo's configuration, with secrets that are made once and kept in the data folder."""
+    secret = kept_secret(data)
+    return {
+        "sources": {source: {"platform": platform, "secrets": [secret]} for platform, source in SOURCES.items()},
+        "accounts": {
+            "support": {
+                "platform": "mygptassistants",
+                "api_key": "demo-key",
+                "bot_id": "bot_demo",
+                "base_url": simulator_url("mygptassistants"),
+                "allow_private": True,
+            }
+        },
+        "handlers": {
+            "sync-contact": {},
+            "follow-up-chat": {"after": "10s", "message": "Did that answer your question?"},
+        },
+    }
+
+
+def simulator_url(platform: str, port: int = SIMULATOR_PORT) -> str:
+    """Where the simulator serves a platform."""
+    paths = {"mygptassistants": "/mygptassistants/api/v1"}
+    return f"http://{HOST}:{port}{paths[platform]}"
+
+
+def kept_secret(data: Path) -> str:
+    """The demo's webhook secret: made at the first use, the same ever after.
+
+    Raises:
+        CommandFailed: the data folder cannot be written.
+    """
+    file = data / "demo.json"
+    try:
+        if not file.exists():
+            data.mkdir(parents=True, exist_ok=True)
+            draft = file.with_suffix(f".{secrets.token_hex(4)}")
+            draft.touch(mode=0o600)
+            draft.write_text(json.dumps({"secret": secrets.token_urlsafe(32)}), encoding="utf-8")
+            draft.replace(file)
+        return str(json.loads(file.read_text(encoding="utf-8"))["secret"])
+    except (OSError, ValueError, KeyError) as error:
+        raise CommandFailed(
+            f"the demo keeps its secrets in {file}, which cannot be written or read: {error}. "
+            "Name another data folder with --data, or remove the file"
+        ) from error

@@ -1,0 +1,98 @@
+"""What is wrong with a configuration, told so that it can be mended: the key, why, and the key that was probably meant."""
+
+import difflib
+from collections.abc import Iterator
+from typing import Any, get_args
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, SecretStr, ValidationError
+
+from cli.secrets import is_reference
+
+
+def explain(error: ValidationError, model: type[BaseModel]) -> list[str]:
+    """One line for each thing that is wrong; never a value."""
+    return [
+        _line(tuple(map(str, problem["loc"])), problem["type"], problem["msg"], model) for problem in error.errors()
+    ]
+
+
+def literal_secrets(raw: dict[str, Any], model: type[BaseModel]) -> list[str]:
+    """The keys of a configuration file whose secret stands in the file itself."""
+    return [".".join(path) for path, value in _secret_values(raw, model, ()) if not _may_stand_in_a_file(value)]
+
+
+def _may_stand_in_a_file(value: object) -> bool:
+    """References, and addresses without a password in them."""
+    return is_reference(value) or (isinstance(value, str) and "://" in value and urlsplit(value).password is None)
+
+
+def _line(path: tuple[str, ...], kind: str, message: str, model: type[BaseModel]) -> str:
+    key = ".".join(path)
+    if kind == "extra_forbidden":
+        return f"unknown key {key}{suggestion(path[-1], _siblings(model, path[:-1]))}"
+    if kind == "missing":
+        return f"{key} is missing"
+    return f"{key}: {message.removeprefix('Value error, ')}"
+
+
+def suggestion(wrong: str, known: list[str]) -> str:
+    """`; did you mean …?` where a known word is near, else the known words."""
+    near = difflib.get_close_matches(wrong, known, n=1)
+    if near:
+        return f"; did you mean {near[0]}?"
+    return f"; known here: {', '.join(sorted(known))}" if known else ""
+
+
+def _siblings(model: type[BaseModel], path: tuple[str, ...]) -> list[str]:
+    """The keys a configuration may have at a path."""
+    for depth, part in enumerate(path):
+        field = model.model_fields.get(part)
+        if field is None:
+            continue
+        nested = list(_models(field.annotation))
+        if not nested:
+            return []
+        if len(nested) > 1:
+            return sorted({name for one in nested for name in one.model_fields})
+        return _siblings(nested[0], path[depth + 1 :])
+    return list(model.model_fields)
+
+
+def _models(annotation: Any) -> Iterator[type[BaseModel]]:
+    """The models inside a field's type: `dict[str, Source]`, `Annotated[A | B, …]`, `A | None`."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for inner in get_args(annotation):
+        yield from _models(inner)
+
+
+def _secret_values(raw: Any, model: type[BaseModel], path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], object]]:
+    if not isinstance(raw, dict):
+        return
+    for name, field in model.model_fields.items():
+        if name not in raw:
+            continue
+        value = raw[name]
+        if _holds_secret(field.annotation):
+            yield from (((*path, name), item) for item in (value if isinstance(value, list) else [value]))
+        for nested in _models(field.annotation):
+            yield from _nested(value, field.annotation, nested, (*path, name))
+
+
+def _nested(
+    value: Any, annotation: Any, model: type[BaseModel], path: tuple[str, ...]
+) -> Iterator[tuple[tuple[str, ...], object]]:
+    if _is_mapping(annotation) and isinstance(value, dict):
+        for key, item in value.items():
+            yield from _secret_values(item, model, (*path, key))
+    else:
+        yield from _secret_values(value, model, path)
+
+
+def _is_mapping(annotation: Any) -> bool:
+    return getattr(annotation, "__origin__", None) is dict
+
+
+def _holds_secret(annotation: Any) -> bool:
+    return annotation is SecretStr or any(_holds_secret(inner) for inner in get_args(annotation) if inner is not dict)

@@ -1,0 +1,49 @@
+"""Logging: to stderr, in colour on a terminal, as JSON lines otherwise."""
+
+import logging
+import sys
+from typing import Literal
+
+import structlog
+
+Format = Literal["auto", "pretty", "json"]
+
+# A value in a log line is a stranger's text: a longer one is cut.
+MAX_VALUE = 256
+
+
+def configure(form: Format = "auto", *, level: int = logging.INFO) -> None:
+    """Set up structlog and the standard library's logging for the whole process."""
+    pretty = form == "pretty" or (form == "auto" and sys.stderr.isatty())
+    shared: list[structlog.typing.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.format_exc_info,
+        _bounded,
+    ]
+    renderer: structlog.typing.Processor = (
+        structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+        if pretty
+        else structlog.processors.JSONRenderer(ensure_ascii=True)
+    )
+    structlog.configure(
+        processors=[*shared, renderer],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=False,
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(structlog.stdlib.ProcessorFormatter(processor=renderer, foreign_pre_chain=shared))
+    logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
+
+
+def _bounded(
+    _logger: structlog.typing.WrappedLogger, _method: str, event: structlog.typing.EventDict
+) -> structlog.typing.EventDict:
+    """Cut long values; control characters and terminal escapes never reach a terminal as they are."""
+    for name, value in event.items():
+        if isinstance(value, str) and name not in ("exception", "traceback"):
+            cut = value if len(value) <= MAX_VALUE else value[: MAX_VALUE - 1] + "…"
+            event[name] = cut if cut.isprintable() else cut.encode("unicode_escape").decode()
+    return event

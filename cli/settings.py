@@ -1,0 +1,87 @@
+"""The whole configuration: one model a section, each owned by the package that is configured."""
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from cli import demo
+from cli.errors import Misconfigured
+from cli.explain import explain, literal_secrets
+from cli.overlay import overlay
+from cli.places import Places
+from cli.secrets import resolve
+from clients.settings import AccountSettings
+from eventlog.open import EventLogSettings
+from receiver.settings import ReceiverSettings, SourceSettings
+from schemas.topics import DEFAULT_PREFIX, DEFAULTS, TopicName, Topics, TopicSettings
+from store.settings import StoreSettings
+
+# Handlers that come with hookline: a variable may configure them without a section in the file.
+BUILT_IN = ("sync-contact", "follow-up-chat")
+
+
+class TopicsSettings(BaseModel):
+    """`[topics]`: the prefix of all names, and how each topic is kept."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    prefix: str = Field(default=DEFAULT_PREFIX, pattern=r"^[a-zA-Z0-9._-]{0,100}$")
+    conversations: TopicSettings = DEFAULTS["conversations"]
+    contacts: TopicSettings = DEFAULTS["contacts"]
+    contacts_state: TopicSettings = DEFAULTS["contacts.state"]
+    platform: TopicSettings = DEFAULTS["platform"]
+    deliveries: TopicSettings = DEFAULTS["deliveries"]
+    quarantine: TopicSettings = DEFAULTS["quarantine"]
+    dead: TopicSettings = DEFAULTS["dead"]
+
+    def topics(self) -> Topics:
+        """The topics of this installation."""
+        kept: dict[TopicName, TopicSettings] = {topic: getattr(self, topic.replace(".", "_")) for topic in DEFAULTS}
+        return Topics(prefix=self.prefix, settings=kept)
+
+
+class Settings(BaseModel):
+    """`hookline.toml`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    eventlog: EventLogSettings = Field(default_factory=EventLogSettings)
+    store: StoreSettings = Field(default_factory=StoreSettings)
+    topics: TopicsSettings = Field(default_factory=TopicsSettings)
+    receiver: ReceiverSettings = Field(default_factory=ReceiverSettings)
+    sources: dict[str, SourceSettings] = Field(default_factory=dict)
+    accounts: dict[str, AccountSettings] = Field(default_factory=dict)
+    # Read by the dispatcher, when it knows each handler's own config model.
+    handlers: dict[str, Any] = Field(default_factory=dict)
+
+
+def load(places: Places) -> Settings:
+    """Read the configuration file, lay the variables over it, fetch the secrets and validate.
+
+    Raises:
+        Misconfigured: it cannot work; the text has a line for each thing that is wrong.
+    """
+    raw = demo.configuration(places.data) if places.config is None else _read(places.config)
+    if places.config is not None and (literal := literal_secrets(raw, Settings)):
+        raise Misconfigured(
+            f"{places.config} holds a secret itself, in {', '.join(literal)}: "
+            'write "env:NAME" or "file:PATH" there, and put the secret into that variable or file'
+        )
+    merged = overlay(raw, places.environ, {"handlers": BUILT_IN})
+    base = places.config.parent if places.config else Path.cwd()
+    try:
+        return Settings.model_validate(resolve(merged, environ=places.environ, base=base))
+    except ValidationError as error:
+        where = places.config or "the configuration in HOOKLINE_ variables"
+        raise Misconfigured("\n  ".join([f"{where} cannot work:", *explain(error, Settings)])) from error
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise Misconfigured(f"{path} cannot be read: {error}") from error
+    except tomllib.TOMLDecodeError as error:
+        raise Misconfigured(f"{path} is not TOML: {error}") from error

@@ -1,0 +1,142 @@
+"""Real hookline processes for tests: started, asked, killed."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+COMMAND = (sys.executable, "-m", "hookline")
+
+
+def wait_for(condition: Callable[[], Any], *, seconds: float, what: str) -> Any:
+    """Ask again and again until the answer is true; returns it.
+
+    Raises:
+        AssertionError: it did not come true in time.
+    """
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if found := condition():
+            return found
+        time.sleep(0.05)
+    raise AssertionError(f"{what} did not happen within {seconds} s")
+
+
+@dataclass
+class Role:
+    """One running process."""
+
+    process: subprocess.Popen[bytes]
+    output: Path
+    errors: Path
+
+    def kill(self) -> None:
+        """Kill -9."""
+        self.process.kill()
+        self.process.wait(10)
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal."""
+        self.process.send_signal(number)
+
+    def stop(self, seconds: float = 30) -> int:
+        """SIGTERM; the exit status."""
+        self.process.terminate()
+        return self.process.wait(seconds)
+
+    def log(self) -> list[dict[str, Any]]:
+        """What it logged, as JSON lines; anything else it wrote to stderr is under `text`."""
+        lines = []
+        for line in self.errors.read_text(encoding="utf-8", errors="replace").splitlines():
+            try:
+                lines.append(json.loads(line))
+            except ValueError:
+                lines.append({"event": "", "text": line})
+        return lines
+
+    def printed(self) -> str:
+        """What it wrote to stdout."""
+        return self.output.read_text(encoding="utf-8", errors="replace")
+
+
+@dataclass
+class Hookline:
+    """A configuration folder and the commands run in it."""
+
+    folder: Path
+    environ: Mapping[str, str] = field(default_factory=dict)
+    roles: list[Role] = field(default_factory=list)
+
+    def command(self, *arguments: str, seconds: float = 60) -> subprocess.CompletedProcess[str]:
+        """Run a command to its end."""
+        return subprocess.run(
+            [*COMMAND, *arguments],
+            cwd=self.folder,
+            env=self._environ(),
+            capture_output=True,
+            text=True,
+            timeout=seconds,
+            check=False,
+        )
+
+    def start(self, *arguments: str, command: Sequence[str] = COMMAND) -> Role:
+        """Start a command and leave it running."""
+        number = len(self.roles)
+        output, errors = self.folder / f"{number}.out", self.folder / f"{number}.err"
+        with output.open("wb") as out, errors.open("wb") as err:
+            process = subprocess.Popen(
+                [*command, *arguments], cwd=self.folder, env=self._environ(), stdout=out, stderr=err
+            )
+        role = Role(process, output, errors)
+        self.roles.append(role)
+        return role
+
+    def address(self, role: Role, *, kind: str = "receiver", seconds: float = 30) -> str:
+        """The address a running role left in the data folder, once its /readyz is good."""
+        found = wait_for(lambda: self._left_address(role, kind), seconds=seconds, what=f"an address of {kind}")
+        wait_for(lambda: status(f"{found}/readyz") == 200, seconds=seconds, what=f"{found}/readyz")
+        return str(found)
+
+    def _left_address(self, role: Role, kind: str) -> str | None:
+        if role.process.poll() is not None:
+            raise AssertionError(f"it ended with {role.process.returncode}: {role.errors.read_text()}{role.printed()}")
+        for file in (self.folder / ".hookline" / "roles").glob(f"*-{role.process.pid}.json"):
+            return json.loads(file.read_text()).get(kind)
+        return None
+
+    def _environ(self) -> dict[str, str]:
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("HOOKLINE_")}
+        return {**kept, **self.environ}
+
+
+@contextmanager
+def hookline(folder: Path, environ: Mapping[str, str] | None = None) -> Iterator[Hookline]:
+    """A hookline in a folder; what still runs at the end is killed."""
+    found = Hookline(folder, environ or {})
+    try:
+        yield found
+    finally:
+        for role in found.roles:
+            if role.process.poll() is None:
+                role.signal(signal.SIGCONT)
+                role.kill()
+
+
+def status(url: str, *, timeout: float = 2) -> int | None:
+    """The HTTP status of a GET; None when nobody answers."""
+    try:
+        with urllib.request.urlopen(url, timeout=timeout) as answer:
+            return int(answer.status)
+    except urllib.error.HTTPError as error:
+        return error.code
+    except OSError:
+        return None

@@ -1,0 +1,89 @@
+"""Run hookline and kill -9 it at a named step.
+
+    python -m tests.faults.killer module:function:before|after:n -- receive …
+
+The step is any function or coroutine function of hookline, wrapped from outside, so the product carries no test code; a
+renamed function makes the test fail instead of pass.
+"""
+
+import functools
+import importlib
+import inspect
+import itertools
+import os
+import signal
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from cli.main import main
+
+
+def arm(step: str) -> None:
+    """Wrap the step so that its n-th call ends the process.
+
+    Raises:
+        AttributeError: there is no such function.
+    """
+    module, path, when, n = step.split(":")
+    *owners, name = path.split(".")
+    owner: Any = importlib.import_module(module)
+    for part in owners:
+        owner = getattr(owner, part)
+    static = inspect.getattr_static(owner, name)
+    original = getattr(owner, name)
+    calls = itertools.count(1)
+
+    def strike() -> None:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    wrapped = _wrapped(original, when, lambda: next(calls) == int(n), strike)
+    setattr(owner, name, staticmethod(wrapped) if isinstance(static, staticmethod) else wrapped)
+    if not owners:
+        _replace_imported(original, wrapped)
+
+
+def _replace_imported(original: object, wrapped: object) -> None:
+    """Put the wrapper wherever the function was imported by name."""
+    for module in list(sys.modules.values()):
+        for name, value in list(vars(module).items()):
+            if value is original and module is not None:
+                setattr(module, name, wrapped)
+
+
+def _wrapped(
+    original: Callable[..., Any], when: str, due: Callable[[], bool], strike: Callable[[], None]
+) -> Callable[..., Any]:
+    if inspect.iscoroutinefunction(original):
+
+        @functools.wraps(original)
+        async def later(*args: Any, **kwargs: Any) -> Any:
+            now = due()
+            if now and when == "before":
+                strike()
+            result = await original(*args, **kwargs)
+            if now:
+                strike()
+            return result
+
+        return later
+
+    @functools.wraps(original)
+    def at_once(*args: Any, **kwargs: Any) -> Any:
+        now = due()
+        if now and when == "before":
+            strike()
+        result = original(*args, **kwargs)
+        if now:
+            strike()
+        return result
+
+    return at_once
+
+
+if __name__ == "__main__":
+    split = sys.argv.index("--")
+    for wanted in sys.argv[1:split]:
+        arm(wanted)
+    sys.argv = ["hookline", *sys.argv[split + 1 :]]
+    main()

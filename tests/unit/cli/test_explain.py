@@ -1,0 +1,63 @@
+"""What a broken configuration is told."""
+
+import pytest
+from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
+
+from cli.explain import explain, literal_secrets
+
+
+class Source(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    secrets: list[SecretStr] = []
+    account: str | None = None
+
+
+class Store(BaseModel):
+    url: SecretStr | None = None
+
+
+class Whole(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    sources: dict[str, Source] = {}
+    store: Store = Store()
+
+
+def problems(raw: object) -> list[str]:
+    with pytest.raises(ValidationError) as caught:
+        Whole.model_validate(raw)
+    return explain(caught.value, Whole)
+
+
+def test_an_unknown_key_gets_a_suggestion() -> None:
+    """The key that was probably meant is named."""
+    assert problems({"sources": {"a": {"secrts": []}}}) == ["unknown key sources.a.secrts; did you mean secrets?"]
+
+
+def test_an_unknown_section_gets_the_known_ones() -> None:
+    """Where nothing is near, the possibilities are named."""
+    assert problems({"zzz": {}}) == ["unknown key zzz; known here: sources, store"]
+
+
+def test_a_wrong_type_names_the_key_and_not_the_value() -> None:
+    """Values may be secrets."""
+    assert problems({"sources": {"a": {"account": {"hidden": "s3cret"}}}}) == [
+        "sources.a.account: Input should be a valid string"
+    ]
+
+
+def test_a_secret_in_the_file_is_named() -> None:
+    """Secrets are references."""
+    raw = {"sources": {"a": {"secrets": ["env:A", "written-down"]}}}
+    assert literal_secrets(raw, Whole) == ["sources.a.secrets"]
+
+
+def test_an_address_without_a_password_is_no_secret() -> None:
+    """`postgresql://localhost/hookline` may stand in the file."""
+    assert literal_secrets({"store": {"url": "postgresql://localhost/hookline"}}, Whole) == []
+
+
+def test_an_address_with_a_password_is_a_secret() -> None:
+    """A password in an address is a secret like any other."""
+    assert literal_secrets({"store": {"url": "postgresql://u:p@localhost/hookline"}}, Whole) == ["store.url"]
