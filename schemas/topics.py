@@ -4,7 +4,7 @@ The names are a contract; the prefix, partitions and retention are configuration
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from types import MappingProxyType
 from typing import Literal
@@ -59,7 +59,8 @@ class Topics:
     """The topics of one installation."""
 
     prefix: str = DEFAULT_PREFIX
-    settings: Mapping[TopicName, TopicSettings] = DEFAULTS
+    # a factory, since Python 3.11 refuses an unhashable default
+    settings: Mapping[TopicName, TopicSettings] = field(default_factory=lambda: DEFAULTS)
 
     def name(self, topic: TopicName) -> str:
         """The topic's full name in the log."""
