@@ -25,11 +25,16 @@ Work = Callable[[AsyncConnection], Awaitable[T]]
 
 DEADLINE = timedelta(seconds=5)
 _TRIES = 3
+_PAUSE = 0.001
 # SQLite has one writer; readers of one process beyond a few only wait for the disk.
 _SQLITE_CONNECTIONS = 4
 _POSTGRES_CONNECTIONS = 10
 # After the deadline SQLite, and PostgreSQL itself, stop trying: nothing is left behind that still wants to write.
 _LEAVES_PATIENCE = 0.9
+
+
+class Collision(Exception):
+    """Raised by `work` when somebody else was faster: the transaction is rolled back and run again."""
 
 
 class Database:
@@ -110,7 +115,8 @@ class Database:
 
     async def _write(self, work: Work[T]) -> T:
         async with self._writer:
-            for last in (False, False, True):
+            collisions = failures = 0
+            while True:
                 done = False
                 try:
                     async with self._engine.connect() as connection, connection.begin():
@@ -118,13 +124,17 @@ class Database:
                             await connection.exec_driver_sql("BEGIN IMMEDIATE")
                         result = await work(connection)
                         done = True
+                except Collision:
+                    # Somebody else won each time, so this ends; the deadline ends it in any case.
+                    collisions += 1
+                    await asyncio.sleep(_PAUSE * collisions)
                 except FOREIGN as error:
                     # Once the commit was sent nobody knows; before, nothing has happened.
-                    if last or done or not is_repeatable(error):
+                    failures += 1
+                    if done or failures == _TRIES or not is_repeatable(error):
                         raise translate(error, self.address.shown) from driver_error(error)
                 else:
                     return result
-        raise AssertionError("unreachable")
 
 
 def engine(address: Address, *, patience: timedelta, connections: int | None = None) -> AsyncEngine:

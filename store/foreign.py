@@ -80,6 +80,12 @@ def is_conflict(error: exc.DBAPIError) -> bool:
     }
 
 
+def is_missing_table(error: exc.DBAPIError) -> bool:
+    """Whether a statement named a table that does not exist."""
+    root = driver_error(error)
+    return isinstance(root, asyncpg.UndefinedTableError) or str(root).startswith("no such table: ")
+
+
 def translate(error: BaseException, where: str) -> StoreError:
     """The error of ours that says what a foreign one means. Raise it `from driver_error(error)`, never from `error`.
 

@@ -6,6 +6,8 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store.addresses import SqliteAddress, address
+from store.caps import Caps
+from store.contacts import Contacts
 from store.database import DEADLINE, Database
 from store.effects import Effects
 from store.entries import Entries
@@ -22,6 +24,8 @@ class Store:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._id: str | None = None
+        self.contacts = Contacts(database)
+        self.caps = Caps(database)
         self.owners = Owners(database)
         self.schedule = Schedule(database)
         self.effects = Effects(database)

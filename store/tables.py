@@ -4,7 +4,19 @@ Texts a platform chose (ids, keys, names) may be of any length, and PostgreSQL i
 unique indexes are over 16-byte digests of them (`columns.Digest`), with the texts beside them for people.
 """
 
-from sqlalchemy import BigInteger, Boolean, CheckConstraint, Column, Index, Integer, MetaData, Table, Text
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+)
 
 from store.columns import Digest, Foreign, Instant, Serial
 
@@ -111,3 +123,106 @@ effects = Table(
     Column("result", Foreign),
 )
 Index("ix_effects_begun_at", effects.c.begun_at)
+
+contacts = Table(
+    "contacts",
+    metadata,
+    Column("id", Text, primary_key=True),
+    # Grows by one with every change a reader can see.
+    Column("version", BigInteger, nullable=False),
+    # Grows by one with every write, also of times alone: what compare-and-swap compares.
+    Column("revision", BigInteger, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("updated_at", Instant, nullable=False),
+    # Each field with the time of the event that wrote it.
+    Column("name", Foreign),
+    Column("name_at", Instant),
+    Column("email", Foreign),
+    Column("email_at", Instant),
+    Column("phone", Foreign),
+    Column("phone_at", Instant),
+    # The newest verified address, folded: at most one contact has it.
+    Column("email_key", Foreign),
+    Column("email_key_at", Instant),
+    # JSON: name → [value, microseconds].
+    Column("attributes", Text, nullable=False),
+)
+Index(
+    "uq_contacts_email_key",
+    contacts.c.email_key,
+    unique=True,
+    sqlite_where=contacts.c.email_key.is_not(None),
+    postgresql_where=contacts.c.email_key.is_not(None),
+)
+
+identities = Table(
+    "identities",
+    metadata,
+    # Digest of source, platform and id.
+    Column("slot", Digest, primary_key=True),
+    # NULL: taken away at `removed_at`. The texts go with it, the digest stays so that older events change nothing.
+    Column("contact_id", Text, ForeignKey("contacts.id")),
+    Column("source", Foreign),
+    Column("platform", Foreign),
+    Column("identity", Foreign),
+    # The newest event that named it.
+    Column("seen_at", Instant),
+    Column("removed_at", Instant),
+    # Whose it was.
+    Column("former_id", Text),
+)
+Index("ix_identities_contact_id", identities.c.contact_id)
+
+# Ids that are no contact any more: merged into another, or deleted.
+former_contacts = Table(
+    "former_contacts",
+    metadata,
+    Column("id", Text, primary_key=True),
+    # The living contact it leads to, never another former one; NULL: deleted.
+    Column("into_id", Text, ForeignKey("contacts.id")),
+    Column("version", BigInteger, nullable=False),
+    Column("at", Instant, nullable=False),
+)
+Index("ix_former_contacts_into_id", former_contacts.c.into_id)
+
+# Contacts an event changed whose snapshots it has not published yet.
+unpublished = Table(
+    "unpublished",
+    metadata,
+    Column("cause", Digest, primary_key=True),
+    Column("contact_id", Text, primary_key=True),
+    Column("since", Instant, nullable=False),
+)
+Index("ix_unpublished_since", unpublished.c.since)
+
+# A cap's window, and how much of it is used.
+caps = Table(
+    "caps",
+    metadata,
+    Column("handler", Text, primary_key=True),
+    # Digest of name and key.
+    Column("slot", Digest, primary_key=True),
+    Column("window_start", Instant, primary_key=True),
+    Column("name", Foreign, nullable=False),
+    Column("key", Foreign, nullable=False),
+    Column("used", BigInteger, nullable=False),
+)
+Index("ix_caps_window_start", caps.c.window_start)
+
+# The events counted in a window.
+cap_uses = Table(
+    "cap_uses",
+    metadata,
+    Column("handler", Text, primary_key=True),
+    Column("slot", Digest, primary_key=True),
+    Column("window_start", Instant, primary_key=True),
+    # Digest of source and event id.
+    Column("event", Digest, primary_key=True),
+    ForeignKeyConstraint(
+        ["handler", "slot", "window_start"],
+        ["caps.handler", "caps.slot", "caps.window_start"],
+        ondelete="CASCADE",
+        onupdate="CASCADE",
+        name="fk_cap_uses_caps",
+    ),
+)

@@ -1,0 +1,195 @@
+"""Contacts as rows: reading people, and the statements that swap one state of them for the next."""
+
+import json
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Insert, Select, Update, delete, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.sql import ColumnElement
+
+from schemas.contacts import Identity
+from store.columns import micros, moment
+from store.database import Collision
+from store.dialects import insert
+from store.digests import fingerprint
+from store.foreign import is_conflict
+from store.person import Person, Written, canonical
+from store.tables import contacts, former_contacts, identities
+
+_FIELDS = ("name", "email", "phone")
+
+
+def slot_of(identity: Identity) -> bytes:
+    """What stands for an identity in its unique index."""
+    return fingerprint(identity.source, identity.platform, identity.id)
+
+
+async def find(connection: AsyncConnection, where: ColumnElement[bool]) -> Person | None:
+    """The one contact of a condition, read in one statement: its fields and identities are of one moment."""
+    both = contacts.outerjoin(identities, identities.c.contact_id == contacts.c.id)
+    rows = (await connection.execute(_columns().select_from(both).where(where))).all()
+    return _person(rows) if rows else None
+
+
+async def lock(connection: AsyncConnection, ids: Iterable[str]) -> dict[str, Person]:
+    """Read contacts and keep others from changing them until the commit. Those that are gone are left out."""
+    wanted = sorted(ids)
+    if not wanted:
+        return {}
+    # Locked in one order by everyone, so that two merges of one pair wait instead of deadlocking.
+    locking = select(contacts.c.id).where(contacts.c.id.in_(wanted)).order_by(contacts.c.id).with_for_update()
+    await connection.execute(locking)
+    both = contacts.outerjoin(identities, identities.c.contact_id == contacts.c.id)
+    found: dict[str, list[Any]] = {}
+    for row in await connection.execute(_columns().select_from(both).where(contacts.c.id.in_(wanted))):
+        found.setdefault(row.id, []).append(row)
+    return {contact_id: _person(rows) for contact_id, rows in found.items()}
+
+
+async def add(connection: AsyncConnection, person: Person) -> None:
+    """Write a new contact.
+
+    Raises:
+        Collision: somebody has its verified address by now.
+    """
+    await _unique(connection, insert(connection, contacts).values(id=person.id, **_values(person)))
+
+
+async def swap(connection: AsyncConnection, before: Person, after: Person) -> None:
+    """Replace a contact's row if it is still as it was.
+
+    Raises:
+        Collision: it is not, or somebody has its verified address by now.
+    """
+    statement = update(contacts).where(contacts.c.id == before.id, contacts.c.revision == before.revision)
+    if await _unique(connection, statement.values(**_values(after))) == 0:
+        raise Collision
+
+
+async def move(connection: AsyncConnection, gone: Person, into: Person) -> None:
+    """Give all that one contact has to another and leave an alias in its place. `into`'s own row is not written.
+
+    Raises:
+        Collision: the contact is not as it was.
+    """
+    await connection.execute(update(identities).where(identities.c.contact_id == gone.id).values(contact_id=into.id))
+    await connection.execute(
+        update(former_contacts).where(former_contacts.c.into_id == gone.id).values(into_id=into.id)
+    )
+    await _remove(connection, gone)
+    former = {"id": gone.id, "into_id": into.id, "version": gone.version + 1, "at": into.updated_at}
+    await connection.execute(insert(connection, former_contacts).values(former))
+
+
+async def bury(connection: AsyncConnection, gone: Person, at: datetime) -> None:
+    """Delete a contact that has no identity left, and leave a tombstone.
+
+    Raises:
+        Collision: the contact is not as it was.
+    """
+    await connection.execute(update(former_contacts).where(former_contacts.c.into_id == gone.id).values(into_id=None))
+    await _remove(connection, gone)
+    former = {"id": gone.id, "into_id": None, "version": gone.version + 1, "at": at}
+    await connection.execute(insert(connection, former_contacts).values(former))
+
+
+async def attach(connection: AsyncConnection, identity: Identity, contact_id: str, at: datetime) -> None:
+    """Give a contact an identity that nobody has.
+
+    Raises:
+        Collision: somebody has it by now.
+    """
+    row = {
+        "contact_id": contact_id,
+        "source": identity.source,
+        "platform": identity.platform,
+        "identity": identity.id,
+        "seen_at": at,
+        "removed_at": None,
+        "former_id": None,
+    }
+    statement = insert(connection, identities).values(slot=slot_of(identity), **row)
+    statement = statement.on_conflict_do_update(
+        index_elements=["slot"], set_=row, where=identities.c.contact_id.is_(None) & (identities.c.removed_at < at)
+    )
+    if (await connection.execute(statement)).rowcount == 0:
+        raise Collision
+
+
+async def see(connection: AsyncConnection, identity: Identity, at: datetime) -> None:
+    """Remember the newest event that named an identity."""
+    statement = update(identities).where(identities.c.slot == slot_of(identity), identities.c.seen_at < at)
+    await connection.execute(statement.values(seen_at=at))
+
+
+async def detach(connection: AsyncConnection, identity: Identity, at: datetime, former_id: str | None) -> None:
+    """Take an identity away from whoever has it; its digest stays, its texts go."""
+    row = {
+        "contact_id": None,
+        "source": None,
+        "platform": None,
+        "identity": None,
+        "seen_at": None,
+        "removed_at": at,
+        "former_id": former_id,
+    }
+    statement = insert(connection, identities).values(slot=slot_of(identity), **row)
+    await connection.execute(statement.on_conflict_do_update(index_elements=["slot"], set_=row))
+
+
+async def _unique(connection: AsyncConnection, statement: Insert | Update) -> int:
+    """Run a statement that a unique index may refuse; returns how many rows it wrote."""
+    try:
+        return (await connection.execute(statement)).rowcount
+    except IntegrityError as error:
+        if is_conflict(error):
+            raise Collision from None
+        raise
+
+
+async def _remove(connection: AsyncConnection, gone: Person) -> None:
+    statement = delete(contacts).where(contacts.c.id == gone.id, contacts.c.revision == gone.revision)
+    if (await connection.execute(statement)).rowcount == 0:
+        raise Collision
+
+
+def _columns() -> Select[Any]:
+    return select(contacts, identities.c.source, identities.c.platform, identities.c.identity, identities.c.seen_at)
+
+
+def _person(rows: Sequence[Any]) -> Person:
+    row = rows[0]._mapping  # noqa: SLF001 - SQLAlchemy's public name for a row as a mapping
+    known = {name: Written(row[name], row[f"{name}_at"]) for name in _FIELDS if row[name] is not None}
+    return Person(
+        id=row["id"],
+        version=row["version"],
+        revision=row["revision"],
+        created_at=row["created_at"],
+        updated_at=row["updated_at"],
+        fields=known,
+        attributes={name: Written(value, moment(at)) for name, (value, at) in json.loads(row["attributes"]).items()},
+        email_key=None if row["email_key"] is None else Written(row["email_key"], row["email_key_at"]),
+        identities={
+            Identity(source=each.source, platform=each.platform, id=each.identity): each.seen_at
+            for each in rows
+            if each.source is not None
+        },
+    )
+
+
+def _values(person: Person) -> dict[str, Any]:
+    written = {name: person.fields.get(name) for name in _FIELDS} | {"email_key": person.email_key}
+    fields = {name: None if value is None else value.value for name, value in written.items()}
+    times = {f"{name}_at": None if value is None else value.at for name, value in written.items()}
+    return {
+        **fields,
+        **times,
+        "version": person.version,
+        "revision": person.revision,
+        "created_at": person.created_at,
+        "updated_at": person.updated_at,
+        "attributes": canonical({name: [value.value, micros(value.at)] for name, value in person.attributes.items()}),
+    }

@@ -1,0 +1,196 @@
+"""One contact per person, over all sources, written by several lanes at once.
+
+Rows change by compare-and-swap, identities and verified e-mail addresses have unique indexes, and a call repeats until
+its swap wins. Ids that were merged away stay as aliases, deleted ones as tombstones.
+
+**Publishing.** A snapshot must reach the log although a worker may die between the commit and the append. So give
+`save`, `merge` and `delete` a `cause` that names the attempt's event, the same on every attempt: what the event changed
+is then written down in the same transaction, `Saved.changed` and `absorbed` tell of it again when the event is
+delivered again, and `published` crosses it out after the log's acknowledgement.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+
+from pydantic import JsonValue
+from sqlalchemy import delete, func, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from schemas.contacts import Contact, Identity
+from store import contact_rows as rows
+from store import contact_writes as writes
+from store.contact_writes import Saved
+from store.database import Database
+from store.digests import fingerprint
+from store.person import Change, Person, email_key
+from store.tables import contacts, former_contacts, identities, unpublished
+
+__all__ = ["Contacts", "Saved", "Tombstone"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tombstone:
+    """What is left of an id that is no contact any more."""
+
+    id: str
+    # The contact it was merged into; None if it was deleted.
+    into: str | None
+    version: int
+    at: datetime
+
+
+class Contacts:
+    """Tables `contacts`, `identities`, `former_contacts` and `unpublished`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def find(
+        self, *, identity: Identity | None = None, email: str | None = None, contact_id: str | None = None
+    ) -> Contact | None:
+        """The contact with this identity, verified e-mail address or id; ids of merged contacts lead on.
+
+        Raises:
+            StoreError: the database failed.
+            ValueError: not exactly one of the three is given.
+        """
+        given = [one for one in (identity, email, contact_id) if one is not None]
+        if len(given) != 1:
+            raise ValueError("find a contact by exactly one of identity, email and contact_id")
+        if identity is not None:
+            slot = rows.slot_of(identity)
+            where = contacts.c.id == select(identities.c.contact_id).where(identities.c.slot == slot).scalar_subquery()
+        elif email is not None:
+            where = contacts.c.email_key == email_key(email)
+        else:
+            into = select(former_contacts.c.into_id).where(former_contacts.c.id == contact_id).scalar_subquery()
+            where = contacts.c.id == func.coalesce(into, contact_id)
+
+        async def work(connection: AsyncConnection) -> Person | None:
+            return await rows.find(connection, where)
+
+        found = await self._database.read(work)
+        return None if found is None else found.contact
+
+    async def get(self, contact_id: str) -> Contact | Tombstone | None:
+        """What an id stands for now: a living contact, a tombstone, or nothing. It does not lead on; `find` does.
+
+        Raises:
+            StoreError: the database failed.
+        """
+
+        async def work(connection: AsyncConnection) -> Contact | Tombstone | None:
+            # Former ids never live again, so looking for the living one first cannot miss both.
+            person = await rows.find(connection, contacts.c.id == contact_id)
+            if person is not None:
+                return person.contact
+            statement = select(former_contacts).where(former_contacts.c.id == contact_id)
+            former = (await connection.execute(statement)).first()
+            if former is None:
+                return None
+            return Tombstone(id=former.id, into=former.into_id, version=former.version, at=former.at)
+
+        return await self._database.read(work)
+
+    async def save(  # noqa: PLR0913 - the fields of a contact
+        self,
+        identity: Identity,
+        *,
+        at: datetime,
+        now: datetime,
+        name: str | None = None,
+        email: str | None = None,
+        phone: str | None = None,
+        attributes: dict[str, JsonValue] | None = None,
+        email_verified: bool = False,
+        cause: str | None = None,
+    ) -> Saved:
+        """Find or make the contact of an identity, and write what is given unless a newer event has written it.
+
+        Args:
+            identity: who it is, in the words of a source.
+            at: the time of the event; each field keeps the newest.
+            now: the time.
+            name: None or empty says nothing, as with the next two.
+            email: kept in any case; merges only if verified.
+            phone: as the platform gave it.
+            attributes: each has a time of its own.
+            email_verified: whether the platform is trusted to have verified the address. Then the contact that holds
+                the same verified address becomes one with this one, and the older of the two survives. An address
+                that anybody may type must never be taken for verified: whoever types it would become that person.
+            cause: names the event, for publishing.
+
+        Raises:
+            StoreRefused: the contact would become larger than a contact may be.
+            StoreError: the database failed.
+        """
+        change = Change(
+            at=at, name=name, email=email, phone=phone, attributes=attributes or {}, email_verified=email_verified
+        )
+
+        async def work(connection: AsyncConnection) -> Saved:
+            return await writes.save(connection, identity, change, now=now, cause=cause)
+
+        return await self._database.write(work)
+
+    async def merge(self, into: str, other: str, *, at: datetime, now: datetime, cause: str | None = None) -> Saved:
+        """Make two contacts one; `into` survives and the other's id becomes an alias. One already: nothing changes.
+
+        Raises:
+            ContactUnknown: one of them does not exist or was deleted.
+            StoreError: the database failed.
+        """
+
+        async def work(connection: AsyncConnection) -> Saved:
+            return await writes.merge(connection, into, other, at=at, now=now, cause=cause)
+
+        return await self._database.write(work)
+
+    async def delete(
+        self, identity: Identity, *, at: datetime, now: datetime, cause: str | None = None
+    ) -> Contact | None:
+        """Take an identity away, unless a newer event has named it. A contact with none left is deleted.
+
+        Its tombstone stays, and older events do not bring it back. A newer one makes a new contact.
+
+        Returns:
+            the contact as it stands then: without identities if it was deleted; None if nobody had the identity.
+
+        Raises:
+            StoreError: the database failed.
+        """
+
+        async def work(connection: AsyncConnection) -> Contact | None:
+            return await writes.delete(connection, identity, at=at, now=now, cause=cause)
+
+        return await self._database.write(work)
+
+    async def unpublished(self, cause: str) -> frozenset[str]:
+        """Ids whose snapshot or tombstone this cause still has to publish.
+
+        Raises:
+            StoreError: the database failed.
+        """
+
+        async def work(connection: AsyncConnection) -> frozenset[str]:
+            return await writes.owed(connection, cause)
+
+        return await self._database.read(work)
+
+    async def published(self, cause: str, contact_ids: Collection[str]) -> None:
+        """The log has the latest of these contacts: this cause owes them no more.
+
+        Raises:
+            StoreError: the database failed; the cause will publish them once more.
+        """
+        if not contact_ids:
+            return
+        statement = delete(unpublished).where(
+            unpublished.c.cause == fingerprint(cause), unpublished.c.contact_id.in_(sorted(contact_ids))
+        )
+
+        async def work(connection: AsyncConnection) -> None:
+            await connection.execute(statement)
+
+        await self._database.write(work)
