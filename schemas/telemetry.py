@@ -18,6 +18,7 @@ LOG_EVENTS: Mapping[str, str] = MappingProxyType(
         # event log
         "log.connected": "The event log answers.",
         "log.lost": "The event log does not answer; `cause` is the real error.",
+        "log.trimmed": "The embedded log dropped settled records before their age, to stay below `max_bytes`.",
         "producer.replaced": "A producer was abandoned after an error or a missed deadline and a new one is in use.",
         "partitions.assigned": "This worker owns these partitions of a handler now.",
         "partitions.revoked": "This worker gave these partitions back.",
