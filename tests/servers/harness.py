@@ -76,6 +76,8 @@ class Harness:
         self.ci = is_ci(environment)
         self._kafka_given = environment.get("HOOKLINE_TEST_KAFKA")
         self._postgres_given = environment.get("HOOKLINE_TEST_POSTGRES")
+        # Why tests were skipped for want of a server.
+        self.missed: set[str] = set()
         self._to_close: list[Callable[[], None]] = []
         self.kafka = Shared(lambda: first_that_works("Kafka broker", self._kafka_ways()))
         self.postgres = Shared(lambda: first_that_works("PostgreSQL", self._postgres_ways()))

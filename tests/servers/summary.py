@@ -7,7 +7,10 @@ from tests.servers.postgres import PostgresServer
 
 def summary(harness: Harness) -> list[str]:
     """The lines, one or more for Kafka and one or more for PostgreSQL."""
-    return [*kafka_lines(harness.kafka), *postgres_lines(harness.postgres)]
+    lines = [*kafka_lines(harness.kafka), *postgres_lines(harness.postgres)]
+    if harness.missed:
+        lines += ["TESTS WERE SKIPPED FOR WANT OF A SERVER", *sorted(harness.missed)]
+    return lines
 
 
 def kafka_lines(kafka: Shared[Broker]) -> list[str]:
