@@ -48,7 +48,7 @@ async def test_topic_is_created_once(kafka: Broker, fresh_prefix: str) -> None:
 async def test_kafkas_own_tools_run(kafka_private: MakeBroker) -> None:
     """The console consumer reads and TopicCommand describes, from the same jars, on whatever broker they are told."""
     broker = await kafka_private()
-    await broker.create_topic("t", config={"cleanup.policy": "compact"})
+    await broker.create_topic("t", config={"retention.ms": "86400000"})
     await produce(broker.bootstrap, "t", b"hello")
     where = ("--bootstrap-server", broker.bootstrap, "--topic", "t")
     limits = ("--from-beginning", "--max-messages", "1", "--timeout-ms", "15000")
@@ -56,7 +56,7 @@ async def test_kafkas_own_tools_run(kafka_private: MakeBroker) -> None:
     command = broker.java_tools("org.apache.kafka.tools.TopicCommand", *where, "--describe")
     read, described = await asyncio.gather(run(consumer), run(command))
     assert (read.stdout, read.returncode) == ("hello\n", 0), read.stderr
-    assert "cleanup.policy=compact" in described.stdout, described.stderr
+    assert "retention.ms=86400000" in described.stdout, described.stderr
 
 
 async def run(argv: list[str]) -> subprocess.CompletedProcess[str]:
