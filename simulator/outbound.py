@@ -1,6 +1,7 @@
 """The wire under the webhook sender: one POST with aiohttp, no redirects, no cookies, a bounded answer."""
 
 import asyncio
+import io
 from collections.abc import AsyncIterator
 
 import aiohttp
@@ -58,8 +59,9 @@ def _headers(call: HttpCall) -> dict[str, str]:
     return {**call.headers, "Content-Length": str(len(call.body))}
 
 
-def _data(call: HttpCall) -> bytes | AsyncIterator[bytes]:
-    return call.body if call.maim is None else _maimed(call)
+def _data(call: HttpCall) -> io.BytesIO | AsyncIterator[bytes]:
+    # a file is written in pieces: a large body must not hold up the loop
+    return io.BytesIO(call.body) if call.maim is None else _maimed(call)
 
 
 async def _maimed(call: HttpCall) -> AsyncIterator[bytes]:
