@@ -22,7 +22,7 @@ from simulator.recent import Recent
 log = structlog.get_logger()
 
 IN_FLIGHT: Final = 16
-"""How many POSTs are open at once, over all lanes."""
+"""How many POSTs to one webhook are open at once, over all its lanes."""
 
 Lane = tuple[str, str]
 
@@ -50,7 +50,8 @@ class WebhookSender:
         self._subscriptions: dict[str, Subscription] = {}
         self._lanes: dict[Lane, deque[Delivery]] = {}
         self._tasks: dict[Lane, asyncio.Task[None]] = {}
-        self._slots = asyncio.Semaphore(IN_FLIGHT)
+        # per webhook, so that a receiver that hangs does not slow the others down
+        self._slots: dict[str, asyncio.Semaphore] = {}
         self._log = Recent[Delivery](max_items=5_000, max_weight=max_pending_bytes)
 
     @property
@@ -71,6 +72,7 @@ class WebhookSender:
         """Forget a webhook and what is pending for it; False if there is none of this id."""
         known = self._subscriptions.pop(subscription_id, None) is not None
         await self._abandon([lane for lane in self._lanes if lane[0] == subscription_id])
+        self._slots.pop(subscription_id, None)
         return known
 
     def publish(self, event: OutgoingEvent) -> int:
@@ -159,7 +161,8 @@ class WebhookSender:
         if latency is not None:
             await self._clock.sleep(latency.seconds)
         call = _call(event, delivery.subscription, fault)
-        async with self._slots:
+        slots = self._slots.setdefault(delivery.subscription.id, asyncio.Semaphore(IN_FLIGHT))
+        async with slots:
             at = self._clock.now()
             status, error = None, None
             try:

@@ -175,6 +175,20 @@ async def test_at_most_sixteen_posts_are_open(sender: WebhookSender, clock: Manu
     assert (opened, len(post.calls)) == (16, 40)
 
 
+async def test_a_receiver_that_hangs_slows_down_nobody_else(
+    world: World, sender: WebhookSender, clock: ManualClock, post: RecordingPost
+) -> None:
+    """All its connections are stuck; another webhook still gets its events."""
+    post.stuck = asyncio.Event()
+    for number in range(20):
+        sender.publish(event(number, lane=f"conv_{number}"))
+    await clock.advance(0)
+    world.connect(platform="mygptassistants", url="http://other.test", secret="s")
+    sender.publish(event(20))
+    await clock.advance(0)
+    assert [call.url for call in post.calls[16:]] == ["http://other.test"]
+
+
 @pytest.mark.parametrize("together", [True, False])
 async def test_duplicates_are_sent_on_order(
     world: World,
