@@ -63,7 +63,7 @@ class Caps:
         return await self._database.write(work)
 
     async def expire(self, before: datetime, *, limit: int = 1_000) -> int:
-        """Throw away windows that began before a time; returns how many. Call again while it returns `limit`.
+        """Throw away windows that began before a time; returns how many. Call again until it is none.
 
         Raises:
             StoreError: the database failed.

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from pydantic import JsonValue
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, func, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from schemas.contacts import Contact, Identity
@@ -194,3 +194,17 @@ class Contacts:
             await connection.execute(statement)
 
         await self._database.write(work)
+
+    async def expire(self, before: datetime, *, limit: int = 10_000) -> int:
+        """Forget what causes of before a time still had to publish; returns how many. Call again until it is none.
+
+        Raises:
+            StoreError: the database failed.
+        """
+        columns = (unpublished.c.cause, unpublished.c.contact_id)
+        old = select(*columns).where(unpublished.c.since < before).limit(limit)
+
+        async def work(connection: AsyncConnection) -> int:
+            return (await connection.execute(delete(unpublished).where(tuple_(*columns).in_(old)))).rowcount
+
+        return await self._database.write(work)

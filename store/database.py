@@ -50,6 +50,7 @@ class Database:
         # SQLite's own waiting for the one writer is polling without order; within a process this one is fair.
         self._writer: AbstractAsyncContextManager[object] = nullcontext() if self.shared else asyncio.Lock()
         self._calls: set[asyncio.Task[Any]] = set()
+        self._stopped = False
 
     async def read(self, work: Work[T], *, deadline: timedelta | None = None) -> T:
         """Run statements that change nothing.
@@ -68,22 +69,26 @@ class Database:
         return await self._bounded(self._write(work), deadline)
 
     async def stop(self) -> None:
-        """Close the connections. Ends within the deadline in any case."""
-        closing = asyncio.ensure_future(self._engine.dispose())
-        self._calls.add(closing)
+        """Let running calls end, then close the connections. Ends within twice the deadline in any case."""
+        self._stopped = True
+        limit = self._deadline.total_seconds()
+        if self._calls:
+            await asyncio.wait(self._calls, timeout=limit)
+        closing = asyncio.create_task(self._engine.dispose())
+        self._keep(closing)
         try:
-            _, late = await asyncio.wait(self._calls, timeout=self._deadline.total_seconds())
+            await asyncio.wait(self._calls, timeout=limit)
         finally:
             for task in self._calls:
                 task.cancel()
-        if late:
-            await asyncio.wait(late, timeout=1)
 
     async def _bounded(self, call: Coroutine[Any, Any, T], deadline: timedelta | None) -> T:
+        if self._stopped:
+            call.close()
+            raise StoreUnavailable(f"The store {self.address.shown} was stopped by this process.")
         limit = deadline or self._deadline
         task = asyncio.create_task(call)
-        self._calls.add(task)
-        task.add_done_callback(self._forget)
+        self._keep(task)
         try:
             await asyncio.wait({task}, timeout=limit.total_seconds())
         except asyncio.CancelledError:
@@ -96,6 +101,10 @@ class Database:
             f"The store {self.address.shown} did not answer within {limit.total_seconds():g} s."
             " What was being written may still be."
         )
+
+    def _keep(self, task: asyncio.Task[Any]) -> None:
+        self._calls.add(task)
+        task.add_done_callback(self._forget)
 
     def _forget(self, task: asyncio.Task[Any]) -> None:
         self._calls.discard(task)

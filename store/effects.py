@@ -141,7 +141,7 @@ class Effects:
         await self._database.write(work)
 
     async def expire(self, before: datetime, *, limit: int = 10_000) -> int:
-        """Throw away effects begun before a time; returns how many. Call again while it returns `limit`.
+        """Throw away effects begun before a time; returns how many. Call again until it is none.
 
         Rows must outlive the dead letters whose replay would look for them: 30 days.
 

@@ -18,7 +18,7 @@ from store.database import Database
 from store.dialects import insert
 from store.digests import fingerprint
 from store.owners import Epoch, hold
-from store.tables import schedule
+from store.tables import IS_OVER, IS_PENDING, IS_TIMER, schedule
 
 _TIMER = "timer"
 # Rows per statement: a page of timers is about 1 MB.
@@ -128,13 +128,13 @@ class Schedule:
     async def expire(self, before: datetime, *, limit: int = 10_000) -> int:
         """Throw away timers that fired or were cancelled before a time; returns how many.
 
-        The time must lie before anything that may still be delivered again: the log's retention. Call again while
-        it returns `limit`.
+        The time must lie before anything that may still be delivered again: the log's retention. Call again until
+        it is none.
 
         Raises:
             StoreError: the database failed.
         """
-        old = select(schedule.c.id).where(schedule.c.state != "set", schedule.c.written_at < before).limit(limit)
+        old = select(schedule.c.id).where(IS_OVER, schedule.c.written_at < before).limit(limit)
 
         async def work(connection: AsyncConnection) -> int:
             return (await connection.execute(delete(schedule).where(schedule.c.id.in_(old)))).rowcount
@@ -148,8 +148,8 @@ class Schedule:
                 schedule.c.handler == handler,
                 schedule.c.topic == at.topic,
                 schedule.c.partition == at.partition,
-                schedule.c.state == "set",
-                schedule.c.kind == _TIMER,
+                IS_PENDING,
+                IS_TIMER,
                 schedule.c.id > after,
             )
             .order_by(schedule.c.id)
@@ -212,7 +212,7 @@ async def _end(connection: AsyncConnection, handler: str, at: TopicPartition, fi
         schedule.c.handler == handler,
         schedule.c.topic == at.topic,
         schedule.c.partition == at.partition,
-        schedule.c.state == "set",
+        IS_PENDING,
         schedule.c.firing == firing,
     )
     result = await connection.execute(statement.values(state="fired", written_at=now))
@@ -226,7 +226,7 @@ async def _write(connection: AsyncConnection, rows: list[dict[str, Any]], *, by_
     later = old.setter_offset < new.setter_offset
     statement = statement.on_conflict_do_update(
         index_elements=["handler", "topic", "partition", "slot"],
-        index_where=old.kind == _TIMER,
+        index_where=IS_TIMER,
         set_={name: new[name] for name in written}
         | {"setter_offset": case((later, new.setter_offset), else_=old.setter_offset)},
         # A firing runs in its lane after all that was read there, and only once: it is the latest in any case.

@@ -1,6 +1,6 @@
 """The store: one database and the parts that live in it."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -16,6 +16,15 @@ from store.migrations import require_current
 from store.owners import Owners
 from store.schedule import Schedule
 from store.tables import meta
+
+# Dead letters are kept for 30 days, and a replay must find the effects of its event.
+EFFECTS_KEPT = timedelta(days=30)
+# A timer that is over guards against older events; topics with timers keep records for 30 days by default.
+TIMERS_KEPT = timedelta(days=40)
+# Longer than any sensible window.
+CAPS_KEPT = timedelta(days=100)
+# An event that owes a snapshot for so long is dead.
+DEBTS_KEPT = timedelta(days=40)
 
 
 class Store:
@@ -65,6 +74,24 @@ class Store:
     async def stop(self) -> None:
         """Close the connections. Ends within the deadline in any case."""
         await self._database.stop()
+
+    async def expire(self, now: datetime) -> int:
+        """Throw away what nothing can ask for any more; returns how many rows. Call it about once an hour.
+
+        Raises:
+            StoreError: the database failed; what was thrown away until then is gone.
+        """
+        kept = (
+            (self.effects.expire, EFFECTS_KEPT),
+            (self.schedule.expire, TIMERS_KEPT),
+            (self.caps.expire, CAPS_KEPT),
+            (self.contacts.expire, DEBTS_KEPT),
+        )
+        gone = 0
+        for expire, age in kept:
+            while some := await expire(now - age):
+                gone += some
+        return gone
 
     @property
     def id(self) -> str:

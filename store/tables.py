@@ -4,11 +4,14 @@ Texts a platform chose (ids, keys, names) may be of any length, and PostgreSQL i
 unique indexes are over 16-byte digests of them (`columns.Digest`), with the texts beside them for people.
 """
 
+from typing import Any
+
 from sqlalchemy import (
     BigInteger,
     Boolean,
     CheckConstraint,
     Column,
+    ColumnElement,
     ForeignKey,
     ForeignKeyConstraint,
     Index,
@@ -16,6 +19,7 @@ from sqlalchemy import (
     MetaData,
     Table,
     Text,
+    literal_column,
 )
 
 from store.columns import Digest, Foreign, Instant, Serial
@@ -87,25 +91,21 @@ schedule = Table(
     CheckConstraint("state in ('set', 'fired', 'cancelled')", name="state"),
     CheckConstraint("state <> 'set' or (due is not null and firing is not null)", name="set_is_due"),
 )
-Index(
-    "uq_schedule_timer",
-    *(schedule.c[name] for name in ("handler", "topic", "partition", "slot")),
-    unique=True,
-    sqlite_where=schedule.c.kind == "timer",
-    postgresql_where=schedule.c.kind == "timer",
-)
-Index(
-    "ix_schedule_pending",
-    *(schedule.c[name] for name in ("handler", "topic", "partition", "id")),
-    sqlite_where=schedule.c.state == "set",
-    postgresql_where=schedule.c.state == "set",
-)
-Index(
-    "ix_schedule_settled",
-    schedule.c.written_at,
-    sqlite_where=schedule.c.state != "set",
-    postgresql_where=schedule.c.state != "set",
-)
+# Literals, here and in the queries: with a parameter in its place a database may not see that a partial index will do.
+IS_TIMER = schedule.c.kind == literal_column("'timer'")
+IS_PENDING = schedule.c.state == literal_column("'set'")
+IS_OVER = schedule.c.state != literal_column("'set'")
+
+
+def _partial(name: str, where: ColumnElement[bool], *columns: Column[Any], unique: bool = False) -> Index:
+    return Index(name, *columns, unique=unique, sqlite_where=where, postgresql_where=where)
+
+
+_PLACE = (schedule.c.handler, schedule.c.topic, schedule.c.partition)
+_partial("uq_schedule_timer", IS_TIMER, *_PLACE, schedule.c.slot, unique=True)
+_partial("ix_schedule_pending", IS_PENDING, *_PLACE, schedule.c.id)
+_partial("ix_schedule_firing", IS_PENDING, schedule.c.firing)
+_partial("ix_schedule_settled", IS_OVER, schedule.c.written_at)
 
 effects = Table(
     "effects",
@@ -147,13 +147,7 @@ contacts = Table(
     # JSON: name → [value, microseconds].
     Column("attributes", Text, nullable=False),
 )
-Index(
-    "uq_contacts_email_key",
-    contacts.c.email_key,
-    unique=True,
-    sqlite_where=contacts.c.email_key.is_not(None),
-    postgresql_where=contacts.c.email_key.is_not(None),
-)
+_partial("uq_contacts_email_key", contacts.c.email_key.is_not(None), contacts.c.email_key, unique=True)
 
 identities = Table(
     "identities",

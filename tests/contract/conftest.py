@@ -8,7 +8,9 @@ import pytest
 
 from eventlog.log import EventLog
 from eventlog.open import EventLogSettings, open_log
+from store.store import Store
 from tests.contract.eventlogs import STOPS, Kind, Logs, Server
+from tests.contract.stores import opened
 
 KINDS: tuple[Kind, ...] = ("sqlite", "mock", "kafka")
 FIXTURES = {"mock": "mock_kafka", "kafka": "kafka"}
@@ -28,3 +30,19 @@ async def eventlog(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncItera
     yield logs
     for log in reversed(logs.opened):
         await log.stop(STOPS)
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The url of an empty database, SQLite and PostgreSQL in turn."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/state.db"
+    url: str = request.getfixturevalue("postgres_url")
+    return url
+
+
+@pytest.fixture
+async def store(store_url: str) -> AsyncIterator[Store]:
+    """A migrated and started store on each database in turn."""
+    async with opened(store_url) as started:
+        yield started

@@ -1,0 +1,55 @@
+"""What the store's suites run on, and the few words they share."""
+
+import sqlite3
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+
+import asyncpg  # type: ignore[import-untyped]  # asyncpg ships no types
+
+from schemas.contacts import Identity
+from schemas.record import TopicPartition
+from store.migrations import migrate
+from store.store import Store
+
+NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
+MINUTE = timedelta(minutes=1)
+DAY = timedelta(days=1)
+AT = TopicPartition("hookline.conversations", 3)
+
+
+def person(name: str, source: str = "support") -> Identity:
+    """An identity."""
+    return Identity(source=source, platform="mygptassistants", id=name)
+
+
+def minute(number: int) -> datetime:
+    """So many minutes after noon."""
+    return NOW + number * MINUTE
+
+
+@asynccontextmanager
+async def opened(url: str, *, deadline: timedelta = timedelta(seconds=15)) -> AsyncIterator[Store]:
+    """A migrated and started store, stopped afterwards."""
+    await migrate(url)
+    store = Store.open(url, deadline=deadline)
+    await store.start()
+    try:
+        yield store
+    finally:
+        await store.stop()
+
+
+async def rows(url: str, query: str) -> list[tuple[object, ...]]:
+    """What a query gives, asked without the store's code."""
+    if url.startswith("sqlite"):
+        connection = sqlite3.connect(url.removeprefix("sqlite:///"))
+        try:
+            return list(connection.execute(query))
+        finally:
+            connection.close()
+    raw = await asyncpg.connect(url.replace("postgresql+asyncpg", "postgresql"))
+    try:
+        return [tuple(row) for row in await raw.fetch(query)]
+    finally:
+        await raw.close()
