@@ -138,10 +138,14 @@ def failure(answer: Answer, complaint: Complaint, *, what: str, now: datetime) -
 
 
 def _kind(status: int, complaint: Complaint) -> type[ClientError]:
-    """A documented code tells more than the status, but a 5xx is never made into something harmless."""
+    """A documented code tells more than the status, unless it is the general one (a 404 with "invalid request").
+
+    A 5xx is never made into something harmless.
+    """
     if status >= 500:  # noqa: PLR2004 - the class of server errors
         return _BY_STATUS.get(status, PlatformDown)
-    return complaint.kind or _BY_STATUS.get(status, Rejected)
+    by_status = _BY_STATUS.get(status, Rejected)
+    return by_status if complaint.kind is None or complaint.kind is Rejected else complaint.kind
 
 
 def _proof(status: int, kind: type[ClientError], *, known: bool) -> bool:

@@ -8,8 +8,7 @@ factory is the last line: it sees every address before the connection, also thos
 import socket
 from functools import partial
 
-from aiohappyeyeballs import AddrInfoType
-from aiohttp import TCPConnector
+from aiohttp import AddrInfoType, TCPConnector
 from aiohttp.abc import AbstractResolver, ResolveResult
 from typing_extensions import override
 

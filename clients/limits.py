@@ -113,11 +113,12 @@ class Limiter:
         self._clock = clock
         self._what = what
 
-    async def admit(self, quota: str) -> None:
+    async def admit(self, quota: str, *, within: float = float("inf")) -> None:
         """Wait for the next slot of a class of endpoints; first come, first served.
 
         Raises:
-            RateLimited: the wait would be longer than `max_wait`; nothing was asked of the platform.
+            RateLimited: the wait would be longer than `max_wait`, or would not end `within` so many seconds; nothing
+                was asked of the platform.
         """
         window = self._windows[quota]
         begun = self._clock.monotonic()
@@ -128,7 +129,7 @@ class Limiter:
                 return
             used = False
             try:
-                if slot - begun > self._max_wait:
+                if slot - begun > self._max_wait or slot - begun >= within:
                     raise RateLimited(
                         f"{self._what}: the limit for {quota} calls is used up for another {slot - now:.0f} s",
                         retry_after=slot - now,

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 
 from clients.answers import Answer, Complaint, document, failure, fit
-from clients.errors import BadAnswer, ClientError, NotFound, PlatformDown, RateLimited
+from clients.errors import BadAnswer, ClientError, NotFound, PlatformDown, RateLimited, Rejected
 
 NOW = datetime(2024, 1, 15, 10, 0, tzinfo=UTC)
 SECRET = "s3cret-of-the-body"
@@ -70,6 +70,12 @@ def test_documented_code_tells_more_than_the_status() -> None:
     error = _error(400, complaint=Complaint("SLOW", RateLimited))
     assert isinstance(error, RateLimited)
     assert (error.code, error.nothing_happened) == ("SLOW", True)
+
+
+def test_general_code_tells_less_than_the_status() -> None:
+    """A 404 with the code for any invalid request is still a 404."""
+    error = _error(404, complaint=Complaint("INVALID_REQUEST", Rejected))
+    assert (type(error), error.code) == (NotFound, "INVALID_REQUEST")
 
 
 def test_server_error_is_never_made_harmless() -> None:

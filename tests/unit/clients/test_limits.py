@@ -113,6 +113,15 @@ def test_new_period_replaces_the_old_one() -> None:
     assert window.reserve(11.0) == 11.0
 
 
+def test_nobody_overtakes_who_waits() -> None:
+    """When the platform corrects itself upwards, a new call still queues behind those that wait."""
+    window = Window(Rate(100, 60.0))
+    window.learn(Quota(remaining=0, reset_in=42.0), 0.0)
+    assert window.reserve(0.0) == 42.0
+    window.learn(Quota(remaining=5, reset_in=55.0), 0.0)
+    assert window.reserve(0.0) == 42.0
+
+
 def test_absurd_reset_closes_for_one_period_only() -> None:
     """A reset far in the future does not stop an account for a day."""
     window = Window(Rate(100, 60.0))
