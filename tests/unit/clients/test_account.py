@@ -28,7 +28,7 @@ class Bare(Account):
         self.closed = True
 
 
-@pytest.mark.parametrize("module", ["clients.account", "clients.errors"])
+@pytest.mark.parametrize("module", ["clients.account", "clients.errors", "clients.settings"])
 def test_interface_needs_no_http_library(module: str) -> None:
     """Plugins import the interface, so importing it must not pull in aiohttp."""
     code = f"import sys, {module}; print('aiohttp' in sys.modules)"
