@@ -1,0 +1,171 @@
+"""Signature schemes as data: what a kind of sender signs, how, and where the signature stands.
+
+A scheme says it for both ends: the receiver verifies by it (`receiver/verification.py`), `hookline send` signs by it
+(`schemas/signatures.py`). A new sender is a `Scheme`, not code.
+"""
+
+import re
+from collections.abc import Mapping
+from functools import cached_property
+from types import MappingProxyType
+from typing import Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from schemas.keys import Algorithm, Encoding, KeyFormat
+
+_PLACEHOLDERS = frozenset({"body", "timestamp", "id", "method", "url", "sorted_form", "secret"})
+_PLACEHOLDER = re.compile(r"\{(\w+)\}")
+
+TimeFormat = Literal["s", "ms", "iso"]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Plain(_Part):
+    """The header holds one signature, after a fixed prefix: `sha256=…`."""
+
+    header: str
+    prefix: str = ""
+
+
+class KeyValues(_Part):
+    """The header holds `name=value` pairs: `t=1700000000,v1=…,v1=…` (Stripe, Tidio)."""
+
+    header: str
+    separator: str = ","
+    # The name of the signatures; every other name is ignored.
+    signature: str = "v1"
+
+
+class Items(_Part):
+    """The header holds a list of signatures, each with a prefix: `v1,… v1a,…` (Standard Webhooks)."""
+
+    header: str
+    separator: str = " "
+    prefix: str
+    # The prefix of signatures by an asymmetric key.
+    asymmetric_prefix: str | None = None
+
+
+Location = Plain | KeyValues | Items
+
+
+class Timestamp(_Part):
+    """Where the signed time stands, and how old it may be. Exactly one of header, key, json_path."""
+
+    header: str | None = None
+    # A name among the pairs of the signature header.
+    key: str | None = None
+    # Dotted, in the (signed) body.
+    json_path: str | None = None
+    format: TimeFormat = "s"
+    tolerance: int | None = Field(default=300, ge=1, description="Seconds before and after now; none does not check.")
+
+    @model_validator(mode="after")
+    def _one_place(self) -> Self:
+        if sum(place is not None for place in (self.header, self.key, self.json_path)) != 1:
+            raise ValueError("a timestamp stands in exactly one of header, key, json_path")
+        return self
+
+
+class Token(_Part):
+    """Where a static secret stands that the sender repeats in every request."""
+
+    where: Literal["header", "query", "json_path"]
+    name: str
+    # The word before it in a header: `Bearer`, `Basic`.
+    prefix: str = ""
+
+
+class Scheme(_Part):
+    """How one kind of sender proves that a delivery is its own.
+
+    `template` is what is signed: `{body} {timestamp} {id} {method} {url} {sorted_form} {secret}` and literal text.
+    """
+
+    mode: Literal["hmac", "hash", "static_token", "path_secret", "none"] = "hmac"
+    algorithm: Algorithm = "sha256"
+    encoding: Encoding = "hex"
+    key_format: KeyFormat = "raw"
+    signature: Location | None = None
+    template: str = "{body}"
+    timestamp: Timestamp | None = None
+    # The header that holds the delivery's id, where the id is signed.
+    id_header: str | None = None
+    token: Token | None = None
+    # A query parameter of a signed URL that holds the hexadecimal SHA-256 of a body that is not a form (Twilio).
+    body_hash: str | None = None
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        if problem := next((text for wrong, text in self._problems() if wrong), None):
+            raise ValueError(problem)
+        return self
+
+    def _problems(self) -> list[tuple[bool, str]]:
+        names = self.placeholders
+        token = self.mode == "static_token" and self.token is None
+        pairs = isinstance(self.signature, KeyValues)
+        strays = self.timestamp is not None and self.timestamp.key is not None and not pairs
+        problems = [
+            (bool(names - _PLACEHOLDERS), f"unknown placeholders in the template: {sorted(names - _PLACEHOLDERS)}"),
+            (token, "mode static_token needs a token"),
+            (strays, "timestamp.key needs a signature header of name=value pairs"),
+        ]
+        return problems + (self._unsigned() if self.signs else [])
+
+    def _unsigned(self) -> list[tuple[bool, str]]:
+        names = self.placeholders
+        covered = bool(names & {"body", "sorted_form"}) or (self.body_hash is not None and "url" in names)
+        return [
+            (self.signature is None, f"mode {self.mode} needs a signature"),
+            ("timestamp" in names and self.timestamp is None, "the template signs a timestamp: say where it stands"),
+            ("id" in names and self.id_header is None, "the template signs an id: name its header in id_header"),
+            (not covered, "the template does not cover the body: anybody could replace it"),
+            (
+                ("secret" in names) != (self.mode == "hash"),
+                "{secret} stands in the template of mode hash, and only there",
+            ),
+        ]
+
+    @property
+    def signs(self) -> bool:
+        """Whether the sender computes something over the request."""
+        return self.mode in ("hmac", "hash")
+
+    @cached_property
+    def parts(self) -> tuple[bytes | str, ...]:
+        """The template, split: literal text as bytes, placeholders as `str`."""
+        # re.split with one group: literals at even places, names at odd ones.
+        pieces = enumerate(_PLACEHOLDER.split(self.template))
+        return tuple(piece if place % 2 else piece.encode() for place, piece in pieces if piece)
+
+    @cached_property
+    def placeholders(self) -> frozenset[str]:
+        """The placeholders of the template."""
+        return frozenset(_PLACEHOLDER.findall(self.template))
+
+    @property
+    def signs_url(self) -> bool:
+        """Whether the receiver must know the public URL that the sender calls."""
+        return self.signs and "url" in self.placeholders
+
+
+STANDARD = Scheme(
+    key_format="whsec",
+    encoding="base64",
+    signature=Items(header="webhook-signature", prefix="v1,", asymmetric_prefix="v1a,"),
+    template="{id}.{timestamp}.{body}",
+    timestamp=Timestamp(header="webhook-timestamp"),
+    id_header="webhook-id",
+)
+"""Standard Webhooks, `v1` and `v1a` (github.com/standard-webhooks/standard-webhooks, spec 1.0.0)."""
+
+MYGPTASSISTANTS = Scheme(signature=Plain(header="x-mga-signature", prefix="sha256="))
+"""MyGPTAssistants (docs.mygptassistants.com/api/webhooks). No time is signed: copies are known by their id instead."""
+
+PRESETS: Mapping[str, Scheme] = MappingProxyType({"mygptassistants": MYGPTASSISTANTS, "standard": STANDARD})
+"""Platform → how it signs."""
