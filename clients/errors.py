@@ -14,7 +14,7 @@
     ├── Rejected           any other refusal of the request as it stands: 400, 409, 422, 501 …
     └── PlatformDown       5xx
 
-`clients/answers.py` is the one place that maps statuses and envelopes to this tree, `clients/http.py` the one place
+`clients/answers.py` is the one place that maps statuses and envelopes to this tree, `clients/foreign.py` the one place
 that maps what the HTTP library raises. No message holds a secret or a piece of an answer's body.
 """
 
