@@ -6,6 +6,7 @@ import shutil
 import threading
 import time
 from collections.abc import Callable, Coroutine, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -172,6 +173,7 @@ def new_log_folder(cache: Path = jars.CACHE) -> Path:
     logs = cache / "test-logs"
     if logs.is_dir():
         for old in logs.iterdir():
-            if time.time() - old.stat().st_mtime > KEEP_LOGS_FOR:
-                shutil.rmtree(old, ignore_errors=True)
+            with suppress(FileNotFoundError):  # another run removed it first
+                if time.time() - old.stat().st_mtime > KEEP_LOGS_FOR:
+                    shutil.rmtree(old, ignore_errors=True)
     return logs / f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}"

@@ -20,7 +20,9 @@ FORMATS_WITHIN = 60.0
 
 
 def given(bootstrap: str) -> Broker:
-    """A broker somebody else runs, named by HOOKLINE_TEST_KAFKA.
+    """A broker somebody else runs, named by HOOKLINE_TEST_KAFKA; it keeps the topics the tests create.
+
+    Of `properties.py` it needs at least `group.min.session.timeout.ms` of a second or less.
 
     Raises:
         ServerUnavailableError: it does not answer.

@@ -95,7 +95,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
-    config.stash[HARNESS].close(keep_logs=config.stash.get(FAILED, True))
+    config.stash[HARNESS].close(keep_logs=config.stash.get(FAILED, False))
 
 
 def _missing(harness: Harness, error: NoServerError) -> NoReturn:
