@@ -8,10 +8,10 @@ what should happen instead, and anything else it raises is decided by its retry 
 registers nothing: the dispatcher finds handlers by entry point or in the plugin folder.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, Generic, Protocol, TypeAlias, cast, overload
+from typing import Annotated, Any, Generic, Protocol, TypeAlias, cast, overload
 
 from pydantic import BaseModel, ConfigDict, JsonValue
 from structlog.typing import FilteringBoundLogger
@@ -26,6 +26,15 @@ RESERVED = frozenset(
     {"path", "use", "sources", "attempts", "backoff", "max_backoff", "timeout", "concurrency", "enabled", "start"}
 )
 """Keys of a `[handlers.<entry>]` section that hookline reads itself; no config model may have fields of these names."""
+
+
+@dataclass(frozen=True, slots=True)
+class NamesAccount:
+    """Marks a config field whose text is the name of an account of the configuration."""
+
+
+AccountName = Annotated[str, NamesAccount()]
+"""The type of a config field that names an account: one that is not configured is told before the handler starts."""
 
 
 class NoConfig(BaseModel):
@@ -85,11 +94,22 @@ class Contacts(Protocol):
         name: str | None = None,
         email: str | None = None,
         phone: str | None = None,
-        attributes: dict[str, JsonValue] | None = None,
+        attributes: Mapping[str, JsonValue] | None = None,
+        email_verified: bool = False,
     ) -> Contact:
         """Find or make the contact of an identity and write what is given, unless a newer event has written it.
 
         Several lanes may write one person at once: rows change by compare-and-swap and this call repeats until it wins.
+
+        Args:
+            identity: who it is, in the words of a source.
+            at: the time of the event; each field keeps the newest.
+            name: None or empty says nothing, as with the next two.
+            email: kept in any case; merges contacts only if verified.
+            phone: as the platform gave it.
+            attributes: each has a time of its own.
+            email_verified: whether the platform is trusted to have verified the address. Whoever types an address
+                that is wrongly taken for verified becomes the person it belongs to.
         """
 
     async def merge(self, into: str, other: str, *, at: datetime) -> Contact:
@@ -97,6 +117,12 @@ class Contacts(Protocol):
 
     async def delete(self, identity: Identity, *, at: datetime) -> Contact | None:
         """Take an identity away; a contact without identities is deleted, and its id stays as a tombstone."""
+
+    async def changed(self) -> frozenset[str]:
+        """Ids of contacts that this event changed, merged away or deleted, and that it has to publish.
+
+        The same on every attempt, also after a crash, until the event is done.
+        """
 
     async def publish(self, contact_id: str) -> None:
         """Publish the contact's snapshot, or its tombstone, and return when the log has the latest version."""
@@ -170,7 +196,8 @@ class Context(Protocol[C_co]):
 
         When an earlier attempt may have run it and nobody knows, `probe` is asked: it returns the effect's result if it
         finds it, None if it surely did not happen, and raises if it cannot tell. Without a probe, or if it cannot tell,
-        the event goes to the dead letters with reason `uncertain`.
+        the event goes to the dead letters with reason `uncertain`. An error that proves that nothing happened (a
+        refusal of the platform, a refused connection, `RetryLater` and `GiveUp`) leaves it to the next attempt.
 
         Args:
             name: names the effect among those of this event.
@@ -179,8 +206,14 @@ class Context(Protocol[C_co]):
             probe: looks whether the effect happened.
         """
 
-    async def schedule(self, name: str, *, after: str | timedelta) -> None:
-        """Set a durable timer on this event's lane; the same name moves it. Due is the event's time plus `after`."""
+    async def schedule(self, name: str, *, after: str | timedelta, data: Mapping[str, JsonValue] | None = None) -> None:
+        """Set a durable timer on this event's lane; the same name moves it.
+
+        Args:
+            name: the timer's name in its lane.
+            after: due is the event's time plus this; a timer that is past due fires at once.
+            data: a few values that come back in `Timer.data`.
+        """
 
     async def cancel(self, name: str) -> None:
         """Cancel the timer of that name on this event's lane, if it is set."""
@@ -248,12 +281,16 @@ def handler(
     config: type[C] = ...,
     timeout: str | timedelta = ...,
 ) -> Callable[[Run[A1 | A2 | A3 | A4 | A5 | A6, C]], Handler[A1 | A2 | A3 | A4 | A5 | A6, C]]: ...
+@overload
+def handler(
+    name: str, *, on: tuple[type[Data], ...], config: type[C] = ..., timeout: str | timedelta = ...
+) -> Callable[[Run[Data, C]], Handler[Data, C]]: ...
 def handler(name: str, *, on: Any, config: Any = NoConfig, timeout: str | timedelta | None = None) -> Any:
     """Make a handler of an async function `(event, ctx) -> None`.
 
     Args:
         name: the handler's name, and its consumer group's: `[a-z0-9][a-z0-9_-]{0,62}`.
-        on: the event types it is given: one class, or a tuple of up to six.
+        on: the event types it is given: one class, or a tuple. With more than six, annotate the event `Event[Data]`.
         config: the pydantic model of its own settings in `[handlers.<entry>]`.
         timeout: how long one attempt may take, such as `"20s"`; the configuration overrides it.
     """

@@ -1,0 +1,109 @@
+"""What happens by the clock: lanes that are tried again, timers that come due."""
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+
+import structlog
+
+from dispatcher.clock import Clock
+from dispatcher.errors import describe
+from dispatcher.holdings import Holdings
+from dispatcher.partition import Partition
+from dispatcher.timers import key_of
+from dispatcher.work import Firing, lane_of_timer
+from eventlog.errors import LogUnavailable
+from eventlog.log import EventLog
+from store.errors import StoreMisconfigured, StoreUnavailable
+from store.schedule import Schedule
+
+log = structlog.get_logger()
+
+# The longest sleep: a wall clock that was set is noticed after it.
+_LONGEST = 5.0
+# When the log or the store was away, it is asked again after this many seconds.
+_AGAIN = 1.0
+
+
+@dataclass(slots=True, kw_only=True)
+class Alarm:
+    """The clockwork of one membership."""
+
+    entry: str
+    holdings: Holdings
+    log: EventLog
+    schedule: Schedule
+    clock: Clock
+    # Called when lanes became ready.
+    on_work: Callable[[], None]
+    ending: bool = False
+    _away: bool = False
+
+    async def run(self) -> None:
+        """Wake lanes and fire timers until told to end."""
+        while not self.ending:
+            self.holdings.rescheduled.clear()
+            woken = self.holdings.lanes.wake(self.clock.monotonic())
+            fired = await self._timers()
+            if woken or fired:
+                self.on_work()
+            await self._sleep()
+
+    async def _sleep(self) -> None:
+        waits = [_LONGEST, _AGAIN if self._away else _LONGEST]
+        if (wake := self.holdings.lanes.next_wake()) is not None:
+            waits.append(wake - self.clock.monotonic())
+        now = self.clock.now()
+        dues = (partition.timers.next_due() for partition in self.holdings.partitions.values())
+        waits += [(due - now) / timedelta(seconds=1) for due in dues if due is not None]
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(max(0.0, min(waits))):
+                await self.holdings.rescheduled.wait()
+
+    async def _timers(self) -> int:
+        """Bring due timers a step further; how many reached their lanes."""
+        now = self.clock.now()
+        mine = [each for each in self.holdings.partitions.values() if not each.closing]
+        for partition in mine:
+            partition.ripe += partition.timers.due(now)
+        try:
+            await self._ask_ends([partition for partition in mine if partition.ripe])
+            fired = sum([await self._fire(partition) for partition in mine if len(partition.gate)])
+        except (LogUnavailable, StoreUnavailable, StoreMisconfigured) as error:
+            if not self._away:
+                log.warning("timers.delayed", handler=self.entry, cause=describe(error))
+            self._away = True
+            return 0
+        self._away = False
+        return fired
+
+    async def _ask_ends(self, partitions: list[Partition]) -> None:
+        """Everything that was in a partition when a timer came due is read before it fires."""
+        if not partitions:
+            return
+        ripe = {partition.at: list(partition.ripe) for partition in partitions}
+        ends = await self.log.offsets([partition.at for partition in partitions], "end")
+        for partition in partitions:
+            del partition.ripe[: len(ripe[partition.at])]
+            partition.gate.enter(ripe[partition.at], ends[partition.at])
+
+    async def _fire(self, partition: Partition) -> int:
+        """Put timers whose partition has been read far enough into their lanes."""
+        timers, position = partition.timers, partition.tracker.position
+        if any(key_of(row) in timers.doubtful for row in partition.gate.free(position)):
+            await self._reconcile(partition)
+        if partition.closing or partition.lost:
+            return 0
+        pending = [row for row in partition.gate.leave(position) if timers.pending(row)]
+        for row in pending:
+            firing = Firing(partition, row, offset=partition.tracker.position - 1)
+            self.holdings.lanes.put(lane_of_timer(row), firing)
+        return len(pending)
+
+    async def _reconcile(self, partition: Partition) -> None:
+        """Read from the store what became of timers that redelivered events wrote."""
+        asked = tuple(partition.timers.doubtful)
+        rows = await self.schedule.load(self.entry, partition.at)
+        partition.timers.reconcile(asked, rows)

@@ -1,0 +1,69 @@
+"""Runs a stranger's code so that whatever it raises is a value: the dispatcher's one place that catches everything."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from handlers.api import Context
+from schemas.events import Event
+
+
+@dataclass(slots=True)
+class Caught:
+    """What a stranger's code raised; None if it ended well."""
+
+    error: Exception | None = None
+
+
+class CancelledItself(Exception):
+    """The handler ended by a cancellation that nobody asked for, of a task of its own for instance."""
+
+
+class AttemptTimedOut(Exception):
+    """The handler took longer than its timeout and was cancelled."""
+
+
+@contextmanager
+def strangers_code() -> Iterator[Caught]:
+    """Run code we did not write; an exception ends the block and is kept. Cancellation and exit pass through."""
+    caught = Caught()
+    try:
+        yield caught
+    except Exception as error:  # noqa: BLE001 - a plugin may raise anything, and nothing of it may stop the others
+        caught.error = error
+
+
+async def attempt(
+    run: Callable[[Event[Any], Context[Any]], Awaitable[None]], event: Event, ctx: Context[Any], timeout: timedelta
+) -> Exception | None:
+    """Run a handler once.
+
+    Args:
+        run: the handler's function.
+        event: what it is given.
+        ctx: what it may use.
+        timeout: after which it is cancelled.
+
+    Returns:
+        What it raised; None if it returned.
+
+    Raises:
+        asyncio.CancelledError: this task was cancelled.
+    """
+    with strangers_code() as caught:
+        deadline = asyncio.timeout(timeout.total_seconds())
+        try:
+            async with deadline:
+                await run(event, ctx)
+        except TimeoutError as error:
+            if not deadline.expired():
+                raise
+            raise AttemptTimedOut(f"no result within {timeout.total_seconds():g} s") from error
+        except asyncio.CancelledError as error:
+            if (task := asyncio.current_task()) is None or task.cancelling():
+                raise
+            raise CancelledItself("the handler was cancelled by something of its own") from error
+    return caught.error

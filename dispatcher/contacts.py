@@ -1,0 +1,108 @@
+"""`ctx.contacts`: the store's contacts, in the words of the plugin API, and their snapshots in the log."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from pydantic import JsonValue
+
+from dispatcher.clock import Clock
+from dispatcher.publish import snapshot_of, tombstone_of
+from eventlog.log import EventLog
+from schemas.contacts import Contact, Identity
+from schemas.events import Event
+from schemas.record import Record
+from schemas.topics import Topics
+from store import contacts as stored
+
+
+@dataclass(slots=True, kw_only=True)
+class EntryContacts:
+    """The contacts, as one attempt at one event sees and changes them."""
+
+    contacts: stored.Contacts
+    log: EventLog
+    topics: Topics
+    clock: Clock
+    entry: str
+    event: Event
+    # What this attempt published: crossed out in the store when the event is settled.
+    published: set[str] = field(default_factory=set)
+
+    @property
+    def cause(self) -> str:
+        """Names this event to the store, the same on every attempt."""
+        return f"{self.entry}/{self.event.source}/{self.event.id}"
+
+    async def find(
+        self, *, identity: Identity | None = None, email: str | None = None, contact_id: str | None = None
+    ) -> Contact | None:
+        """The contact with this identity, verified e-mail address or id of ours."""
+        return await self.contacts.find(identity=identity, email=email, contact_id=contact_id)
+
+    async def save(
+        self,
+        identity: Identity,
+        *,
+        at: datetime,
+        name: str | None = None,
+        email: str | None = None,
+        phone: str | None = None,
+        attributes: Mapping[str, JsonValue] | None = None,
+        email_verified: bool = False,
+    ) -> Contact:
+        """Find or make the contact of an identity and write what is given, unless a newer event has written it."""
+        saved = await self.contacts.save(
+            identity,
+            at=at,
+            now=self.clock.now(),
+            name=name,
+            email=email,
+            phone=phone,
+            attributes=None if attributes is None else dict(attributes),
+            email_verified=email_verified,
+            cause=self.cause,
+        )
+        return saved.contact
+
+    async def merge(self, into: str, other: str, *, at: datetime) -> Contact:
+        """Make two contacts one; the other's id stays as an alias."""
+        merged = await self.contacts.merge(into, other, at=at, now=self.clock.now(), cause=self.cause)
+        return merged.contact
+
+    async def delete(self, identity: Identity, *, at: datetime) -> Contact | None:
+        """Take an identity away; a contact without identities is deleted."""
+        return await self.contacts.delete(identity, at=at, now=self.clock.now(), cause=self.cause)
+
+    async def changed(self) -> frozenset[str]:
+        """Ids that this event changed and has to publish, until it is done."""
+        return await self.contacts.unpublished(self.cause)
+
+    async def publish(self, contact_id: str) -> None:
+        """Publish what the store has of an id, and again for as long as somebody changes it meanwhile.
+
+        Two lanes may publish one person at once. Whoever appends last has read after the other's change was written,
+        or sees on reading again that the version moved: so the log always ends with the latest.
+        """
+        state = await self.contacts.get(contact_id)
+        while state is not None:
+            await self.log.append(self._record(state)).offset()
+            latest = await self.contacts.get(contact_id)
+            if latest is None or _version(latest) == _version(state):
+                break
+            state = latest
+        self.published.add(contact_id)
+
+    async def settle(self) -> None:
+        """The event is done: it owes the log nothing of what it published."""
+        await self.contacts.published(self.cause, self.published)
+
+    def _record(self, state: Contact | stored.Tombstone) -> Record:
+        now = self.clock.now()
+        if isinstance(state, stored.Tombstone):
+            return tombstone_of(state.id, topics=self.topics, now=now)
+        return snapshot_of(state, entry=self.entry, cause=self.event, topics=self.topics, now=now)
+
+
+def _version(state: Contact | stored.Tombstone) -> tuple[type, int]:
+    return type(state), state.version

@@ -1,0 +1,157 @@
+"""What a handler is given beside its event: the plugin API's `Context`, for one attempt."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from typing import Any
+
+import structlog
+from pydantic import BaseModel, JsonValue
+from structlog.typing import FilteringBoundLogger
+
+from clients.account import Account
+from dispatcher.contacts import EntryContacts
+from dispatcher.effects import Once
+from dispatcher.equipment import Equipment
+from dispatcher.publish import Publication
+from dispatcher.settings import Entry
+from dispatcher.timers import text_of
+from dispatcher.work import Tries
+from handlers.api import GiveUp
+from schemas.durations import duration
+from schemas.events import BY_TYPE, Data, Event
+from schemas.record import TopicPartition
+from store.owners import Epoch
+from store.schedule import TimerName, TimerSet
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+# A timer's data is kept in its row and in memory: a few values, no documents.
+_MAX_TIMER_DATA = 4_096
+
+
+@dataclass(kw_only=True)
+class AttemptContext:
+    """One attempt's view of everything. Its wishes (timers, events) are carried out when the attempt is done."""
+
+    equipment: Equipment
+    entry: Entry
+    event: Event
+    at: TopicPartition
+    epoch: Epoch
+    attempt: int
+    now: datetime
+    tries: Tries
+    publications: list[Publication] = field(default_factory=list)
+    # Timer name → what was wished last: the timer as it is to be, or its name if it is to be cancelled.
+    timers: dict[str, TimerSet | TimerName] = field(default_factory=dict)
+
+    @property
+    def config(self) -> Any:
+        """The validated settings of this entry."""
+        return self.entry.config
+
+    @property
+    def handler(self) -> str:
+        """The name of this entry."""
+        return self.entry.name
+
+    @cached_property
+    def log(self) -> FilteringBoundLogger:
+        """A logger that knows handler, event and attempt."""
+        logger: FilteringBoundLogger = structlog.get_logger().bind(
+            handler=self.entry.name, event_id=self.event.id, source=self.event.source, attempt=self.attempt
+        )
+        return logger
+
+    @cached_property
+    def contacts(self) -> EntryContacts:
+        """The contacts hookline keeps."""
+        return EntryContacts(
+            contacts=self.equipment.store.contacts,
+            log=self.equipment.log,
+            topics=self.equipment.topics,
+            clock=self.equipment.clock,
+            entry=self.entry.name,
+            event=self.event,
+        )
+
+    @cached_property
+    def effects(self) -> Once:
+        """The outside effects of this attempt."""
+        return Once(
+            effects=self.equipment.store.effects,
+            handler=self.entry.name,
+            source=self.event.source,
+            event_id=self.event.id,
+            at=self.at,
+            epoch=self.epoch,
+            clock=self.equipment.clock,
+            known=self.tries.known_effects,
+        )
+
+    def account(self, name: str | None = None, *, platform: type[Account] | None = None) -> Any:
+        """A platform's client; by default the one of the event's source."""
+        wanted = name or self.equipment.account_of.get(self.event.source)
+        if wanted is None:
+            raise GiveUp(f"the source {self.event.source!r} has no account: set `account` of its section, or name one")
+        account = self.equipment.accounts.get(wanted)
+        if account is None:
+            raise GiveUp(f"there is no account {wanted!r}: add a section [accounts.{wanted}]")
+        if platform is not None and not isinstance(account, platform):
+            raise GiveUp(f"the account {wanted!r} is of {account.platform}, not of {platform.platform}")
+        return account
+
+    async def once(
+        self,
+        name: str,
+        effect: Callable[[], Awaitable[Any]],
+        *,
+        returns: type[Any] | None = None,
+        probe: Callable[[], Awaitable[Any]] | None = None,
+    ) -> Any:
+        """Run an outside effect of this event once, across retries and crashes."""
+        return await self.effects.run(name, effect, returns=returns, probe=probe)
+
+    async def schedule(self, name: str, *, after: str | timedelta, data: Mapping[str, JsonValue] | None = None) -> None:
+        """Set a durable timer on this event's lane when the attempt is done."""
+        text = text_of(_conversation_of(self.event.data), data or {})
+        if text is not None and data and len(text) > _MAX_TIMER_DATA:
+            raise ValueError(f"a timer's data must fit into {_MAX_TIMER_DATA} characters of JSON")
+        self.timers[name] = TimerSet(
+            source=self.event.source,
+            key=self.event.key,
+            name=name,
+            due=self.event.time + duration(after),
+            platform=self.event.platform,
+            conversation_id=text,
+            received_at=self.event.received_at,
+        )
+
+    async def cancel(self, name: str) -> None:
+        """Cancel the timer of that name on this event's lane when the attempt is done."""
+        self.timers[name] = TimerName(source=self.event.source, key=self.event.key, name=name)
+
+    async def publish(self, data: Data, *, key: str) -> None:
+        """Publish a canonical event when the attempt is done."""
+        if data.event_type not in BY_TYPE:
+            raise TypeError(f"{type(data).__name__} is no canonical event and has no topic: it cannot be published")
+        self.publications.append(Publication(data, key))
+
+    async def allow(self, name: str, key: str, *, limit: int, per: str | timedelta) -> bool:
+        """Count one use of a cap and say whether it is within the limit."""
+        window = duration(per)
+        return await self.equipment.store.caps.allow(
+            self.entry.name,
+            name,
+            key,
+            limit=limit,
+            window_start=self.now - (self.now - _EPOCH) % window,
+            source=self.event.source,
+            event_id=self.event.id,
+        )
+
+
+def _conversation_of(data: BaseModel) -> str | None:
+    found = getattr(data, "conversation_id", None)
+    return found if isinstance(found, str) else None

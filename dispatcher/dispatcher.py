@@ -1,0 +1,94 @@
+"""All entries of a process: each runs for itself, and what stops one does not touch the others."""
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from types import MappingProxyType
+
+from dispatcher.equipment import Equipment
+from dispatcher.housekeeping import Housekeeping
+from dispatcher.settings import Entry
+from dispatcher.worker import Phase, Worker
+from eventlog.errors import LogUnavailable
+from schemas.record import TopicPartition
+
+# How often `until_empty` looks, in seconds.
+_LOOK_AGAIN = 0.2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EntryState:
+    """What one entry is doing."""
+
+    entry: str
+    group: str
+    topics: tuple[str, ...]
+    phase: Phase
+    # Why it does not run.
+    reason: str = ""
+
+
+class Dispatcher:
+    """Runs entries. Its equipment (log, store, accounts) is started before and stopped after it, by its owner."""
+
+    def __init__(self, entries: Iterable[Entry], equipment: Equipment) -> None:
+        self._equipment = equipment
+        self._workers = {entry.name: Worker(entry, equipment) for entry in entries}
+        self._housekeeping = Housekeeping(equipment)
+
+    def start(self) -> None:
+        """Begin every entry. Needs a running event loop; returns at once, whether the log answers or not."""
+        for worker in self._workers.values():
+            worker.start()
+        self._housekeeping.start()
+
+    async def stop(self, within: timedelta) -> bool:
+        """Let running attempts finish, commit, and leave the groups, all within this time.
+
+        Returns:
+            Whether every attempt ended by itself and all progress is stored: else some events are handled again.
+        """
+        await self._housekeeping.stop()
+        clean = await asyncio.gather(*(worker.stop(within) for worker in self._workers.values()))
+        return all(clean)
+
+    async def until_empty(self) -> None:
+        """Wait until every running entry's group has settled all that is in its topics now.
+
+        Timers that are not due are not waited for. An entry that failed is not waited for either: see `states`.
+        """
+        await asyncio.gather(*(self._emptied(worker) for worker in self._workers.values()))
+
+    def states(self) -> Mapping[str, EntryState]:
+        """What each entry is doing."""
+        return MappingProxyType(
+            {
+                name: EntryState(
+                    entry=name,
+                    group=self._equipment.group(name),
+                    topics=worker.topics,
+                    phase=worker.phase,
+                    reason=worker.reason,
+                )
+                for name, worker in self._workers.items()
+            }
+        )
+
+    async def _emptied(self, worker: Worker) -> None:
+        while worker.phase is Phase.RUNNING:
+            try:
+                if await self._is_empty(worker):
+                    return
+            except LogUnavailable:
+                # asked again: an absent log is not an empty one
+                pass
+            await self._equipment.clock.sleep(_LOOK_AGAIN)
+
+    async def _is_empty(self, worker: Worker) -> bool:
+        log = self._equipment.log
+        counts = await log.partitions(worker.topics)
+        everything = [TopicPartition(topic, number) for topic, count in counts.items() for number in range(count)]
+        ends = await log.offsets(everything, "end")
+        positions = await log.group_positions(self._equipment.group(worker.entry.name), everything)
+        return all((commit := positions[at]) is not None and commit.offset >= ends[at] for at in everything)

@@ -1,0 +1,147 @@
+"""`ctx.once`: an outside effect of an event happens once, across retries and crashes.
+
+A row says that the effect was begun, then it runs, then the row gets its result. When a row was begun and has no
+result, only a probe can tell what happened; without one, or if it cannot tell, the event is dead with reason
+`uncertain`.
+"""
+
+import errno
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+from pydantic_core import PydanticSerializationError
+
+from clients.errors import ClientError
+from dispatcher.attempt import strangers_code
+from dispatcher.clock import Clock
+from dispatcher.errors import EffectUncertain, describe
+from handlers.api import GiveUp, RetryLater
+from schemas.record import TopicPartition
+from store.effects import EffectKey, Effects, Finished, Fresh
+from store.errors import StoreUnavailable
+from store.owners import Epoch
+
+_NOTHING = "null"
+# Between tries to write down what has happened, in seconds.
+_REWRITE = (0.1, 0.5, 2.0)
+
+Effect = Callable[[], Awaitable[Any]]
+
+
+@dataclass(slots=True, kw_only=True)
+class Once:
+    """The effects of one attempt at one event."""
+
+    effects: Effects
+    handler: str
+    source: str
+    event_id: str
+    at: TopicPartition
+    epoch: Epoch
+    clock: Clock
+    # Results that the store could not be told yet; they outlive the attempt.
+    known: dict[str, str] = field(default_factory=dict)
+    # Names of effects that may have happened although this attempt failed.
+    open: set[str] = field(default_factory=set)
+
+    async def run(self, name: str, effect: Effect, *, returns: Any = None, probe: Effect | None = None) -> Any:
+        """Run an effect unless it is known to have happened, and return its result.
+
+        Raises:
+            EffectUncertain: nobody can tell whether it happened.
+            StoreUnavailable: the effect was not begun.
+            NotOwned: the partition has another owner; the effect was not begun, or nobody was told of its result.
+        """
+        adapter: TypeAdapter[Any] | None = None if returns is None else TypeAdapter(returns)
+        key = EffectKey(handler=self.handler, source=self.source, event_id=self.event_id, name=name)
+        if name in self.known:
+            await self._finish(key, self.known[name])
+            return _read(adapter, self.known[name])
+        began = await self.effects.begin(key, at=self.at, epoch=self.epoch, now=self.clock.now())
+        if isinstance(began, Finished):
+            return _read(adapter, began.result_json)
+        if not isinstance(began, Fresh):
+            self.open.add(name)
+            found = await self._probe(name, probe, began.begun_at)
+            if found is not None:
+                return await self._keep(key, adapter, found)
+        return await self._keep(key, adapter, await self._run(key, effect, probed=probe is not None))
+
+    async def _run(self, key: EffectKey, effect: Effect, *, probed: bool) -> Any:
+        self.open.add(key.name)
+        with strangers_code() as caught:
+            return await effect()
+        error = caught.error
+        if error is None:
+            raise AssertionError("unreachable: the effect neither returned nor raised")
+        if proves_nothing_happened(error):
+            await self._write(lambda: self.effects.forget(key, at=self.at, epoch=self.epoch))
+            self.open.discard(key.name)
+        elif not probed:
+            raise EffectUncertain(key.name, f"it failed with {describe(error)}, and it has no probe") from error
+        raise error
+
+    async def _probe(self, name: str, probe: Effect | None, begun_at: datetime) -> Any:
+        if probe is None:
+            why = (
+                f"an attempt began it at {begun_at:%Y-%m-%d %H:%M:%S} UTC and did not see its end, and it has no probe"
+            )
+            raise EffectUncertain(name, why)
+        with strangers_code() as caught:
+            return await probe()
+        error = caught.error
+        if isinstance(error, ClientError) and error.retryable:
+            # the platform is away: it may be asked again later
+            raise error
+        raise EffectUncertain(name, f"its probe cannot tell: {describe(error) if error else ''}") from error
+
+    async def _keep(self, key: EffectKey, adapter: TypeAdapter[Any] | None, result: Any) -> Any:
+        try:
+            text = _NOTHING if adapter is None else adapter.dump_json(result, warnings="error").decode()
+        except PydanticSerializationError as error:
+            await self._finish(key, _NOTHING)
+            raise TypeError(
+                f"the effect {key.name!r} gave a {type(result).__name__}, which is not its returns="
+            ) from error
+        await self._finish(key, text)
+        return result if adapter is not None else None
+
+    async def _finish(self, key: EffectKey, text: str) -> None:
+        self.known[key.name] = text
+        await self._write(lambda: self.effects.finish(key, text, at=self.at, epoch=self.epoch))
+        del self.known[key.name]
+        self.open.discard(key.name)
+
+    async def _write(self, write: Callable[[], Awaitable[None]]) -> None:
+        """Tell the store what is known, for as long as the attempt may last: what happened must not be forgotten."""
+        tries = 0
+        while True:
+            try:
+                return await write()
+            except StoreUnavailable:
+                await self.clock.sleep(_REWRITE[min(tries, len(_REWRITE) - 1)])
+                tries += 1
+
+
+def proves_nothing_happened(error: BaseException) -> bool:
+    """Whether an error shows that the effect did not take place: refused by the platform, never sent, or given up.
+
+    `RetryLater` and `GiveUp` are the author's own word for it.
+    """
+    if isinstance(error, ClientError):
+        return error.nothing_happened
+    if isinstance(error, (RetryLater, GiveUp)):
+        return True
+    return isinstance(error, OSError) and error.errno == errno.ECONNREFUSED
+
+
+def _read(adapter: TypeAdapter[Any] | None, text: str) -> Any:
+    if adapter is None:
+        return None
+    try:
+        return adapter.validate_json(text)
+    except ValidationError as error:
+        raise TypeError("the kept result of the effect is not what returns= says: did its type change?") from error

@@ -1,0 +1,70 @@
+"""What every entry's worker works with: made once by the composition root, shared by all entries of a process."""
+
+import random
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from clients.account import Account
+from dispatcher.clock import Clock, SystemClock
+from dispatcher.metrics import Metrics
+from dispatcher.observers import Happening, Observer
+from eventlog.log import EventLog
+from schemas.topics import Topics
+from store.store import Store
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """Bounds of one entry in one process, and its deadlines."""
+
+    # Records of a partition that were read and are not settled; no more are read beyond it.
+    records: int = 1_000
+    # Their bytes.
+    bytes: int = 4 * 1024 * 1024
+    # Offsets between the watermark and the position: what a commit can describe, less one fetch.
+    span: int = 19_000
+    # Records asked for at once.
+    fetch: int = 500
+    # How long a fetch waits for records.
+    fetch_wait: timedelta = timedelta(milliseconds=500)
+    # A commit follows after so many settled records, or this long after the first of them.
+    commit_every: int = 500
+    commit_after: timedelta = timedelta(seconds=1)
+    # Handlers still running when a partition goes away have so long to end before they are cancelled.
+    revoke: timedelta = timedelta(seconds=10)
+    # Cancelled handlers have so long to end.
+    cancel: timedelta = timedelta(seconds=2)
+    # Taking over partitions is tried for so long before the worker joins its group anew.
+    open: timedelta = timedelta(seconds=20)
+    # An id settled among the last so many of a partition is not handled again.
+    recent: int = 10_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Equipment:
+    """The parts around a worker."""
+
+    log: EventLog
+    store: Store
+    topics: Topics = field(default_factory=Topics)
+    accounts: Mapping[str, Account] = field(default_factory=dict)
+    # Source → the name of its account, for sources that have one.
+    account_of: Mapping[str, str] = field(default_factory=dict)
+    clock: Clock = field(default_factory=SystemClock)
+    # Random numbers from 0 to below 1, for the jitter of retries.
+    jitter: Callable[[], float] = random.random
+    observers: tuple[Observer, ...] = ()
+    metrics: Metrics = field(default_factory=Metrics)
+    limits: Limits = field(default_factory=Limits)
+    # The version of hookline, for dead letters.
+    version: str = ""
+
+    def group(self, entry: str) -> str:
+        """The consumer group of an entry."""
+        return f"{self.topics.prefix}{entry}"
+
+    def tell(self, happening: Happening) -> None:
+        """Tell every observer."""
+        for observer in self.observers:
+            observer(happening)

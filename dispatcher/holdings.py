@@ -1,0 +1,76 @@
+"""What a worker holds at a moment: its partitions, the lanes of all of them, and the signals between its tasks."""
+
+import asyncio
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from dispatcher.lanes import Lanes
+from dispatcher.metrics import Load
+from dispatcher.partition import Partition
+from dispatcher.work import Received, Work
+from schemas.record import TopicPartition
+
+
+@dataclass(slots=True)
+class Holdings:
+    """The state that the reader, the runner, the alarm and the committer of one membership share.
+
+    None of its methods waits, so one task at a time touches it.
+    """
+
+    partitions: dict[TopicPartition, Partition] = field(default_factory=dict)
+    lanes: Lanes[Work] = field(default_factory=Lanes)
+    # Records settled since the last commit.
+    settled: int = 0
+    # Reading may go on: a record was settled, or a partition came.
+    room: asyncio.Event = field(default_factory=asyncio.Event)
+    # There is something to commit.
+    dirty: asyncio.Event = field(default_factory=asyncio.Event)
+    # A lane waits, a timer was set, or reading went on: the alarm must look at its times again.
+    rescheduled: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def settle(self, work: Work) -> None:
+        """The work's part is over."""
+        if isinstance(work, Received) and not work.partition.lost:
+            work.partition.settle(work)
+            self.settled += 1
+            self.room.set()
+            self.dirty.set()
+
+    def take_over(self, partition: Partition) -> None:
+        """A partition is ours."""
+        self.partitions[partition.at] = partition
+        self.room.set()
+        self.rescheduled.set()
+
+    def give_up(self, partitions: Iterable[TopicPartition]) -> list[Partition]:
+        """Stop beginning attempts of partitions and forget what waits in their lanes; they are returned."""
+        going = [self.partitions[at] for at in partitions if at in self.partitions]
+        for partition in going:
+            partition.closing = True
+        self.lanes.drop(partition.at for partition in going)
+        return going
+
+    def forget(self, partitions: Iterable[Partition]) -> None:
+        """These are not ours any more: whatever still comes of their attempts is void."""
+        for partition in partitions:
+            partition.lost = True
+            if self.partitions.get(partition.at) is partition:
+                del self.partitions[partition.at]
+
+    def load(self, running: int, now: datetime) -> Load:
+        """Figures for the metrics."""
+        mine = list(self.partitions.values())
+        oldest = min((oldest for partition in mine if (oldest := partition.oldest) is not None), default=None)
+        return Load(
+            running=running,
+            lanes=len(self.lanes),
+            waiting=self.lanes.waiting,
+            buffered=sum(len(partition.unsettled) for partition in mine),
+            buffered_bytes=sum(partition.unsettled_bytes for partition in mine),
+            ahead=sum(partition.tracker.span for partition in mine),
+            head_age=0.0 if oldest is None else max(0.0, now.timestamp() - oldest / 1000),
+            timers=sum(len(partition.timers) for partition in mine),
+            partitions=len(mine),
+        )

@@ -1,0 +1,41 @@
+"""Throws away rows of the store that nothing can ask for any more. One task per process, hourly."""
+
+import asyncio
+from dataclasses import dataclass
+from datetime import timedelta
+
+import structlog
+
+from dispatcher.equipment import Equipment
+from dispatcher.errors import describe
+from store.errors import StoreError
+
+log = structlog.get_logger()
+
+_EVERY = timedelta(hours=1)
+
+
+@dataclass(slots=True)
+class Housekeeping:
+    """Expires effects, settled timers and caps."""
+
+    equipment: Equipment
+    _task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin; the first round comes after an hour, or an hour and a bit, so that processes do not start at once."""
+        self._task = asyncio.create_task(self._run(), name="housekeeping")
+
+    async def stop(self) -> None:
+        """End; a round under way is left."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait({self._task})
+
+    async def _run(self) -> None:
+        while True:
+            await self.equipment.clock.sleep(_EVERY.total_seconds() * (1 + 0.1 * self.equipment.jitter()))
+            try:
+                await self.equipment.store.expire(self.equipment.clock.now())
+            except StoreError as error:
+                log.warning("store.uncleaned", cause=describe(error))

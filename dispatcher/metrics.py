@@ -1,0 +1,127 @@
+"""The dispatcher's metrics: Prometheus names, one label set per entry.
+
+Counters and the histogram are fed per attempt; the gauges are read from the workers when somebody scrapes.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import cache
+
+from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client.metrics_core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+_BUCKETS = (0.001, 0.005, 0.02, 0.1, 0.5, 1, 2, 5, 10, 30, 60)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Load:
+    """What an entry has on its hands, in one process."""
+
+    # Attempts under way.
+    running: int = 0
+    # Lanes with work, and those of them that wait for another attempt.
+    lanes: int = 0
+    waiting: int = 0
+    # Records read and not settled, and their bytes.
+    buffered: int = 0
+    buffered_bytes: int = 0
+    # Records settled behind an unsettled one, and the age in seconds of the oldest unsettled one.
+    ahead: int = 0
+    head_age: float = 0.0
+    timers: int = 0
+    partitions: int = 0
+
+
+_GAUGES = {
+    "running": "Attempts under way.",
+    "lanes": "Lanes that have work.",
+    "waiting": "Lanes that wait for another attempt.",
+    "buffered": "Records read and not settled.",
+    "buffered_bytes": "Bytes of the records read and not settled.",
+    "ahead": "Offsets between the committed position and the last record read.",
+    "head_age": "Seconds since the oldest unsettled record was received.",
+    "timers": "Timers that are set.",
+    "partitions": "Partitions this process owns.",
+}
+
+
+@dataclass(slots=True)
+class EntryMetrics:
+    """The counters of one entry, with their labels filled in."""
+
+    seconds: Histogram
+    done: Counter
+    retried: Counter
+    skipped: Counter
+    stale: Counter
+    dead: Callable[[str], Counter]
+    commits: Histogram
+    committed_characters: Histogram
+
+
+@dataclass(slots=True)
+class Metrics:
+    """All metrics of the dispatcher, in a registry of the caller's."""
+
+    registry: CollectorRegistry = field(default_factory=CollectorRegistry)
+    _loads: dict[str, Callable[[], Load]] = field(default_factory=dict)
+    _make: Callable[[str], EntryMetrics] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._make = _factory(self.registry)
+        self.registry.register(_Loads(self._loads))
+
+    def of(self, entry: str) -> EntryMetrics:
+        """The counters of an entry."""
+        return self._make(entry)
+
+    def watch(self, entry: str, load: Callable[[], Load]) -> None:
+        """Report an entry's load whenever somebody scrapes; the last call for an entry counts."""
+        self._loads[entry] = load
+
+
+class _Loads(Collector):
+    def __init__(self, loads: dict[str, Callable[[], Load]]) -> None:
+        self._loads = loads
+
+    def collect(self) -> Iterator[Metric]:
+        loads = {entry: load() for entry, load in self._loads.items()}
+        for name, text in _GAUGES.items():
+            family = GaugeMetricFamily(f"hookline_handler_{name}", text, labels=["handler"])
+            for entry, load in loads.items():
+                family.add_metric([entry], getattr(load, name))
+            yield family
+
+
+def _factory(registry: CollectorRegistry) -> Callable[[str], EntryMetrics]:
+    def counter(name: str, text: str, *labels: str) -> Counter:
+        return Counter(f"hookline_handler_{name}", text, ["handler", *labels], registry=registry)
+
+    def histogram(name: str, text: str, buckets: tuple[float, ...] = _BUCKETS) -> Histogram:
+        return Histogram(f"hookline_handler_{name}", text, ["handler"], registry=registry, buckets=buckets)
+
+    seconds = histogram("seconds", "How long an attempt took.")
+    attempts = counter("attempts", "Attempts that ended, by outcome.", "outcome")
+    skipped = counter("duplicates", "Records whose id was settled shortly before, and so skipped.")
+    stale = counter("stale_results", "Attempts that ended after their partition had gone to another owner.")
+    dead = counter("dead", "Events that went to the dead letters, by reason.", "reason")
+    commits = histogram("commit_seconds", "How long a commit took.")
+    characters = histogram(
+        "commit_characters", "Length of a commit's metadata.", (50, 100, 500, 1000, 2000, 3000, 4096)
+    )
+
+    @cache
+    def of(entry: str) -> EntryMetrics:
+        return EntryMetrics(
+            seconds=seconds.labels(entry),
+            done=attempts.labels(entry, "done"),
+            retried=attempts.labels(entry, "retry"),
+            skipped=skipped.labels(entry),
+            stale=stale.labels(entry),
+            dead=cache(lambda reason: dead.labels(entry, reason)),
+            commits=commits.labels(entry),
+            committed_characters=characters.labels(entry),
+        )
+
+    return of

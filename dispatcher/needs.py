@@ -1,0 +1,101 @@
+"""Which accounts a handler will ask for, found before its first event. Reads code, runs none of it.
+
+`ctx.account("support", platform=GPTBots)` in the handler's own function is seen; what a function it calls asks for is
+not, nor a name that is computed. A config field typed `AccountName` is checked by its value.
+"""
+
+import ast
+import inspect
+import textwrap
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import BaseModel
+
+from clients.account import Account
+from handlers.api import NamesAccount
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """One account that will be asked for."""
+
+    # None: the account of the event's source.
+    name: str | None = None
+    platform: type[Account] | None = None
+
+
+def of_code(run: Any) -> tuple[Need, ...]:
+    """The accounts that a handler's function asks for by name or platform; nothing where its source is not at hand."""
+    try:
+        tree = ast.parse(textwrap.dedent(inspect.getsource(run)))
+    except (OSError, TypeError, SyntaxError):
+        return ()
+    function = next((node for node in ast.walk(tree) if isinstance(node, ast.AsyncFunctionDef)), None)
+    arguments = [] if function is None else [*function.args.posonlyargs, *function.args.args]
+    if function is None or len(arguments) < 2:  # noqa: PLR2004 - (event, ctx)
+        return ()
+    calls = _account_calls(function, arguments[1].arg)
+    return tuple(dict.fromkeys(need for call in calls if (need := _need(call, run)) is not None))
+
+
+def of_config(config: BaseModel) -> tuple[Need, ...]:
+    """The accounts that a handler's settings name, in fields typed `AccountName`."""
+    needs: list[Need] = []
+    for name, field in type(config).model_fields.items():
+        marks = [*field.metadata, field.annotation]
+        if any(_names_account(mark) for mark in marks):
+            needs += [Need(value) for value in _strings(getattr(config, name))]
+    return tuple(needs)
+
+
+def _account_calls(function: ast.AsyncFunctionDef, ctx: str) -> Iterator[ast.Call]:
+    for node in ast.walk(function):
+        if (
+            isinstance(node, ast.Call)
+            and isinstance(node.func, ast.Attribute)
+            and node.func.attr == "account"
+            and isinstance(node.func.value, ast.Name)
+            and node.func.value.id == ctx
+        ):
+            yield node
+
+
+def _need(call: ast.Call, run: Any) -> Need | None:
+    given = {keyword.arg: keyword.value for keyword in call.keywords}
+    name = call.args[0] if call.args else given.get("name")
+    platform = given.get("platform")
+    kind = None if platform is None else _class_of(platform, getattr(run, "__globals__", {}))
+    match name:
+        case None | ast.Constant(value=None):
+            return Need(None, kind)
+        case ast.Constant(value=str(text)):
+            return Need(text, kind)
+    return None
+
+
+def _class_of(node: ast.expr, names: Mapping[str, Any]) -> type[Account] | None:
+    match node:
+        case ast.Name(id=name):
+            found = names.get(name)
+        case ast.Attribute(value=ast.Name(id=module), attr=name):
+            found = getattr(names.get(module), name, None)
+        case _:
+            return None
+    return found if inspect.isclass(found) and issubclass(found, Account) else None
+
+
+def _names_account(mark: Any) -> bool:
+    if isinstance(mark, NamesAccount):
+        return True
+    parts = (*getattr(mark, "__args__", ()), *getattr(mark, "__metadata__", ()))
+    return any(_names_account(part) for part in parts)
+
+
+def _strings(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, (tuple, list, set, frozenset)):
+        for item in value:
+            yield from _strings(item)

@@ -1,0 +1,128 @@
+"""What becomes of an event after an attempt: a value, decided by a pure function and carried out elsewhere.
+
+- returned: `Done`
+- `GiveUp`, or a `ClientError` that cannot succeed later: `Dead`, rejected
+- `EffectUncertain`: `Dead`, uncertain; a record the log will never take: `Dead`, oversize
+- the store or the event log is away, `RateLimited`, `OutOfCredit`: `Retry`, and the attempt does not count
+- `RetryLater`, a timeout, anything else: `Retry` with backoff or its own wait; `Dead` when attempts are used up
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Literal, TypeAlias
+
+from clients.errors import ClientError, OutOfCredit, RateLimited
+from dispatcher.errors import EffectUncertain, describe
+from eventlog.errors import LogUnavailable, RecordRefused
+from handlers.api import GiveUp, RetryLater
+from store.errors import StoreMisconfigured, StoreRefused, StoreUnavailable
+
+DeadReason: TypeAlias = Literal["rejected", "exhausted", "undecodable", "oversize", "uncertain"]
+"""Why an event went to the dead letters; the value of `x-dlq-reason`."""
+
+_NOT_THE_EVENTS_FAULT = (StoreUnavailable, StoreMisconfigured, LogUnavailable, RateLimited, OutOfCredit)
+_CREDIT_WAIT = timedelta(hours=1)
+_MAX_DOUBLINGS = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The event is settled."""
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """The event is tried again; its lane waits, others flow."""
+
+    after: timedelta
+    # What happened, safe to log.
+    detail: str
+    # False when it was not the event's fault: such an attempt does not use up the policy's.
+    counts: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Dead:
+    """The event goes to the dead letters."""
+
+    reason: DeadReason
+    # What happened, safe to log.
+    detail: str
+
+
+Outcome: TypeAlias = Done | Retry | Dead
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """How often and how patiently an entry tries: `attempts`, `backoff`, `max_backoff` of its settings."""
+
+    # Attempts in all that count, at least 1.
+    attempts: int
+    # The longest first wait; it doubles with every further attempt.
+    backoff: timedelta
+    # No wait is longer.
+    max_backoff: timedelta
+
+    def wait(self, attempt: int, jitter: float) -> timedelta:
+        """Full jitter: anything between nothing and the doubled backoff.
+
+        Args:
+            attempt: the number of the attempt that failed, from 1.
+            jitter: a random number, 0 <= jitter < 1.
+        """
+        longest: timedelta = self.backoff * 2 ** min(attempt - 1, _MAX_DOUBLINGS)
+        return jitter * min(self.max_backoff, longest)
+
+
+def decide(error: BaseException | None, *, attempt: int, counted: int, policy: Policy, jitter: float) -> Outcome:
+    """Decide what becomes of an event.
+
+    Args:
+        error: what the attempt raised; None if it returned.
+        attempt: the number of this attempt, from 1.
+        counted: how many attempts counted so far, this one included.
+        policy: the entry's.
+        jitter: a random number, 0 <= jitter < 1.
+    """
+    if error is None:
+        return Done()
+    detail = describe(error)
+    if (reason := _hopeless(error)) is not None:
+        return Dead(reason, detail)
+    if isinstance(error, _NOT_THE_EVENTS_FAULT):
+        return Retry(_allowed_after(error, attempt, policy, jitter), detail, counts=False)
+    if counted >= policy.attempts:
+        return Dead("exhausted", f"{counted} attempts failed, the last: {detail}")
+    return Retry(_own_wait(error) or policy.wait(counted, jitter), detail)
+
+
+def _hopeless(error: BaseException) -> DeadReason | None:
+    """Why no attempt can ever succeed; None if one might."""
+    match error:
+        case GiveUp() | ClientError(retryable=False) | StoreRefused():
+            return "rejected"
+        case EffectUncertain():
+            return "uncertain"
+        case RecordRefused():
+            return "oversize"
+    return None
+
+
+def _own_wait(error: BaseException) -> timedelta | None:
+    if isinstance(error, RetryLater):
+        return error.after
+    if isinstance(error, ClientError) and error.retry_after is not None:
+        return timedelta(seconds=error.retry_after)
+    return None
+
+
+def _allowed_after(error: BaseException, attempt: int, policy: Policy, jitter: float) -> timedelta:
+    wait = policy.wait(attempt, jitter)
+    if isinstance(error, ClientError):
+        # The jitter comes on top: all lanes were told the same moment, and only so many may call then.
+        if error.retry_after is not None:
+            return timedelta(seconds=error.retry_after) + wait
+        if error.parked:
+            return _CREDIT_WAIT
+    return wait

@@ -1,0 +1,299 @@
+"""Runs lanes: so many attempts at once as the entry's `concurrency` says, one per lane.
+
+A task takes the lane that has been ready longest, attempts its first item, carries out what was decided, and goes on
+with the next lane until none is ready. A lane that is to be tried again waits in `Lanes` and holds no task.
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+import structlog
+
+from dispatcher import dead
+from dispatcher.attempt import attempt
+from dispatcher.context import AttemptContext
+from dispatcher.equipment import Equipment
+from dispatcher.errors import HandlerStopped, describe
+from dispatcher.holdings import Holdings
+from dispatcher.lanes import Lane
+from dispatcher.metrics import EntryMetrics
+from dispatcher.observers import AttemptEnded
+from dispatcher.outcome import Dead, Done, Outcome, Retry, decide
+from dispatcher.partition import Partition, identity_of
+from dispatcher.settings import Entry
+from dispatcher.settlement import NOTHING, Settlement, Settler, of_dead, of_done
+from dispatcher.work import Received, Work, names_of
+from eventlog.errors import LogUnavailable
+from schemas.envelope import EnvelopeError
+from schemas.events import Event
+from store.errors import NotOwned, StoreMisconfigured, StoreUnavailable
+
+log = structlog.get_logger()
+
+# Between tries to carry out a settlement, in seconds.
+_SETTLE_AGAIN = (0.1, 0.5, 1.0, 2.0, 5.0)
+# Attempts after which a task lets the others of the process run, if none of them waited for anything.
+_POLITE = 50
+
+
+@dataclass(slots=True, kw_only=True)
+class Runner:
+    """The attempts of one entry."""
+
+    entry: Entry
+    equipment: Equipment
+    holdings: Holdings
+    metrics: EntryMetrics
+    # Called when the store says that a partition has another owner.
+    on_lost: Callable[[Partition], None]
+    # Called with what must stop the handler.
+    on_stop: Callable[[BaseException], None]
+    _tasks: set[asyncio.Task[None]] = field(default_factory=set)
+    _halted: bool = False
+    _settler: Settler = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._settler = Settler(self.entry, self.equipment)
+
+    @property
+    def running(self) -> int:
+        """Attempts under way."""
+        return len(self._tasks)
+
+    def poke(self) -> None:
+        """Begin attempts at ready lanes, as far as there are slots."""
+        while not self._halted and len(self._tasks) < self.entry.concurrency:
+            lane = self.holdings.lanes.take()
+            if lane is None:
+                return
+            task = asyncio.create_task(self._run(lane))
+            self._tasks.add(task)
+            task.add_done_callback(self._ended)
+
+    def halt(self) -> None:
+        """Begin no attempt from now on."""
+        self._halted = True
+
+    async def idle(self, within: timedelta) -> bool:
+        """Wait until no attempt is under way; False if some still are."""
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=within.total_seconds())
+        return not self._tasks
+
+    async def end(self, partitions: list[Partition], *, within: timedelta, cancel: timedelta) -> bool:
+        """Wait until no attempt of these partitions is under way, then cancel what still is.
+
+        Returns:
+            Whether nothing of them runs any more.
+        """
+        if tasks := _running(partitions):
+            await asyncio.wait(tasks, timeout=within.total_seconds())
+        if tasks := _running(partitions):
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks, timeout=cancel.total_seconds())
+        return not _running(partitions)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self.on_stop(error)
+        self.poke()
+
+    async def _run(self, lane: Lane[Work]) -> None:
+        following: Lane[Work] | None = lane
+        count = 0
+        while following is not None:
+            await self._turn(following)
+            count += 1
+            if count % _POLITE == 0:
+                await asyncio.sleep(0)
+            following = None if self._halted else self.holdings.lanes.take()
+
+    async def _turn(self, lane: Lane[Work]) -> None:
+        """One attempt at a lane's first item, or at carrying out what an earlier one left."""
+        work, task = lane.head, asyncio.current_task()
+        partition = work.partition
+        if task is not None:
+            partition.running.add(task)
+        try:
+            wait = await self._advance(work)
+        finally:
+            if task is not None:
+                partition.running.discard(task)
+        if partition.lost:
+            self.metrics.stale.inc()
+        elif wait is None:
+            self.holdings.settle(work)
+            self.holdings.lanes.advance(lane)
+        else:
+            self.holdings.lanes.wait(lane, self.equipment.clock.monotonic() + wait.total_seconds())
+            self.holdings.rescheduled.set()
+
+    async def _advance(self, work: Work) -> timedelta | None:
+        """Bring an item as far as it goes now; how long to wait before going on, None when it is settled."""
+        try:
+            if work.tries.settlement is None:
+                decided = await self._attempt(work)
+                if isinstance(decided, timedelta):
+                    return decided
+                work.tries.settlement = decided
+            if work.tries.settlement is NOTHING or work.partition.lost:
+                return None
+            settled = await self._settler.carry_out(work, work.tries.settlement)
+        except NotOwned:
+            self.on_lost(work.partition)
+        except HandlerStopped as error:
+            self.on_stop(error)
+            return _again(work)
+        except (LogUnavailable, StoreUnavailable, StoreMisconfigured) as error:
+            log.warning("settlement.delayed", handler=self.entry.name, cause=describe(error))
+            return _again(work)
+        else:
+            if isinstance(settled.outcome, Dead):
+                self._buried(work, settled.outcome)
+            if settled.context is not None and settled.context.timers:
+                self.holdings.rescheduled.set()
+        return None
+
+    async def _attempt(self, work: Work) -> Settlement | timedelta:
+        if _is_over(work):
+            self.metrics.skipped.inc()
+            return NOTHING
+        work.tries.made += 1
+        try:
+            event = work.event()
+        except EnvelopeError as error:
+            undecodable = Dead("undecodable", describe(error))
+            self._tell(work, undecodable, timedelta(), error)
+            return of_dead(work, self._death(work, undecodable, error), self.equipment)
+        context = self._context(work, event)
+        begun = self.equipment.clock.monotonic()
+        raised = await attempt(self.entry.handler.run, event, context, self.entry.timeout)
+        took = self.equipment.clock.monotonic() - begun
+        if isinstance(raised, NotOwned):
+            raise raised
+        outcome = self._outcome(work, context, raised)
+        self.metrics.seconds.observe(took)
+        self._tell(work, outcome, timedelta(seconds=took), raised)
+        match outcome:
+            case Retry(after=after):
+                work.tries.first_failed_at = work.tries.first_failed_at or context.now
+                return after
+            case Done():
+                return of_done(context)
+            case Dead():
+                return of_dead(work, self._death(work, outcome, raised), self.equipment, event_id=event.id)
+
+    def _context(self, work: Work, event: Event) -> AttemptContext:
+        return AttemptContext(
+            equipment=self.equipment,
+            entry=self.entry,
+            event=event,
+            at=work.partition.at,
+            epoch=work.partition.epoch,
+            attempt=work.tries.made,
+            now=self.equipment.clock.now(),
+            tries=work.tries,
+        )
+
+    def _outcome(self, work: Work, context: AttemptContext, error: BaseException | None) -> Outcome:
+        if error is None:
+            self.metrics.done.inc()
+            return Done()
+        tries = work.tries
+        jitter = self.equipment.jitter()
+        outcome = decide(
+            error, attempt=tries.made, counted=tries.made - tries.free, policy=self.entry.policy, jitter=jitter
+        )
+        if isinstance(outcome, Retry):
+            self.metrics.retried.inc()
+            tries.free += not outcome.counts
+        match outcome:
+            case Dead(reason="exhausted", detail=detail) if context.effects.open:
+                return Dead("uncertain", f"the effect {min(context.effects.open)!r} may have happened; {detail}")
+        return outcome
+
+    def _death(self, work: Work, outcome: Dead, error: BaseException | None) -> dead.Death:
+        now = self.equipment.clock.now()
+        return dead.Death(
+            outcome=outcome,
+            entry=self.entry.name,
+            group=self.equipment.group(self.entry.name),
+            error=error,
+            attempts=work.tries.made,
+            first_failed_at=work.tries.first_failed_at or now,
+            failed_at=now,
+            version=self.equipment.version,
+        )
+
+    def _tell(self, work: Work, outcome: Outcome, took: timedelta, error: BaseException | None) -> None:
+        if isinstance(outcome, Done) and not self.equipment.observers:
+            return
+        names = names_of(work)
+        ended = AttemptEnded(
+            entry=self.entry.name,
+            event_id=names.event_id,
+            event_type=names.event_type,
+            source=names.source,
+            key=names.key,
+            at=work.partition.at,
+            offset=work.offset,
+            attempt=work.tries.made,
+            outcome=outcome,
+            took=took,
+            error=error,
+        )
+        if isinstance(outcome, Retry):
+            log.warning("attempt.failed", **_fields(ended), cause=outcome.detail, next=ended.next)
+        self.equipment.tell(ended)
+
+    def _buried(self, work: Work, outcome: Dead) -> None:
+        self.metrics.dead(outcome.reason).inc()
+        names, at = names_of(work), work.partition.at
+        log.error(
+            "event.dead",
+            handler=self.entry.name,
+            event_id=names.event_id,
+            event_type=names.event_type,
+            source=names.source,
+            topic=at.topic,
+            partition=at.partition,
+            offset=work.offset,
+            attempts=work.tries.made,
+            reason=outcome.reason,
+            cause=outcome.detail,
+        )
+
+
+def _is_over(work: Work) -> bool:
+    """Whether it was settled under another offset shortly before, or its timer was moved or cancelled meanwhile."""
+    if isinstance(work, Received):
+        return identity_of(work.record) in work.partition.recent
+    return not work.partition.timers.pending(work.row)
+
+
+def _fields(ended: AttemptEnded) -> dict[str, object]:
+    return {
+        "handler": ended.entry,
+        "event_id": ended.event_id,
+        "event_type": ended.event_type,
+        "source": ended.source,
+        "topic": ended.at.topic,
+        "partition": ended.at.partition,
+        "offset": ended.offset,
+        "attempt": ended.attempt,
+        "took": round(ended.took.total_seconds(), 4),
+    }
+
+
+def _again(work: Work) -> timedelta:
+    tries = work.tries
+    tries.settling_failed += 1
+    return timedelta(seconds=_SETTLE_AGAIN[min(tries.settling_failed, len(_SETTLE_AGAIN)) - 1])
+
+
+def _running(partitions: list[Partition]) -> set[asyncio.Task[None]]:
+    return {task for partition in partitions for task in partition.running}

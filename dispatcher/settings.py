@@ -1,0 +1,241 @@
+"""`[handlers]` of the configuration: which handlers run, as which entries, with what settings.
+
+An entry is one consumer group. Its own section wins over the decorator, the decorator over the default. A handler
+without a section runs when its config needs nothing; `use` makes further entries of one handler.
+"""
+
+import difflib
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
+from typing import Any, Literal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from clients.account import Account
+from dispatcher import needs
+from dispatcher.attempt import strangers_code
+from dispatcher.errors import EntryMisconfigured
+from dispatcher.needs import Need
+from dispatcher.outcome import Policy
+from dispatcher.registry import NAME, AnyHandler, Registry
+from schemas.durations import Duration
+
+DEFAULT_TIMEOUT = timedelta(seconds=30)
+
+
+class CommonSettings(BaseModel):
+    """What every `[handlers.<entry>]` section may say; its other keys are the handler's own."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    use: str | None = Field(default=None, description="The handler to run; by default the one of the entry's name.")
+    sources: tuple[str, ...] | None = Field(default=None, min_length=1, description="Only these; by default all.")
+    attempts: int = Field(default=5, ge=1, le=1000, description="How often an event is tried before it is dead.")
+    backoff: Duration = Field(default=timedelta(seconds=1), description="The longest first wait; it doubles.")
+    max_backoff: Duration = Field(default=timedelta(minutes=1), description="No wait is longer.")
+    timeout: Duration | None = Field(default=None, description="How long one attempt may take.")
+    concurrency: int = Field(default=32, ge=1, le=10_000, description="Attempts that may run at once.")
+    enabled: bool = True
+    start: Literal["earliest", "now"] | AwareDatetime = Field(
+        default="earliest", description="Where an entry that never ran begins: earliest, now or a time with its zone."
+    )
+
+    @field_validator("backoff", "max_backoff", "timeout")
+    @classmethod
+    def _positive(cls, value: timedelta | None) -> timedelta | None:
+        if value is not None and value <= timedelta():
+            raise ValueError("must be longer than nothing")
+        return value
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One handler as it is to run: a consumer group of its own."""
+
+    name: str
+    handler: AnyHandler
+    # The handler's own settings, validated.
+    config: BaseModel
+    # None: every source.
+    sources: frozenset[str] | None = None
+    policy: Policy
+    timeout: timedelta
+    concurrency: int
+    start: Literal["earliest", "now"] | datetime = "earliest"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What `[handlers]` means."""
+
+    # In the order of their names.
+    entries: tuple[Entry, ...]
+    # Entries that say `enabled = false`.
+    disabled: tuple[str, ...] = ()
+    # Handlers that need settings and have no section: they do not run, and that is no error.
+    unconfigured: tuple[str, ...] = ()
+    problems: tuple[EntryMisconfigured, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What an entry is checked against."""
+
+    accounts: Mapping[str, Account]
+    # Source → the name of its account, for sources that have one.
+    account_of: Mapping[str, str]
+    sources: Collection[str]
+
+
+def plan(section: Mapping[str, Any], registry: Registry, around: Surroundings) -> Plan:
+    """Make entries of the `[handlers]` section.
+
+    A section that cannot work is a problem in the result; it does not hide the others.
+
+    Args:
+        section: the table as parsed, with secrets resolved; its `path` is not looked at.
+        registry: the handlers there are.
+        around: accounts and sources of the configuration.
+    """
+    sections = {name: table for name, table in section.items() if name != "path"}
+    disabled: list[str] = []
+    entries: list[Entry] = []
+    problems: list[EntryMisconfigured] = []
+    idle = sorted(name for name in registry.handlers.keys() - sections.keys() if _needs_settings(registry, name))
+    for name in sorted({*sections, *registry.handlers} - set(idle)):
+        try:
+            entry = _entry(name, sections.get(name, {}), registry, around)
+        except EntryMisconfigured as problem:
+            problems.append(problem)
+            continue
+        if entry is None:
+            disabled.append(name)
+        else:
+            entries.append(entry)
+    return Plan(tuple(entries), tuple(disabled), tuple(idle), tuple(problems))
+
+
+def entry_of(
+    handler: AnyHandler,
+    *,
+    name: str | None = None,
+    common: CommonSettings | None = None,
+    config: BaseModel | None = None,
+) -> Entry:
+    """An entry made of values instead of a configuration, as tests and tools need it."""
+    common = common or CommonSettings()
+    return Entry(
+        name=name or handler.name,
+        handler=handler,
+        config=handler.config() if config is None else config,
+        sources=None if common.sources is None else frozenset(common.sources),
+        policy=Policy(attempts=common.attempts, backoff=common.backoff, max_backoff=common.max_backoff),
+        timeout=common.timeout or handler.timeout or DEFAULT_TIMEOUT,
+        concurrency=common.concurrency,
+        start=common.start if isinstance(common.start, str) else common.start.astimezone(UTC),
+    )
+
+
+def _entry(name: str, table: Any, registry: Registry, around: Surroundings) -> Entry | None:
+    if not NAME.fullmatch(name):
+        raise EntryMisconfigured(name, f"the name does not match {NAME.pattern}")
+    if not isinstance(table, Mapping):
+        raise EntryMisconfigured(name, f"is not a section: write a table [handlers.{name}]")
+    handler = _handler(name, table.get("use"), registry)
+    own_keys = _keys(handler.config)
+    _refuse_unknown(name, table, own_keys)
+    common = _validated(CommonSettings, name, {key: table[key] for key in table if key in CommonSettings.model_fields})
+    if not common.enabled:
+        return None
+    config = _validated(handler.config, name, {key: table[key] for key in table if key in own_keys})
+    for source in common.sources or ():
+        if source not in around.sources:
+            raise EntryMisconfigured(name, f"sources: there is no source {source!r}{_suggest(source, around.sources)}")
+    entry = entry_of(handler, name=name, common=common, config=config)
+    for fault in _missing_accounts(entry, around):
+        raise EntryMisconfigured(name, fault)
+    return entry
+
+
+def _handler(name: str, use: Any, registry: Registry) -> AnyHandler:
+    wanted = name if use is None else use
+    loaded = registry.handlers.get(wanted) if isinstance(wanted, str) else None
+    if loaded is not None:
+        return loaded.handler
+    broken = "; a plugin that could not be loaded may have it" if registry.problems else ""
+    advice = _suggest(str(wanted), registry.handlers) or ". Put its file into a folder of [handlers] path"
+    raise EntryMisconfigured(name, f"there is no handler {wanted!r}{broken}{advice}")
+
+
+def _refuse_unknown(name: str, table: Mapping[str, Any], own_keys: Collection[str]) -> None:
+    known = {*CommonSettings.model_fields, *own_keys}
+    for key in table:
+        if key not in known:
+            raise EntryMisconfigured(name, f"unknown key {key!r}{_suggest(key, known)}")
+
+
+def _validated(model: type[BaseModel], name: str, values: Mapping[str, Any]) -> Any:
+    with strangers_code() as caught:
+        return model.model_validate(values)
+    error = caught.error
+    if not isinstance(error, ValidationError):
+        raise EntryMisconfigured(name, f"its config model {model.__name__} failed: {error!r}") from error
+    faults = (
+        f"{'.'.join(map(str, fault['loc'])) or 'the section'}: {fault['msg']}"
+        for fault in error.errors(include_input=False, include_url=False, include_context=False)
+    )
+    raise EntryMisconfigured(name, "; ".join(faults))
+
+
+def _missing_accounts(entry: Entry, around: Surroundings) -> Iterator[str]:
+    for need in (*needs.of_code(entry.handler.run), *needs.of_config(entry.config)):
+        if need.name is not None:
+            yield from _named(need, around)
+        else:
+            yield from _of_sources(entry, need, around)
+
+
+def _named(need: Need, around: Surroundings) -> Iterator[str]:
+    name = need.name or ""
+    account = around.accounts.get(name)
+    if account is None:
+        yield f"it asks for the account {name!r}, which is not configured{_suggest(name, around.accounts)}"
+    elif need.platform is not None and not isinstance(account, need.platform):
+        yield f"it asks for {need.platform.__name__}, but the account {name!r} is of {account.platform}"
+
+
+def _of_sources(entry: Entry, need: Need, around: Surroundings) -> Iterator[str]:
+    """Sources the entry names must have a fitting account; where it takes all sources, one of them must."""
+    wanted = need.platform or Account
+    fitting = {
+        source: isinstance(around.accounts.get(around.account_of.get(source, "")), wanted)
+        for source in sorted(entry.sources if entry.sources is not None else around.sources)
+    }
+    lacking = [source for source, fits in fitting.items() if not fits]
+    kind = "an account" if need.platform is None else f"an account of {need.platform.platform}"
+    if entry.sources is not None and lacking:
+        yield f"it asks for {kind}, which the source {lacking[0]!r} does not have: set its account or narrow `sources`"
+    elif fitting and len(lacking) == len(fitting):
+        yield f"it asks for {kind}, and no source has one: add an [accounts.<name>] section"
+
+
+def _needs_settings(registry: Registry, name: str) -> bool:
+    with strangers_code() as caught:
+        registry.handlers[name].handler.config.model_validate({})
+    return caught.error is not None
+
+
+def _keys(model: type[BaseModel]) -> frozenset[str]:
+    fields = model.model_fields.items()
+    return frozenset({name for name, _ in fields} | {field.alias for _, field in fields if field.alias})
+
+
+def _suggest(word: str, known: Iterable[str]) -> str:
+    close = difflib.get_close_matches(word, list(known), n=1)
+    return f". Did you mean {close[0]!r}?" if close else ""
+
+
+NO_SURROUNDINGS = Surroundings(accounts=MappingProxyType({}), account_of=MappingProxyType({}), sources=())
+"""No account and no source: for tests and tools that check neither."""

@@ -1,0 +1,202 @@
+"""Carrying out what was decided: publish, write timers, bury; only then is an event settled.
+
+Each step may be repeated: published events keep their ids, the store's write is one transaction that knows its own
+repetition, and a dead letter that is written twice has one id.
+"""
+
+import asyncio
+from dataclasses import dataclass
+
+import structlog
+
+from dispatcher import dead
+from dispatcher.context import AttemptContext
+from dispatcher.equipment import Equipment
+from dispatcher.errors import HandlerStopped, describe
+from dispatcher.observers import TimerChanged
+from dispatcher.outcome import Dead, Done
+from dispatcher.publish import records_of
+from dispatcher.settings import Entry
+from dispatcher.timers import TimerKey, Timers
+from dispatcher.work import Firing, Work
+from eventlog.errors import LogUnavailable, RecordRefused
+from schemas.record import Record
+from store.errors import StoreRefused
+from store.schedule import TimerName, TimerRow, TimerSet, firing_id
+
+log = structlog.get_logger()
+
+_DURABLE_WITHIN = 15.0
+
+
+@dataclass(slots=True, kw_only=True)
+class Settlement:
+    """What remains to be done for an event whose handler has finished."""
+
+    outcome: Done | Dead
+    # Names the event to the store; empty for a record that is none.
+    event_id: str = ""
+    records: tuple[Record, ...] = ()
+    timers: tuple[TimerSet | TimerName, ...] = ()
+    context: AttemptContext | None = None
+    death: dead.Death | None = None
+    # The records are durable.
+    appended: bool = False
+
+
+NOTHING = Settlement(outcome=Done(), appended=True)
+"""The settlement of what is skipped."""
+
+
+def of_done(context: AttemptContext) -> Settlement:
+    """The handler returned: its wishes come true together."""
+    records = records_of(
+        context.publications,
+        entry=context.entry.name,
+        cause=context.event,
+        topics=context.equipment.topics,
+        now=context.now,
+    )
+    return Settlement(
+        outcome=Done(),
+        event_id=context.event.id,
+        records=records,
+        timers=tuple(context.timers.values()),
+        context=context,
+    )
+
+
+def of_dead(work: Work, death: dead.Death, equipment: Equipment, *, event_id: str = "") -> Settlement:
+    """The event is dead: nothing the handler wished comes true."""
+    letter = dead.letter(work, death, equipment.topics.name("dead"))
+    return Settlement(outcome=death.outcome, event_id=event_id, records=(letter,), death=death)
+
+
+@dataclass(frozen=True, slots=True)
+class Settler:
+    """Carries out settlements for one entry."""
+
+    entry: Entry
+    equipment: Equipment
+
+    async def carry_out(self, work: Work, settlement: Settlement) -> Settlement:
+        """Do what remains; may be called again after a failure, and goes on where it was.
+
+        Returns:
+            The settlement that was carried out: another one when the log or the store refuses the handler's wishes.
+
+        Raises:
+            LogUnavailable: the log is away; call again.
+            StoreUnavailable: the store is away; call again.
+            NotOwned: the partition has another owner; nothing counts any more.
+            HandlerStopped: not even the dead letter can be kept.
+        """
+        try:
+            await self._append(settlement)
+            await self._write_timers(work, settlement)
+        except (RecordRefused, StoreRefused) as error:
+            if settlement.death is not None:
+                raise HandlerStopped(f"a dead letter cannot be kept: {describe(error)}") from error
+            return await self.carry_out(work, self._buried(work, settlement, error))
+        if isinstance(settlement.outcome, Done) and settlement.context and settlement.context.contacts.published:
+            await settlement.context.contacts.settle()
+        return settlement
+
+    def _buried(self, work: Work, settlement: Settlement, error: Exception) -> Settlement:
+        now = self.equipment.clock.now()
+        death = dead.Death(
+            outcome=Dead("oversize" if isinstance(error, RecordRefused) else "rejected", describe(error)),
+            entry=self.entry.name,
+            group=self.equipment.group(self.entry.name),
+            error=error,
+            attempts=work.tries.made,
+            first_failed_at=work.tries.first_failed_at or now,
+            failed_at=now,
+            version=self.equipment.version,
+        )
+        return of_dead(work, death, self.equipment, event_id=settlement.event_id)
+
+    async def _append(self, settlement: Settlement) -> None:
+        if settlement.appended:
+            return
+        records = settlement.records
+        while True:
+            try:
+                await self._durable(records)
+            except RecordRefused:
+                # a dead letter too large loses the traceback first
+                lighter = dead.smaller(records[0]) if settlement.death is not None else None
+                if lighter is None:
+                    raise
+                records = (lighter,)
+            else:
+                settlement.appended = True
+                return
+
+    async def _durable(self, records: tuple[Record, ...]) -> None:
+        appended = [self.equipment.log.append(record) for record in records]
+        try:
+            async with asyncio.timeout(_DURABLE_WITHIN):
+                for each in appended:
+                    await each.offset()
+        except TimeoutError as error:
+            raise LogUnavailable("the log did not acknowledge what a handler published in time") from error
+
+    async def _write_timers(self, work: Work, settlement: Settlement) -> None:
+        fired = work.row.firing if isinstance(work, Firing) and settlement is not NOTHING else None
+        sets = [timer for timer in settlement.timers if isinstance(timer, TimerSet)]
+        cancels = [timer for timer in settlement.timers if not isinstance(timer, TimerSet)]
+        if not sets and not cancels and fired is None:
+            return
+        partition = work.partition
+        await self.equipment.store.schedule.settle(
+            self.entry.name,
+            partition.at,
+            partition.epoch,
+            offset=work.offset,
+            event_id=settlement.event_id,
+            now=self.equipment.clock.now(),
+            set=sets,
+            cancel=cancels,
+            fired=fired,
+        )
+        settlement.timers = ()
+        self._remember(work, partition.timers, settlement.event_id, sets, cancels)
+
+    def _remember(
+        self, work: Work, timers: Timers, event_id: str, sets: list[TimerSet], cancels: list[TimerName]
+    ) -> None:
+        """The store knows: now the heap may."""
+        for name in cancels:
+            if timers.cancel(TimerKey(name.source, name.key, name.name), offset=work.offset):
+                self._tell("timer.cancelled", name, None)
+        for timer in sets:
+            timers.set(self._row(work, timer, event_id))
+            self._tell("timer.set", timer, timer)
+        if isinstance(work, Firing):
+            timers.fired(work.row)
+            log.debug("timer.fired", handler=self.entry.name, name=work.row.name, source=work.row.source)
+
+    def _row(self, work: Work, timer: TimerSet, event_id: str) -> TimerRow:
+        return TimerRow(
+            source=timer.source,
+            key=timer.key,
+            name=timer.name,
+            due=timer.due,
+            platform=timer.platform,
+            conversation_id=timer.conversation_id,
+            received_at=timer.received_at,
+            handler=self.entry.name,
+            at=work.partition.at,
+            setter_offset=work.offset,
+            setter_id=event_id,
+            firing=firing_id(self.entry.name, timer, event_id),
+        )
+
+    def _tell(self, event: str, timer: TimerName, to_be: TimerSet | None) -> None:
+        due = None if to_be is None else to_be.due
+        log.debug(event, handler=self.entry.name, name=timer.name, source=timer.source, due=due)
+        if self.equipment.observers:
+            self.equipment.tell(
+                TimerChanged(entry=self.entry.name, name=timer.name, source=timer.source, key=timer.key, due=due)
+            )

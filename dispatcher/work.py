@@ -1,0 +1,116 @@
+"""One thing to do in a lane: a record that was read, or a timer that came due."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+
+from dispatcher.lanes import LaneKey
+from dispatcher.timers import parts_of
+from schemas.envelope import decode
+from schemas.events import Event, Timer
+from schemas.record import StoredRecord
+from store.schedule import TimerRow
+
+if TYPE_CHECKING:
+    from dispatcher.partition import Partition
+    from dispatcher.settlement import Settlement
+
+
+@dataclass(slots=True, eq=False)
+class Tries:
+    """What happened so far to the first item of a lane, in this process."""
+
+    # Attempts begun.
+    made: int = 0
+    # Those of them that do not count against the policy.
+    free: int = 0
+    first_failed_at: datetime | None = None
+    # Results of outside effects that happened and could not be written to the store yet: effect name → JSON.
+    known_effects: dict[str, str] = field(default_factory=dict)
+    # What remains to be carried out when the handler's part is over: it is not run again for that.
+    settlement: "Settlement | None" = None
+    # How often carrying it out failed.
+    settling_failed: int = 0
+
+
+@dataclass(slots=True, eq=False)
+class Received:
+    """A record that the handler asked for."""
+
+    partition: "Partition"
+    record: StoredRecord
+    tries: Tries = field(default_factory=Tries)
+
+    @property
+    def offset(self) -> int:
+        """Its place in its partition."""
+        return self.record.offset
+
+    def event(self) -> Event:
+        """The event in it.
+
+        Raises:
+            EnvelopeError: it holds none.
+        """
+        return decode(self.record)
+
+
+@dataclass(slots=True, eq=False)
+class Firing:
+    """A timer whose time has come."""
+
+    partition: "Partition"
+    row: TimerRow
+    # The newest record of the partition that was read before: what the firing does comes after all of those.
+    offset: int
+    tries: Tries = field(default_factory=Tries)
+
+    def event(self) -> Event[Timer]:
+        """What the handler is given. It takes place when the timer was due."""
+        row = self.row
+        conversation_id, data = parts_of(row.conversation_id)
+        return Event(
+            id=row.firing,
+            type=Timer.event_type,
+            source=row.source,
+            platform=row.platform,
+            key=row.key,
+            time=row.due,
+            received_at=row.received_at,
+            origin="handler",
+            data=Timer(name=row.name, due=row.due, conversation_id=conversation_id, data=data),
+            cause=row.setter_id,
+        )
+
+
+Work: TypeAlias = Received | Firing
+
+
+class Names(NamedTuple):
+    """What identifies the event of some work for people; empty where a record does not say."""
+
+    event_id: str
+    event_type: str
+    source: str
+    key: str
+
+
+def names_of(work: Work) -> Names:
+    """The names of a work's event, read without decoding it."""
+    if isinstance(work, Firing):
+        return Names(work.row.firing, Timer.event_type, work.row.source, work.row.key)
+    record = work.record
+    texts = [(record.header(name) or b"").decode("utf-8", "replace") for name in ("ce_id", "ce_type", "ce_source")]
+    return Names(texts[0], texts[1], texts[2].rpartition("/")[2], (record.key or b"").decode("utf-8", "replace"))
+
+
+def lane_of_record(record: StoredRecord) -> LaneKey:
+    """Where a record's turn is decided. A record without a key has no order to keep and a lane of its own."""
+    source = (record.header("ce_source") or b"").rpartition(b"/")[2]
+    offset = -1 if record.key is not None else record.offset
+    return LaneKey(record.topic, record.partition, source, record.key, offset)
+
+
+def lane_of_timer(row: TimerRow) -> LaneKey:
+    """The lane of the event that set the timer."""
+    return LaneKey(row.at.topic, row.at.partition, row.source.encode(), row.key.encode("utf-8", "replace"))

@@ -1,0 +1,133 @@
+"""One entry at work: keeps it a member of its group until it is told to stop, or must stop."""
+
+import asyncio
+from dataclasses import dataclass, field
+from datetime import timedelta
+from enum import Enum
+
+import structlog
+
+from dispatcher.equipment import Equipment
+from dispatcher.errors import DispatcherError, describe
+from dispatcher.membership import Failed, Left, Membership, Rejoin
+from dispatcher.metrics import Load
+from dispatcher.observers import HandlerStarted, HandlerStopped
+from dispatcher.settings import Entry
+from eventlog.errors import EventLogError, PositionLost
+from schemas.events import Timer
+from schemas.topics import Topics
+from store.errors import StoreError
+
+log = structlog.get_logger()
+
+# After a membership broke, in seconds.
+_REJOIN_AFTER = 1.0
+
+
+class Phase(Enum):
+    """What a worker is doing."""
+
+    WAITING = "It has not been started."
+    RUNNING = "It reads its topics, or waits for its turn to."
+    STOPPED = "It was told to stop."
+    FAILED = "It must not run on; `reason` says why and what to do."
+
+
+def topics_of(entry: Entry, topics: Topics) -> tuple[str, ...]:
+    """The topics an entry reads, by the event types its handler is given."""
+    return tuple(sorted({topics.of(data.event_type) for data in entry.handler.on if data is not Timer}))
+
+
+@dataclass(slots=True)
+class Worker:
+    """Runs one entry."""
+
+    entry: Entry
+    equipment: Equipment
+    phase: Phase = Phase.WAITING
+    # Why it does not run.
+    reason: str = ""
+    _membership: Membership | None = None
+    _task: asyncio.Task[bool] | None = field(default=None)
+    _stopping: timedelta | None = None
+
+    @property
+    def topics(self) -> tuple[str, ...]:
+        """The topics it reads."""
+        return topics_of(self.entry, self.equipment.topics)
+
+    def start(self) -> None:
+        """Begin; joining the group goes on in the background."""
+        self.phase = Phase.RUNNING
+        self.equipment.metrics.watch(self.entry.name, self.load)
+        self._task = asyncio.create_task(self._live(), name=f"handler {self.entry.name}")
+        self._task.add_done_callback(self._died)
+
+    async def stop(self, within: timedelta) -> bool:
+        """Let running attempts finish, commit, and leave the group, all within this time.
+
+        Returns:
+            Whether every attempt ended by itself and all progress is stored.
+        """
+        self._stopping = within
+        if self._membership is not None:
+            self._membership.end(within)
+        if self._task is None:
+            return True
+        done, _ = await asyncio.wait({self._task}, timeout=within.total_seconds() + 1)
+        if not done:
+            self._task.cancel()
+            await asyncio.wait({self._task})
+        if self.phase is Phase.RUNNING:
+            self.phase = Phase.STOPPED
+        return bool(done) and not self._task.cancelled() and self._task.exception() is None and self._task.result()
+
+    def load(self) -> Load:
+        """What it has on its hands now."""
+        if self._membership is None:
+            return Load()
+        running = self._membership.runner.running
+        return self._membership.holdings.load(running, self.equipment.clock.now())
+
+    async def _live(self) -> bool:
+        started = HandlerStarted(entry=self.entry.name, group=self.equipment.group(self.entry.name), topics=self.topics)
+        log.info("handler.started", handler=self.entry.name, group=started.group, topics=started.topics)
+        self.equipment.tell(started)
+        while self._stopping is None:
+            self._membership = Membership(self.entry, self.equipment, self.topics)
+            match await self._membership.serve():
+                case Left(clean=clean):
+                    return clean
+                case Rejoin(why=why):
+                    log.warning("handler.rejoining", handler=self.entry.name, cause=why)
+                    await self.equipment.clock.sleep(_REJOIN_AFTER)
+                case Failed(error=error):
+                    self._fail(error)
+                    return False
+        return True
+
+    def _fail(self, error: BaseException) -> None:
+        self.phase, self.reason = Phase.FAILED, _reason(self.entry.name, error)
+        log.error("handler.stopped", handler=self.entry.name, reason=self.reason)
+        self.equipment.tell(HandlerStopped(entry=self.entry.name, reason=self.reason))
+
+    def _died(self, task: asyncio.Task[bool]) -> None:
+        """A defect of ours stops this handler only, and says so."""
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._fail(error)
+
+
+def _reason(entry: str, error: BaseException) -> str:
+    if isinstance(error, PositionLost):
+        gap = (
+            f"no position is stored, the log begins at {error.earliest}"
+            if error.wanted is None
+            else f"it was to go on at {error.wanted}, the log begins at {error.earliest}"
+        )
+        return (
+            f"{describe(error)}. In {error.at.topic}/{error.at.partition} {gap}. Going on would skip or repeat events:"
+            f" look what is missing, then set the position with `hookline handlers rewind {entry}`"
+        )
+    if isinstance(error, (DispatcherError, EventLogError, StoreError)):
+        return describe(error)
+    return f"a defect of hookline: {describe(error)}. Please report it with the log; restart to go on"

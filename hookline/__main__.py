@@ -1,0 +1,6 @@
+"""`python -m hookline` is the command `hookline`."""
+
+from cli.main import main
+
+if __name__ == "__main__":
+    main()

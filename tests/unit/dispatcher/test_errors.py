@@ -1,0 +1,58 @@
+"""What is said of an error never holds a payload."""
+
+from clients.errors import NotFound
+from dispatcher.errors import ForeignStore, describe, frames
+from handlers.api import GiveUp
+
+SECRET = "visitor@example.org"
+
+
+def raised(error: BaseException, cause: BaseException | None = None) -> BaseException:
+    try:
+        raise error from cause
+    except type(error) as caught:
+        return caught
+
+
+def test_our_own_errors_are_told_in_their_words() -> None:
+    """Their texts promise to hold no payload."""
+    assert describe(GiveUp("no such\nplan")) == "no such plan"
+    assert describe(NotFound("bot 7")).startswith("bot 7")
+
+
+def test_a_strangers_text_is_not_told() -> None:
+    """Only the type and the place are."""
+    text = describe(raised(ValueError(SECRET)))
+    assert text.startswith("ValueError at test_errors.py:")
+    assert text.endswith("in raised")
+
+
+def test_frames_show_code_and_no_values() -> None:
+    """Type, place and source line of an error and its cause are kept, their texts are not."""
+    text = frames(raised(ValueError(SECRET), raised(KeyError(SECRET))), limit=8192)
+    assert SECRET not in text
+    assert "builtins.ValueError" in text
+    assert "builtins.KeyError" in text
+    assert "raise error from cause" in text
+
+
+def test_frames_are_bounded() -> None:
+    """The bound is of bytes, and the end is kept."""
+    text = frames(raised(ValueError(SECRET)), limit=40)
+    assert len(text.encode()) <= 40
+    assert text.endswith("builtins.ValueError\n")
+
+
+def test_frames_of_a_cycle_end() -> None:
+    """Errors that are each other's cause do not hang the worker."""
+    one, two = ValueError(), KeyError()
+    one.__cause__, two.__cause__ = two, one
+    assert frames(one, limit=8192).count("builtins.") == 2
+
+
+def test_another_store_is_told_with_what_to_do() -> None:
+    """The operator learns both ids and the two ways out."""
+    text = str(ForeignStore("hookline.h", found="aaa", ours="bbb"))
+    assert "aaa" in text
+    assert "bbb" in text
+    assert "PostgreSQL" in text

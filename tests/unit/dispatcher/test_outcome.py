@@ -1,0 +1,124 @@
+"""What becomes of an event is decided by a pure function."""
+
+from datetime import timedelta
+
+import pytest
+
+from clients.errors import NotFound, OutOfCredit, PlatformDown, RateLimited, TimedOut, Unauthorized
+from dispatcher.errors import EffectUncertain
+from dispatcher.outcome import Dead, Done, Outcome, Policy, Retry, decide
+from eventlog.errors import LogUnavailable, RecordRefused
+from handlers.api import GiveUp, RetryLater
+from store.errors import StoreRefused, StoreUnavailable
+
+SECOND = timedelta(seconds=1)
+POLICY = Policy(attempts=3, backoff=SECOND, max_backoff=timedelta(seconds=10))
+
+
+def decided(
+    error: BaseException | None, *, attempt: int = 1, counted: int | None = None, jitter: float = 0.5
+) -> Outcome:
+    return decide(error, attempt=attempt, counted=attempt if counted is None else counted, policy=POLICY, jitter=jitter)
+
+
+def test_a_return_is_done() -> None:
+    """A handler that returns has settled its event."""
+    assert decided(None) == Done()
+
+
+def test_give_up_is_dead_at_once() -> None:
+    """The author knows that no attempt can succeed."""
+    assert decided(GiveUp("no such plan")) == Dead("rejected", "no such plan")
+
+
+def test_retry_later_waits_as_long_as_it_says() -> None:
+    """The author's own time wins over the policy's."""
+    assert decided(RetryLater("asleep", after="10m")) == Retry(timedelta(minutes=10), "asleep")
+
+
+def test_retry_later_without_a_time_waits_by_the_policy() -> None:
+    """Without a time the backoff decides."""
+    assert decided(RetryLater("asleep")) == Retry(0.5 * SECOND, "asleep")
+
+
+def test_retry_later_uses_up_attempts() -> None:
+    """Asking for ever is not possible: nothing is retried without an end."""
+    assert decided(RetryLater("asleep"), attempt=3) == Dead("exhausted", "3 attempts failed, the last: asleep")
+
+
+def test_anything_else_is_retried() -> None:
+    """An error nobody foresaw gets the policy's attempts; its text, which may hold a payload, is not kept."""
+    assert decided(ValueError("visitor@example.org")) == Retry(0.5 * SECOND, "ValueError")
+
+
+def test_anything_else_is_dead_when_attempts_are_used_up() -> None:
+    """The last attempt of the policy is the last."""
+    assert decided(ValueError(), attempt=3) == Dead("exhausted", "3 attempts failed, the last: ValueError")
+
+
+@pytest.mark.parametrize(("attempt", "seconds"), [(1, 1), (2, 2), (3, 4), (4, 8), (5, 10), (60, 10)])
+def test_the_backoff_doubles_up_to_its_bound(attempt: int, seconds: int) -> None:
+    """With full jitter the wait is anything below the doubled backoff."""
+    assert POLICY.wait(attempt, 0.999) == 0.999 * seconds * SECOND
+    assert POLICY.wait(attempt, 0.0) == timedelta()
+
+
+def test_a_platform_that_names_a_time_is_waited_for() -> None:
+    """`retry_after` of a client's error wins over the backoff, and the attempt counts."""
+    outcome = decided(PlatformDown("down", retry_after=7))
+    assert isinstance(outcome, Retry)
+    assert (outcome.after, outcome.counts) == (timedelta(seconds=7), True)
+
+
+def test_a_platform_that_is_down_is_retried_by_the_policy() -> None:
+    """A 5xx without a time uses the backoff and uses up attempts."""
+    assert isinstance(decided(PlatformDown("down")), Retry)
+    assert isinstance(decided(TimedOut("slow"), attempt=3), Dead)
+
+
+@pytest.mark.parametrize("error", [NotFound("gone"), Unauthorized("key"), StoreRefused("too large")])
+def test_what_can_never_succeed_is_dead_at_once(error: Exception) -> None:
+    """Repeating a request that is wrong as it stands helps nobody."""
+    outcome = decided(error)
+    assert isinstance(outcome, Dead)
+    assert outcome.reason == "rejected"
+
+
+def test_a_rate_limit_uses_up_no_attempt() -> None:
+    """A limit says nothing about the event; the jitter spreads lanes that were told the same moment."""
+    outcome = decided(RateLimited("slow down", retry_after=20), attempt=9, counted=9, jitter=0.1)
+    assert isinstance(outcome, Retry)
+    assert (outcome.after, outcome.counts) == (timedelta(seconds=21), False)
+
+
+def test_used_up_credit_waits_an_hour() -> None:
+    """A person must act: trying every minute would not help."""
+    outcome = decided(OutOfCredit("top up"))
+    assert isinstance(outcome, Retry)
+    assert (outcome.after, outcome.counts) == (timedelta(hours=1), False)
+
+
+@pytest.mark.parametrize("error", [StoreUnavailable("away"), LogUnavailable("away")])
+def test_our_own_outages_use_up_no_attempt(error: Exception) -> None:
+    """An event is not dead because our database was restarted."""
+    outcome = decided(error, attempt=50, counted=50)
+    assert isinstance(outcome, Retry)
+    assert outcome.counts is False
+
+
+def test_attempts_that_do_not_count_leave_the_others() -> None:
+    """Nine attempts of which seven did not count leave one."""
+    assert isinstance(decided(ValueError(), attempt=9, counted=2), Retry)
+
+
+def test_an_uncertain_effect_is_dead() -> None:
+    """Nobody but a person can tell."""
+    outcome = decided(EffectUncertain("send", "no probe"))
+    assert isinstance(outcome, Dead)
+    assert outcome.reason == "uncertain"
+
+
+def test_what_the_log_will_never_take_is_dead() -> None:
+    """A record that is refused for ever does not hold up its lane."""
+    outcome = decided(RecordRefused("too large", topic="t"))
+    assert outcome == Dead("oversize", "too large")
