@@ -7,6 +7,7 @@ time (`sqlite_lease`, `sqlite_member`). Nothing that a group has not settled is 
 
 import asyncio
 import itertools
+import weakref
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
@@ -28,7 +29,7 @@ from eventlog.sqlite_stream import File, stream
 from eventlog.sqlite_threads import Connections
 from eventlog.sqlite_topics import apply, create
 from eventlog.sqlite_upkeep import Upkeep
-from eventlog.sqlite_watch import Place, Watch, look
+from eventlog.sqlite_watch import Watch, look
 from eventlog.sqlite_writer import Bounds, Writer
 from schemas.record import Record, StoredRecord, TopicPartition
 from schemas.topics import TopicSettings
@@ -78,6 +79,7 @@ class SqliteEventLog:
         self._file = File(writer=writer, readers=self._reading, watch=watch, clock=clock)
         self._upkeep = Upkeep(writer, clock, file_bytes=max_bytes, every=upkeep, name=str(path))
         self._keeping: asyncio.Task[None] | None = None
+        self._members: weakref.WeakSet[SqliteMember] = weakref.WeakSet()
         # Where the next record without a key goes.
         self._round = itertools.count()
 
@@ -99,12 +101,14 @@ class SqliteEventLog:
         log.info("log.connected", log=str(self._path))
 
     async def stop(self, timeout: timedelta) -> None:
-        """Make durable what was appended, then close the file. Members are stopped before."""
+        """Make durable what was appended, then close the file. Stop members before: those that run are abandoned."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + timeout.total_seconds()
         if self._keeping is not None:
             self._keeping.cancel()
             await asyncio.wait({self._keeping})
+        for member in list(self._members):
+            await member.abandon()
         await self._file.watch.stop()
         try:
             async with asyncio.timeout_at(deadline):
@@ -143,7 +147,9 @@ class SqliteEventLog:
 
     def member(self, group: str, topics: Sequence[str], assignment: Assignment) -> SqliteMember:
         """A new member of a group, not yet started."""
-        return SqliteMember(self._file, group, topics, assignment, self._lease)
+        member = SqliteMember(self._file, group, topics, assignment, self._lease)
+        self._members.add(member)
+        return member
 
     async def partitions(self, topics: Collection[str]) -> Mapping[str, int]:
         """Topic → number of partitions; see `EventLog`."""
@@ -159,7 +165,7 @@ class SqliteEventLog:
     ) -> Mapping[TopicPartition, int]:
         """Offsets of partitions that exist; see `EventLog`."""
         when = int(at.timestamp() * 1000) if isinstance(at, datetime) else at
-        places = self._places(partitions)
+        places = self._file.watch.places(partitions)
         found = await self._reading.run(partial(reading.offsets, places=places, at=when))
         return {place.at: offset for place, offset in zip(places, found, strict=True)}
 
@@ -170,14 +176,24 @@ class SqliteEventLog:
             PositionLost: an offset is not in the log, or retention overtook the reader.
             LogUnavailable: the log is away.
         """
-        return stream(self._file, {place: start[place.at] for place in self._places(start)}, follow=follow)
+        return stream(self._file, {place: start[place.at] for place in self._file.watch.places(start)}, follow=follow)
 
     async def group_positions(
         self, group: str, partitions: Collection[TopicPartition]
     ) -> Mapping[TopicPartition, Commit | None]:
         """A group's positions; see `EventLog`."""
-        known = await self._reading.run(partial(reading.positions, group=group, places=self._places(partitions)))
+        known = await self._reading.run(
+            partial(reading.positions, group=group, places=self._file.watch.places(partitions))
+        )
         return {at: known.get(at) for at in partitions}
+
+    async def trim(self) -> None:
+        """Let retention and compaction look now instead of at their time.
+
+        Raises:
+            LogUnavailable: the log is away.
+        """
+        await self._upkeep.once()
 
     async def groups(self) -> frozenset[str]:
         """The groups that committed a position: what they have not settled is never dropped."""
@@ -193,9 +209,3 @@ class SqliteEventLog:
         clock = self._file.clock
         if not await self._file.writer.run(lambda connection: lease.forget(connection, group, clock.moment())):
             raise NotOwner(f"a member still reads as {group}: stop it, then forget the group")
-
-    def _places(self, partitions: Collection[TopicPartition]) -> list[Place]:
-        """Where these partitions are, as far as they exist."""
-        topics = self._file.watch.topics
-        known = [(topics[at.topic], at.partition) for at in partitions if at.topic in topics]
-        return [topic.places[number] for topic, number in known if number < len(topic.places)]

@@ -114,7 +114,7 @@ def create(path: Path) -> None:
 def _close_to_others(path: Path) -> None:
     status = path.stat()
     if status.st_mode & 0o077 and status.st_uid == os.geteuid():
-        path.chmod(0o600)
+        path.chmod(status.st_mode & 0o700)
 
 
 def _unescape(text: str) -> str:

@@ -19,6 +19,8 @@ class Held(NamedTuple):
 
     # None when it was given back.
     token: str | None
+    # For people: host and process.
+    holder: str
     boot: str
     expires_ms: int
     lease_ms: int
@@ -52,14 +54,15 @@ def remaining(held: Held | None, now: Moment) -> timedelta:
 def held_by(connection: sqlite3.Connection, group: str) -> Held | None:
     """The group's lease; None when nobody ever had one."""
     row = connection.execute(
-        "SELECT token, boot, expires_ms, lease_ms FROM leases WHERE group_name = ?", (group,)
+        "SELECT token, holder, boot, expires_ms, lease_ms FROM leases WHERE group_name = ?", (group,)
     ).fetchone()
     return None if row is None else Held(*row)
 
 
 def acquire(connection: sqlite3.Connection, group: str, token: str, holder: str, lease_ms: int, now: Moment) -> bool:
-    """Take the group if it is free; tells whether it is ours."""
-    if not is_free(held_by(connection, group), now):
+    """Take the group if it is free; tells whether it is ours. Asking again with the same token does no harm."""
+    held = held_by(connection, group)
+    if not is_free(held, now) and (held is None or held.token != token):
         return False
     connection.execute(
         "INSERT OR REPLACE INTO leases (group_name, token, holder, boot, expires_ms, lease_ms)"

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 
+import structlog
+
 from eventlog import sqlite_lease as lease
 from eventlog import sqlite_reading as reading
 from eventlog.errors import LogUnavailable, NotOwner, PositionLost
@@ -17,6 +19,8 @@ from eventlog.sqlite_reading import Want
 from eventlog.sqlite_stream import File
 from eventlog.sqlite_watch import Place
 from schemas.record import StoredRecord, TopicPartition
+
+log = structlog.get_logger()
 
 MAX_METADATA = 4096
 """Characters of a commit's metadata, as Kafka's `offset.metadata.max.bytes` has it."""
@@ -50,8 +54,9 @@ class SqliteMember:
         # Where to read next; None where nothing is known, which is an error when it is read.
         self._positions: dict[TopicPartition, int | None] = {}
         self._turn = 0
+        self._standing_by = False
         self._leaving = False
-        # Set when something about the membership changes; `_joined` sleeps on the one, `fetch` on the other.
+        # Set when something about the membership changes; `_stay` sleeps on the one, `fetch` on the other.
         self._stir = asyncio.Event()
         self._fetching = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -59,6 +64,7 @@ class SqliteMember:
     async def start(self) -> None:
         """Join the group: another member may have it for now."""
         self._task = asyncio.create_task(self._stay(), name=f"eventlog-member-{self._group}")
+        self._task.add_done_callback(lambda _: self._fetching.set())
 
     async def stop(self, timeout: timedelta) -> None:
         """Leave the group; what is still assigned is revoked first.
@@ -78,6 +84,13 @@ class SqliteMember:
         self._assigned, self._readable = {}, frozenset()
         if self._task.done() and not self._task.cancelled():
             self._task.result()
+
+    async def abandon(self) -> None:
+        """End without a word, as a crash would: the lease runs out by itself."""
+        self._leaving, self._readable = True, frozenset()
+        if self._task is not None and not self._task.done():
+            self._task.cancel()
+            await asyncio.wait({self._task})
 
     async def fetch(
         self, partitions: Collection[TopicPartition], *, max_records: int, timeout: timedelta
@@ -118,8 +131,7 @@ class SqliteMember:
 
     async def committed(self, partitions: Collection[TopicPartition]) -> Mapping[TopicPartition, Commit | None]:
         """The group's positions; see `Member`."""
-        topics = self._file.watch.topics
-        places = [topics[at.topic].places[at.partition] for at in partitions if at.topic in topics]
+        places = self._file.watch.places(partitions)
         known = await self._file.readers.run(partial(reading.positions, group=self._group, places=places))
         return {at: known.get(at) for at in partitions}
 
@@ -151,9 +163,11 @@ class SqliteMember:
         """Be a member until we leave."""
         while not self._leaving:
             token = secrets.token_hex(16)
-            if not await self._take_over(token):
-                continue
-            self._token = token
+            while not (taken := await self._take_over(token)) and not self._leaving:
+                pass
+            if not taken:
+                return
+            self._token, self._standing_by = token, False
             beating = asyncio.create_task(self._beat(token), name=f"eventlog-lease-{self._group}")
             try:
                 await self._own(token)
@@ -173,12 +187,18 @@ class SqliteMember:
                     lambda connection: lease.acquire(connection, self._group, token, holder, lasts, clock.moment())
                 ):
                     return True
+                self._note_holder(held)
                 pause = lease.remaining(held, clock.moment()) + timedelta(milliseconds=10)
             except LogUnavailable:
                 pause = self._settings.heartbeat
             if not self._leaving:
                 await _wait(freed, min(pause, self._settings.heartbeat))
         return False
+
+    def _note_holder(self, held: lease.Held | None) -> None:
+        if held is not None and not self._standing_by:
+            self._standing_by = True
+            log.info("group.awaited", group=self._group, holder=held.holder)
 
     async def _beat(self, token: str) -> None:
         """Renew the lease until it is lost."""

@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple
 
 from eventlog.errors import PositionLost
 from eventlog.log import Commit
-from eventlog.sqlite_records import offset_of, place, stored
+from eventlog.sqlite_records import offset_of, place, row_bytes, stored
 from eventlog.sqlite_watch import Place
 from schemas.record import StoredRecord, TopicPartition
 
@@ -53,17 +53,17 @@ def read(connection: sqlite3.Connection, wants: Sequence[Want], max_records: int
         for want in wants:
             if max_records <= 0 or max_bytes <= 0:
                 break
-            each = _read_one(connection, want, max_records, max_bytes)
+            each, max_bytes = _read_one(connection, want, max_records, max_bytes)
             max_records -= len(each.records)
-            max_bytes -= sum(record.size for record in each.records)
             found.append(each)
     return found
 
 
-def _read_one(connection: sqlite3.Connection, want: Want, max_records: int, max_bytes: int) -> Found:
+def _read_one(connection: sqlite3.Connection, want: Want, max_records: int, max_bytes: int) -> tuple[Found, int]:
+    """What was read, and how many bytes may still be."""
     first, end = _range(connection, want.place)
     if want.offset is None or not first <= want.offset <= end:
-        return Found(want, (), first, _lost(want, first, end))
+        return Found(want, (), first, _lost(want, first, end)), max_bytes
     records: list[StoredRecord] = []
     for row in connection.execute(
         "SELECT place, timestamp, key, value, headers FROM records"
@@ -71,11 +71,11 @@ def _read_one(connection: sqlite3.Connection, want: Want, max_records: int, max_
         (place(want.place.id, want.offset), place(want.place.id, end), max_records),
     ):
         records.append(stored(want.place.at, row))
-        max_bytes -= records[-1].size
+        max_bytes -= row_bytes(row[1:])
         if max_bytes <= 0:
             break
     enough = len(records) >= max_records or max_bytes <= 0
-    return Found(want, records, records[-1].offset + 1 if enough else end)
+    return Found(want, records, records[-1].offset + 1 if enough else end), max_bytes
 
 
 def _range(connection: sqlite3.Connection, at: Place) -> tuple[int, int]:

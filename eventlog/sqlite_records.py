@@ -2,6 +2,7 @@
 
 import struct
 from functools import lru_cache
+from itertools import accumulate, pairwise
 
 from eventlog.errors import RecordRefused
 from schemas.record import Headers, Record, StoredRecord, TopicPartition
@@ -83,12 +84,8 @@ def unpack_headers(packed: bytes) -> Headers:
     names = _unpack_names(packed[_LENGTH.size : _LENGTH.size + length])
     at = _LENGTH.size + length
     lengths = struct.unpack_from(f"<{len(names)}I", packed, at)
-    at += 4 * len(names)
-    headers = []
-    for name, size in zip(names, lengths, strict=True):
-        headers.append((name, packed[at : at + size]))
-        at += size
-    return tuple(headers)
+    ends = accumulate(lengths, initial=at + 4 * len(names))
+    return tuple(zip(names, [packed[start:end] for start, end in pairwise(ends)], strict=True))
 
 
 def stored(at: TopicPartition, row: StoredRow) -> StoredRecord:

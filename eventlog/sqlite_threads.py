@@ -63,10 +63,9 @@ class Connections:
         except sqlite3.Error as error:
             if not is_harmless(error):
                 self._discard()  # after a failed write or damage nothing it remembers can be trusted
-            raise
-        finally:
-            if connection.in_transaction:
+            elif connection.in_transaction:
                 connection.rollback()
+            raise
 
     def _current(self) -> sqlite3.Connection:
         """This thread's connection, made anew when the file is not the one it was opened on.

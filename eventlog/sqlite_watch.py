@@ -80,6 +80,9 @@ def look(connection: sqlite3.Connection) -> Snapshot:
 # So often the thread comes back, to see whether the file is still the one it watches.
 _TICKS = 50
 
+# After so many looks without news only every fourth is taken: waking the thread is what watching costs.
+_QUIET = 50
+
 
 class Watch:
     """The last snapshot, and the waiting."""
@@ -91,6 +94,7 @@ class Watch:
         self._ends: dict[int, int] = {}
         self._free: frozenset[str] = frozenset()
         self._waiting: dict[Key, set[asyncio.Event]] = {}
+        self._quiet = 0
         self._ending = threading.Event()
         self._task: asyncio.Task[None] | None = None
 
@@ -98,6 +102,11 @@ class Watch:
     def topics(self) -> Mapping[str, Topic]:
         """The topics, by name."""
         return self._topics
+
+    def places(self, partitions: Collection[TopicPartition]) -> list[Place]:
+        """Where these partitions are, as far as they exist."""
+        known = [(self._topics[at.topic], at.partition) for at in partitions if at.topic in self._topics]
+        return [topic.places[number] for topic, number in known if 0 <= number < len(topic.places)]
 
     async def start(self) -> None:
         """Look once, then keep watching.
@@ -160,15 +169,16 @@ class Watch:
 
     def _watch(self, connection: sqlite3.Connection, loop: asyncio.AbstractEventLoop) -> None:
         """Runs in the thread."""
-        version, pause = None, self._every
+        version = None
         for _ in range(_TICKS):
+            pause = self._every if self._quiet < _QUIET else 4 * self._every
             [current] = connection.execute("PRAGMA data_version").fetchone()
+            self._quiet = self._quiet + 1 if version in {None, current} else 0
             if current != version:
                 began = time.monotonic()
                 version, snapshot = current, look(connection)
                 loop.call_soon_threadsafe(self.saw, snapshot)
                 # Many partitions take long to look at: never more than a tenth of the time.
-                pause = max(self._every, 10 * (time.monotonic() - began))
+                pause = max(pause, 10 * (time.monotonic() - began))
             if self._ending.wait(pause):
                 return
-            pause = self._every

@@ -1,6 +1,5 @@
 """The implementations each contract suite runs on."""
 
-import uuid
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -9,24 +8,27 @@ import pytest
 from eventlog.log import EventLog
 from eventlog.open import EventLogSettings, open_log
 from store.store import Store
-from tests.contract.eventlogs import STOPS, Kind, Logs, Server
+from tests.contract.eventlogs import STOPS, Kind, Logs
 from tests.contract.stores import opened
+from tests.servers.broker import Broker
 
 KINDS: tuple[Kind, ...] = ("sqlite", "mock", "kafka")
 FIXTURES = {"mock": "mock_kafka", "kafka": "kafka"}
 
 
 @pytest.fixture(params=[pytest.param(kind, marks=pytest.mark.kafka if kind == "kafka" else ()) for kind in KINDS])
-async def eventlog(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Logs]:
+async def eventlog(request: pytest.FixtureRequest, tmp_path: Path, fresh_prefix: str) -> AsyncIterator[Logs]:
     """Every implementation of the event log in turn, empty, under a prefix of the test's own."""
     kind: Kind = request.param
-    server: Server | None = request.getfixturevalue(FIXTURES[kind]) if kind in FIXTURES else None
+    server: Broker | None = request.getfixturevalue(FIXTURES[kind]) if kind in FIXTURES else None
+    if server is not None and server.kind == "mock":
+        kind = "mock"  # where there is no real broker the mock stands in, with what it lacks
     url = f"sqlite:///{tmp_path}/events.db" if server is None else f"kafka://{server.bootstrap}"
 
     def build() -> EventLog:
         return open_log(url, EventLogSettings(url=url))
 
-    logs = Logs(kind=kind, build=build, prefix=f"t-{uuid.uuid4().hex[:12]}.", server=server)
+    logs = Logs(kind=kind, build=build, prefix=fresh_prefix, server=server)
     yield logs
     for log in reversed(logs.opened):
         await log.stop(STOPS)

@@ -6,13 +6,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from types import MappingProxyType
-from typing import Literal, Protocol
+from typing import Literal
 
 import pytest
 
 from eventlog.log import Commit, EventLog
 from schemas.record import Headers, Record, StoredRecord, TopicPartition
 from schemas.topics import TopicSettings
+from tests.servers.broker import Broker
 
 Kind = Literal["sqlite", "mock", "kafka"]
 Capability = Literal["create", "times", "sharing", "unknown topics"]
@@ -41,17 +42,6 @@ NOW = int(time.time() * 1000)
 """Recent, because a broker may refuse records of the far future and drop those of the past."""
 
 
-class Server(Protocol):
-    """A broker of the tests, as far as the suite needs it."""
-
-    @property
-    def bootstrap(self) -> str:
-        """`host:port[,host:port]`."""
-
-    async def create_topic(self, name: str, *, partitions: int = 1) -> None:
-        """Create a topic and wait until it can be written."""
-
-
 @dataclass(frozen=True, kw_only=True)
 class Logs:
     """Connections to one and the same log."""
@@ -60,7 +50,7 @@ class Logs:
     # A new, unstarted connection.
     build: Callable[[], EventLog]
     prefix: str
-    server: Server | None = None
+    server: Broker | None = None
     opened: list[EventLog] = field(default_factory=list)
 
     def needs(self, capability: Capability) -> None:

@@ -1,0 +1,98 @@
+"""Where an embedded log may live, and who may read it."""
+
+import stat
+from pathlib import Path
+
+import pytest
+
+from eventlog import sqlite_files
+from eventlog.errors import LogMisconfigured
+from eventlog.sqlite_files import create, kind_of, parse_mount, parse_mountinfo, refuse_network
+
+MOUNTINFO = """\
+22 1 254:0 / / rw,relatime shared:1 - ext4 /dev/vda rw
+41 22 0:37 / /data rw,relatime shared:20 - nfs4 nas:/export rw,vers=4.2,addr=10.0.0.2
+42 41 254:1 / /data/local\\040disk rw - xfs /dev/vdb rw
+43 22 0:40 / /home/me/remote rw,nosuid master:5 - fuse.sshfs me@host: rw
+44 22 0:41 / /stick rw - fuse.ntfs-3g /dev/sda1 rw
+45 22 0:42 / /twice rw - ext4 /dev/vdc rw
+46 45 0:43 / /twice rw - cifs //host/share rw
+"""
+
+MOUNT = """\
+/dev/disk3s1s1 on / (apfs, sealed, local, read-only, journaled)
+//me@host/share on /Volumes/share (one) (smbfs, nodev, nosuid, mounted by me)
+map auto_home on /System/Volumes/Data/home (autofs, automounted, nobrowse)
+"""
+
+
+@pytest.mark.parametrize(
+    ("path", "kind"),
+    [
+        ("/var/lib/hookline", "ext4"),
+        ("/data", "nfs4"),
+        ("/data/hookline", "nfs4"),
+        ("/database", "ext4"),
+        ("/data/local disk/hookline", "xfs"),
+        ("/home/me/remote/x", "fuse.sshfs"),
+        ("/twice/x", "cifs"),
+    ],
+)
+def test_linux_kind(path: str, kind: str) -> None:
+    """The innermost mount counts, by whole names; of two on one folder the later."""
+    assert kind_of(path, parse_mountinfo(MOUNTINFO)) == kind
+
+
+@pytest.mark.parametrize(("path", "kind"), [("/Users/me", "apfs"), ("/Volumes/share (one)/x", "smbfs")])
+def test_macos_kind(path: str, kind: str) -> None:
+    """mount(8) tells the kind first in its last parentheses."""
+    assert kind_of(path, parse_mount(MOUNT)) == kind
+
+
+def test_no_mounts_known() -> None:
+    """A system that does not tell is believed to be local."""
+    assert kind_of("/var", []) == ""
+
+
+@pytest.mark.parametrize("kind", ["nfs", "nfs4", "cifs", "smb3", "9p", "ceph", "fuse.sshfs", "fuse.s3fs"])
+def test_network_file_systems_are_refused(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The refusal names the file, the file system and what to do."""
+    monkeypatch.setattr(sqlite_files, "filesystem", lambda _: kind)
+    with pytest.raises(LogMisconfigured) as refusal:
+        refuse_network(tmp_path / "events.db")
+    assert str(refusal.value) == (
+        f"{tmp_path}/events.db is on a network file system ({kind}), where SQLite's locks and shared memory do not work"
+        " and records would be lost: put the data folder on a local disk, or use Kafka"
+    )
+
+
+@pytest.mark.parametrize("kind", ["ext4", "xfs", "btrfs", "zfs", "apfs", "overlay", "tmpfs", "fuse.ntfs-3g", ""])
+def test_local_file_systems_are_taken(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is raised, also where the system does not tell."""
+    monkeypatch.setattr(sqlite_files, "filesystem", lambda _: kind)
+    refuse_network(tmp_path / "events.db")
+
+
+def test_this_machine_tells_its_kind(tmp_path: Path) -> None:
+    """The real table of mounts is read, and a temporary folder is on some local file system."""
+    assert sqlite_files.filesystem(tmp_path) != ""
+    refuse_network(tmp_path / "events.db")
+
+
+def test_a_new_file_is_its_owners_alone(tmp_path: Path) -> None:
+    """The file and the folders made for it can be read by nobody else."""
+    create(tmp_path / "a" / "b" / "events.db")
+    assert stat.S_IMODE((tmp_path / "a" / "b" / "events.db").stat().st_mode) == 0o600
+    assert stat.S_IMODE((tmp_path / "a" / "b").stat().st_mode) == 0o700
+
+
+@pytest.mark.parametrize(("before", "after"), [(0o644, 0o600), (0o600, 0o600), (0o444, 0o400)])
+def test_an_existing_file_is_closed_to_others(before: int, after: int, tmp_path: Path) -> None:
+    """Others lose their rights; the owner's stay as they are."""
+    path = tmp_path / "events.db"
+    path.write_bytes(b"kept")
+    path.chmod(before)
+    create(path)
+    assert stat.S_IMODE(path.stat().st_mode) == after
+    path.chmod(0o600)
+    assert path.read_bytes() == b"kept"
