@@ -3,13 +3,15 @@
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import typer
 
 from cli.logs import Format
 from cli.places import Places
-from cli.settings import Settings, load
+
+if TYPE_CHECKING:
+    from cli.settings import Settings
 
 
 @dataclass(frozen=True)
@@ -18,15 +20,19 @@ class Installation:
 
     places: Places
     log_format: Format
+    # Settings to use instead of those of the file: `dev` sends all accounts to the simulator.
+    given: "Settings | None" = None
 
     @cached_property
-    def settings(self) -> Settings:
+    def settings(self) -> "Settings":
         """The validated configuration; the built-in demo without a file.
 
         Raises:
             Misconfigured: it cannot work; the text says what to change.
         """
-        return load(self.places)
+        from cli.settings import load  # noqa: PLC0415 - `--help` and `--version` need no SQLAlchemy
+
+        return self.given or load(self.places)
 
     @property
     def base(self) -> Path:

@@ -1,4 +1,4 @@
-"""What is wrong with a configuration, told so that it can be mended: the key, why, and the key that was probably meant."""
+"""What is wrong with a configuration, told so that it can be mended: the key, why, and what was probably meant."""
 
 import difflib
 from collections.abc import Iterator

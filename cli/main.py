@@ -3,9 +3,9 @@
 import os
 import sys
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import Annotated
 
-import click
 import typer
 
 from cli import logs
@@ -14,21 +14,6 @@ from cli.commands import COMMANDS
 from cli.errors import CommandFailed
 from cli.places import find
 from cli.version import version
-
-app = typer.Typer(
-    name="hookline",
-    help="Receive webhooks from AI-chat platforms, keep them in Kafka, and run Python handlers on them.",
-    epilog="--config, --data and --log may stand anywhere. Start with `hookline dev`.",
-    no_args_is_help=True,
-    add_completion=False,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-)
-for _name, _command in COMMANDS.items():
-    if isinstance(_command, typer.Typer):
-        app.add_typer(_command, name=_name)
-    else:
-        app.command(_name)(_command)
 
 _GLOBAL = ("--config", "--data", "--log")
 
@@ -39,7 +24,6 @@ def _show_version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
 def options(
     context: typer.Context,
     config: Annotated[Path | None, typer.Option(help="The configuration file; default ./hookline.toml.")] = None,
@@ -54,23 +38,43 @@ def options(
     context.obj = Installation(places=find(config, data, os.environ, Path.cwd()), log_format=log)
 
 
+def app(arguments: list[str]) -> typer.Typer:
+    """The command line, with the command that is called imported; all of them when help is asked for."""
+    made = typer.Typer(
+        name="hookline",
+        help="Receive webhooks from AI-chat platforms, keep them in Kafka, and run Python handlers on them.",
+        epilog="--config, --data and --log may stand anywhere. Start with `hookline dev`.",
+        no_args_is_help=True,
+        add_completion=False,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        result_callback=_end,
+    )
+    made.callback()(options)
+    called = next((name for name in arguments if name in COMMANDS), None)
+    for name in COMMANDS if called is None else (called,):
+        command = resolve_name(COMMANDS[name])
+        if isinstance(command, typer.Typer):
+            made.add_typer(command, name=name)
+        else:
+            made.command(name)(command)
+    return made
+
+
 def main() -> None:
     """Run a command and end the process with its status: 0, 1 failed, 2 used wrongly or misconfigured."""
+    arguments = hoisted(sys.argv[1:])
     try:
-        status = app(args=hoisted(sys.argv[1:]), standalone_mode=False)
+        app(arguments)(args=arguments)
     except CommandFailed as error:
         sys.stderr.write(f"hookline: {error}\n")
-        status = error.exit_status
-    except click.exceptions.Abort:
-        status = 130
-    except click.ClickException as error:
-        error.show()
-        status = error.exit_code
-    except BrokenPipeError:
-        # The reader of our output went away, as with `| head`; Python would complain once more at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        status = 0
-    sys.exit(status if isinstance(status, int) else 0)
+        sys.exit(error.exit_status)
+
+
+def _end(status: object, **_options: object) -> None:
+    """What a command returns is the exit status of the process."""
+    if isinstance(status, int):
+        raise typer.Exit(status)
 
 
 def hoisted(arguments: list[str]) -> list[str]:

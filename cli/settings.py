@@ -13,6 +13,7 @@ from cli.overlay import overlay
 from cli.places import Places
 from cli.secrets import resolve
 from clients.settings import AccountSettings
+from console.settings import ConsoleSettings
 from eventlog.open import EventLogSettings
 from receiver.settings import ReceiverSettings, SourceSettings
 from schemas.topics import DEFAULT_PREFIX, DEFAULTS, TopicName, Topics, TopicSettings
@@ -51,6 +52,7 @@ class Settings(BaseModel):
     store: StoreSettings = Field(default_factory=StoreSettings)
     topics: TopicsSettings = Field(default_factory=TopicsSettings)
     receiver: ReceiverSettings = Field(default_factory=ReceiverSettings)
+    console: ConsoleSettings = Field(default_factory=ConsoleSettings)
     sources: dict[str, SourceSettings] = Field(default_factory=dict)
     accounts: dict[str, AccountSettings] = Field(default_factory=dict)
     # Read by the dispatcher, when it knows each handler's own config model.

@@ -1,23 +1,23 @@
 """The composition root: settings become the parts of a running role."""
 
-from collections.abc import AsyncIterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from datetime import timedelta
 
 from cli.base import Installation
 from cli.errors import CommandFailed, Misconfigured
-from clients.account import Account
-from clients.errors import ClientError
-from clients.settings import AccountSettings, open_account
 from eventlog.errors import LogMisconfigured
 from eventlog.log import EventLog
 from eventlog.open import open_log, sqlite_path
 from store.dedupe import Dedupe
-from store.errors import StoreError, StoreMisconfigured
+from store.errors import StoreError, StoreMisconfigured, StoreUnavailable
 from store.store import Store
 
 # How long the parts of a role may take to close, whatever hangs.
 CLOSING = timedelta(seconds=10)
+# Seconds a start waits for the dedupe store, and between later tries.
+_FIRST_TRY, _TRY_AGAIN = 2.0, 2.0
 
 
 @asynccontextmanager
@@ -49,17 +49,49 @@ async def opened_store(here: Installation) -> AsyncIterator[Store]:
         CommandFailed: it does not answer.
     """
     here.data.mkdir(parents=True, exist_ok=True)
-    try:
-        store = Store.open(store_url(here))
+    settings = here.settings.store
+    with store_errors_explained():
+        store = Store.open(store_url(here), deadline=settings.deadline, connections=settings.connections)
         await store.start()
-    except StoreMisconfigured as error:
-        raise Misconfigured(str(error)) from error
-    except StoreError as error:
-        raise CommandFailed(f"the state store does not answer: {error}") from error
     try:
         yield store
     finally:
         await store.stop()
+
+
+@asynccontextmanager
+async def opened_dedupe(here: Installation) -> AsyncIterator[Dedupe]:
+    """The dedupe store: a SQLite file of its own, or a part of the PostgreSQL store.
+
+    It may be away: the receiver then accepts without it, and it is tried again in the background.
+
+    Raises:
+        Misconfigured: waiting would not make it work.
+    """
+    url = store_url(here)
+    with store_errors_explained():
+        dedupe = Dedupe.open(f"sqlite:///{here.data / 'dedupe.db'}" if url.startswith("sqlite") else url)
+    first = asyncio.create_task(_started(dedupe))
+    try:
+        await asyncio.wait({first}, timeout=_FIRST_TRY)
+        if first.done():
+            with store_errors_explained():
+                first.result()
+        yield dedupe
+    finally:
+        first.cancel()
+        await asyncio.wait({first})
+        await dedupe.stop()
+
+
+async def _started(dedupe: Dedupe) -> None:
+    while True:
+        try:
+            await dedupe.start()
+        except StoreUnavailable:
+            await asyncio.sleep(_TRY_AGAIN)
+        else:
+            return
 
 
 def log_url(here: Installation) -> str:
@@ -78,3 +110,14 @@ def store_url(here: Installation) -> str:
     text = url.get_secret_value()
     prefix, found, path = text.partition("sqlite:///")
     return f"sqlite:///{here.base / path}" if found and not prefix else text
+
+
+@contextmanager
+def store_errors_explained() -> Iterator[None]:
+    """What the store says, as a command's failure."""
+    try:
+        yield
+    except StoreMisconfigured as error:
+        raise Misconfigured(str(error)) from error
+    except StoreError as error:
+        raise CommandFailed(f"the state store does not answer: {error}") from error

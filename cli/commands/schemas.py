@@ -1,8 +1,5 @@
 """`hookline schemas export`: the JSON Schemas of the events."""
 
-from pathlib import Path
-from typing import Annotated
-
 import typer
 
 app = typer.Typer(no_args_is_help=True, help="The published contract.")

@@ -10,6 +10,7 @@ from cli import process
 from cli.base import Installation, installation
 from cli.errors import CommandFailed
 from cli.output import listing
+from cli.topic_state import look
 from cli.wiring import opened_log
 from eventlog.errors import EventLogError
 from eventlog.log import EventLog
@@ -35,7 +36,7 @@ def apply(context: typer.Context, as_json: Json = False) -> int:
 
 async def _plan(here: Installation, *, as_json: bool) -> int:
     async with opened_log(here) as log:
-        rows = await state(log, here.settings.topics.topics().all())
+        rows = await _states(log, here.settings.topics.topics().all())
     listing(rows, ("topic", "partitions", "wanted", "state"), as_json=as_json, empty="no topics are configured")
     return 0 if all(row["state"] == "ok" for row in rows) else 1
 
@@ -43,13 +44,13 @@ async def _plan(here: Installation, *, as_json: bool) -> int:
 async def _apply(here: Installation, *, as_json: bool) -> int:
     wanted = here.settings.topics.topics().all()
     async with opened_log(here) as log:
-        before = {row["topic"]: row["state"] for row in await state(log, wanted)}
+        before = {row["topic"]: row["state"] for row in await _states(log, wanted)}
         missing = {topic: settings for topic, settings in wanted.items() if before[topic] == "missing"}
         try:
             await log.create(missing)
         except EventLogError as error:
             raise CommandFailed(str(error)) from error
-        rows = await state(log, wanted)
+        rows = await _states(log, wanted)
     for row in rows:
         if row["topic"] in missing and row["state"] == "ok":
             row["state"] = "created"
@@ -57,29 +58,12 @@ async def _apply(here: Installation, *, as_json: bool) -> int:
     return 0 if all(row["state"] in ("ok", "created") for row in rows) else 1
 
 
-async def state(log: EventLog, wanted: Mapping[str, TopicSettings]) -> list[dict[str, Any]]:
-    """For each topic how many partitions it has and should have, and what follows.
-
-    Raises:
-        CommandFailed: the log is away.
-    """
+async def _states(log: EventLog, wanted: Mapping[str, TopicSettings]) -> list[dict[str, Any]]:
     try:
         async with asyncio.timeout(30):
-            found = await log.partitions(wanted)
-    except (EventLogError, TimeoutError) as error:
-        raise CommandFailed(f"the event log does not answer: {error or 'no answer in 30 s'}") from error
-    return [
-        {
-            "topic": topic,
-            "partitions": found.get(topic),
-            "wanted": settings.partitions,
-            "state": _state(found.get(topic), settings.partitions),
-        }
-        for topic, settings in wanted.items()
-    ]
-
-
-def _state(found: int | None, wanted: int) -> str:
-    if found is None:
-        return "missing"
-    return "ok" if found == wanted else f"differs: set partitions = {found} in hookline.toml, a topic's count is fixed"
+            states = await look(log, wanted)
+    except TimeoutError as error:
+        raise CommandFailed("the event log does not answer within 30 s") from error
+    except EventLogError as error:
+        raise CommandFailed(f"the event log does not answer: {error}") from error
+    return [{"topic": one.topic, "partitions": one.found, "wanted": one.wanted, "state": one.verdict} for one in states]

@@ -1,0 +1,45 @@
+"""`hookline receive`, `work` and `run`: the roles of production, as one process or as several."""
+
+from typing import Annotated
+
+import typer
+
+from cli import process
+from cli.base import Installation, installation
+from cli.errors import Misconfigured
+from cli.roles import Roles, serve
+
+Host = Annotated[str | None, typer.Option(help="Where the receiver listens; default 127.0.0.1.")]
+Port = Annotated[int | None, typer.Option(help="The receiver's port; default 8787, 0 takes a free one.")]
+AdminPort = Annotated[int | None, typer.Option(help="The port of metrics and health; default 8788.")]
+Only = Annotated[list[str] | None, typer.Option(help="Run only this entry; may be repeated.")]
+
+
+def receive(context: typer.Context, host: Host = None, port: Port = None, admin_port: AdminPort = None) -> int:
+    """Receive webhooks and keep them in the event log."""
+    return _serve(context, Roles(name="receive", receive=True, host=host, port=port, admin_port=admin_port))
+
+
+def work(context: typer.Context, only: Only = None, admin_port: AdminPort = None) -> int:
+    """Run the handlers on what the event log holds."""
+    return _serve(context, Roles(name="work", work=True, only=tuple(only or ()), admin_port=admin_port))
+
+
+def run(context: typer.Context, host: Host = None, port: Port = None, admin_port: AdminPort = None) -> int:
+    """Run all roles in one process, for production on one machine."""
+    roles = Roles(name="run", receive=True, work=True, host=host, port=port, admin_port=admin_port)
+    return _serve(context, roles)
+
+
+def _serve(context: typer.Context, roles: Roles) -> int:
+    here = installation(context)
+    _require_configuration(here, roles.name)
+    return process.run(lambda stopping: serve(here, roles, stopping))
+
+
+def _require_configuration(here: Installation, role: str) -> None:
+    if here.places.config is None:
+        raise Misconfigured(
+            f"`hookline {role}` needs a configuration: write hookline.toml here, or name one with --config. "
+            "The built-in demo is `hookline dev`"
+        )

@@ -1,0 +1,112 @@
+"""`hookline send`: a signed test event through the real door."""
+
+import json
+import secrets
+import urllib.error
+import urllib.request
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import typer
+
+from cli.addresses import receiver_url
+from cli.base import Installation, installation
+from cli.errors import CommandFailed, Misconfigured
+from cli.explain import suggestion
+from cli.output import printable, stdout
+from receiver.settings import SourceSettings
+from receiver.sources.platforms import PLATFORMS
+from schemas.examples import NoExample, example
+from schemas.keys import UnusableSecret
+from schemas.signatures import Outgoing, Unsignable, sign
+
+PATIENCE = 10.0
+"""Seconds to wait for the receiver's answer."""
+
+
+def send(
+    context: typer.Context,
+    source: Annotated[str, typer.Argument(help="A source of the configuration, such as support.")],
+    event_type: Annotated[str, typer.Argument(metavar="TYPE", help="The platform's name, such as message.created.")],
+    changes: Annotated[
+        list[str] | None, typer.Option("--set", metavar="a.b=c", help="Set a field of the body; JSON, else text.")
+    ] = None,
+    url: Annotated[str | None, typer.Option(help="The receiver; default the one that runs here.")] = None,
+) -> int:
+    """Post a signed event to a source, as its platform would, and show the answer."""
+    here = installation(context)
+    settings = _source(here, source)
+    now, unique = datetime.now(UTC), secrets.token_hex(6)
+    try:
+        made = example(settings.platform, event_type, now=now, unique=unique)
+    except NoExample as error:
+        raise Misconfigured(str(error)) from error
+    for change in changes or ():
+        put(made.body, change)
+    body = json.dumps(made.body, ensure_ascii=False, separators=(",", ":")).encode()
+    address = _address(here, source, settings, url)
+    headers = _signed(settings, Outgoing(body=body, id=made.delivery_id, url=settings.public_url or address), now)
+    status, answer = _post(address, body, headers)
+    stdout().print(f"{status} {printable(answer)}")
+    return 0 if 200 <= status < 300 else 1  # noqa: PLR2004 - a 2xx is a success
+
+
+def put(body: dict[str, Any], change: str) -> None:
+    """Set one field of a body, `a.b=c`; tables on the way are made.
+
+    Raises:
+        Misconfigured: it is not of that form.
+    """
+    path, found, text = change.partition("=")
+    keys = path.split(".")
+    if not found or not all(keys):
+        raise Misconfigured(f"--set {change!r} is not of the form a.b=c")
+    *tables, last = keys
+    for key in tables:
+        below = body.setdefault(key, {})
+        if not isinstance(below, dict):
+            raise Misconfigured(f"--set {change!r}: {key} is not a table")
+        body = below
+    try:
+        body[last] = json.loads(text)
+    except ValueError:
+        body[last] = text
+
+
+def _source(here: Installation, name: str) -> SourceSettings:
+    sources = here.settings.sources
+    if name not in sources:
+        raise Misconfigured(f"there is no source {name}{suggestion(name, list(sources))}")
+    return sources[name]
+
+
+def _address(here: Installation, source: str, settings: SourceSettings, url: str | None) -> str:
+    receiver = url or receiver_url(here.data)
+    if receiver is None:
+        raise CommandFailed(
+            f"no receiver runs with the data folder {here.data}: start one with `hookline dev` or `hookline receive`, "
+            "or name one with --url"
+        )
+    token = f"/{settings.token.get_secret_value()}" if settings.token else ""
+    return f"{receiver.rstrip('/')}/in/{source}{token}"
+
+
+def _signed(settings: SourceSettings, request: Outgoing, now: datetime) -> dict[str, str]:
+    if not settings.secrets:
+        return {}
+    scheme = PLATFORMS[settings.platform].scheme
+    try:
+        return dict(sign(scheme, settings.secrets[0].get_secret_value(), request, now))
+    except (Unsignable, UnusableSecret) as error:
+        raise Misconfigured(str(error)) from error
+
+
+def _post(url: str, body: bytes, headers: dict[str, str]) -> tuple[int, str]:
+    request = urllib.request.Request(url, body, {"content-type": "application/json", **headers})  # noqa: S310
+    try:
+        with urllib.request.urlopen(request, timeout=PATIENCE) as answer:  # noqa: S310 - the receiver's own address
+            return answer.status, answer.read().decode("utf-8", "replace")
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode("utf-8", "replace")
+    except (OSError, ValueError) as error:
+        raise CommandFailed(f"the receiver did not answer: {error}. Is it running?") from error

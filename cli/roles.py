@@ -1,0 +1,226 @@
+"""Running roles: open the parts, serve until told to stop, drain, close."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Coroutine, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+import structlog
+from prometheus_client import CollectorRegistry
+
+from cli.addresses import Address, announced
+from cli.base import Installation
+from cli.errors import CommandFailed, Misconfigured
+from cli.plugins import Plugins, loaded
+from cli.topics_watch import TopicsWatch
+from cli.version import version
+from cli.wiring import opened_dedupe, opened_log, opened_store
+from console.app import Check, Found
+from console.server import AdminAddressTaken, AdminServer
+from dispatcher.dispatcher import Dispatcher
+from dispatcher.equipment import Equipment
+from dispatcher.metrics import Metrics
+from dispatcher.observers import Observer
+from dispatcher.settings import Entry
+from dispatcher.worker import Phase
+from eventlog.log import EventLog
+from receiver.errors import AddressTaken, ReceiverError
+from receiver.reports import Report
+from receiver.server import ReceiverParts, ReceiverServer
+from receiver.sources.opening import open_sources
+
+log = structlog.get_logger()
+
+# How long a worker waits for handlers that run when it is told to stop; Kubernetes gives 30 s in all.
+DRAIN = timedelta(seconds=20)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Roles:
+    """What a process is to do, and where."""
+
+    # `receive`, `work`, `run` or `dev`: the name it is announced under.
+    name: str
+    receive: bool = False
+    work: bool = False
+    # Only these entries; all when empty.
+    only: tuple[str, ...] = ()
+    host: str | None = None
+    port: int | None = None
+    admin_port: int | None = None
+    # Whether a plugin or entry that cannot be used ends the start.
+    strict: bool = True
+    reports: Sequence[Report] = ()
+    observers: tuple[Observer, ...] = ()
+
+
+@dataclass(slots=True)
+class Serving:
+    """A process that serves."""
+
+    receiver: ReceiverServer | None = None
+    receiver_url: str | None = None
+    dispatcher: Dispatcher | None = None
+    plugins: Plugins | None = None
+    admin: AdminServer | None = None
+    checks: dict[str, Check] = field(default_factory=dict)
+
+
+async def serve(here: Installation, roles: Roles, stopping: asyncio.Event) -> int:
+    """Run the roles until they are told to stop; the exit status.
+
+    Raises:
+        Misconfigured: they cannot run as configured.
+        CommandFailed: a port is taken, or the store does not answer.
+    """
+    async with serving(here, roles):
+        await stopping.wait()
+    return 0
+
+
+@asynccontextmanager
+async def serving(here: Installation, roles: Roles) -> AsyncIterator[Serving]:
+    """The roles, running. Leaving drains and closes them, the receiver first."""
+    registry = CollectorRegistry()
+    found = Serving()
+    async with AsyncExitStack() as stack:
+        event_log = await stack.enter_async_context(opened_log(here))
+        watch = TopicsWatch(event_log, here.settings.topics.topics().all())
+        await stack.enter_async_context(background(watch.run()))
+        found.checks |= {
+            "log": lambda: Found(event_log.health().ok, event_log.health().detail),
+            "topics": lambda: Found(not watch.problem, watch.problem),
+        }
+        if roles.work:
+            await _add_worker(here, roles, found, event_log, registry, stack)
+        if roles.receive:
+            await _add_receiver(here, roles, found, event_log, registry, stack)
+        await _add_admin(here, roles, found, registry, stack)
+        address = Address(
+            role=roles.name,
+            pid=os.getpid(),
+            receiver=found.receiver_url,
+            admin=found.admin.url if found.admin else None,
+        )
+        stack.enter_context(announced(here.data, address))
+        log.info("role.started", role=roles.name, receiver=address.receiver, admin=address.admin, log=event_log.kind)
+        yield found
+        log.info("role.stopping", role=roles.name)
+    log.info("role.stopped", role=roles.name)
+
+
+async def _add_receiver(
+    here: Installation,
+    roles: Roles,
+    found: Serving,
+    event_log: EventLog,
+    registry: CollectorRegistry,
+    stack: AsyncExitStack,
+) -> None:
+    settings = here.settings
+    if not settings.sources:
+        raise Misconfigured("there is no source to receive from: add a section [sources.NAME] to hookline.toml")
+    changes = {"host": roles.host, "port": roles.port}
+    bounds = settings.receiver.model_copy(update={key: value for key, value in changes.items() if value is not None})
+    topics_check = found.checks["topics"]
+    try:
+        parts = ReceiverParts(
+            sources=open_sources(settings.sources, bounds),
+            log=event_log,
+            dedupe=await stack.enter_async_context(opened_dedupe(here)),
+            topics=settings.topics.topics(),
+            registry=registry,
+            version=version(),
+            checks={"topics": lambda: "ok" if topics_check().ok else "failing"},
+            reports=roles.reports,
+        )
+        found.receiver = await ReceiverServer.start(parts, bounds)
+    except AddressTaken as error:
+        raise CommandFailed(str(error)) from error
+    except ReceiverError as error:
+        raise Misconfigured(str(error)) from error
+    found.receiver_url = _url(bounds.host, found.receiver.port)
+    stack.push_async_callback(found.receiver.stop, bounds.drain)
+
+
+def _url(host: str, port: int) -> str:
+    """An address that a process on this machine can call."""
+    callable_host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - it is looked up, not bound
+    return f"http://[{callable_host}]:{port}" if ":" in callable_host else f"http://{callable_host}:{port}"
+
+
+async def _add_worker(
+    here: Installation,
+    roles: Roles,
+    found: Serving,
+    event_log: EventLog,
+    registry: CollectorRegistry,
+    stack: AsyncExitStack,
+) -> None:
+    plugins = found.plugins = loaded(here)
+    for account in plugins.accounts.values():
+        stack.push_async_callback(account.aclose)
+    for problem in plugins.problems:
+        log.error("plugin.failed", problem=problem)
+    if plugins.problems and roles.strict:
+        raise Misconfigured("\n  ".join(["the handlers cannot run as configured:", *plugins.problems]))
+    store = await stack.enter_async_context(opened_store(here))
+    found.dispatcher = Dispatcher(
+        _entries(plugins, roles),
+        Equipment(
+            log=event_log,
+            store=store,
+            topics=here.settings.topics.topics(),
+            accounts=plugins.accounts,
+            account_of=plugins.account_of,
+            observers=roles.observers,
+            metrics=Metrics(registry),
+            version=version(),
+        ),
+    )
+    found.dispatcher.start()
+    stack.push_async_callback(found.dispatcher.stop, DRAIN)
+    dispatcher = found.dispatcher
+    found.checks["handlers"] = lambda: _handlers_found(dispatcher)
+
+
+def _entries(plugins: Plugins, roles: Roles) -> list[Entry]:
+    known = {entry.name: entry for entry in plugins.plan.entries}
+    for name in roles.only:
+        if name not in known:
+            raise Misconfigured(f"--only {name}: no such entry runs; these do: {', '.join(sorted(known)) or 'none'}")
+    return [entry for name, entry in known.items() if not roles.only or name in roles.only]
+
+
+def _handlers_found(dispatcher: Dispatcher) -> Found:
+    failed = [state for state in dispatcher.states().values() if state.phase is Phase.FAILED]
+    return Found(not failed, "; ".join(f"{state.entry}: {state.reason}" for state in failed))
+
+
+async def _add_admin(
+    here: Installation, roles: Roles, found: Serving, registry: CollectorRegistry, stack: AsyncExitStack
+) -> None:
+    console = here.settings.console
+    port = console.port if roles.admin_port is None else roles.admin_port
+    found.admin = AdminServer(console.host, port, registry=registry, checks=found.checks)
+    try:
+        await found.admin.start()
+    except AdminAddressTaken as error:
+        raise CommandFailed(str(error)) from error
+    stack.push_async_callback(found.admin.stop)
+
+
+@asynccontextmanager
+async def background(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """A task that runs beside a block and ends with it."""
+    task = asyncio.create_task(work)
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.wait({task})
+        if not task.cancelled() and (error := task.exception()) is not None:
+            raise error
