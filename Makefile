@@ -40,7 +40,7 @@ bench: install ## measure speed; prints figures, asserts nothing
 	@$(BIN)/python bench/run.py $(ARGS)
 
 schemas: install ## write the JSON Schemas anew
-	@$(BIN)/hookline schemas export
+	@$(BIN)/hookline schemas export schemas/generated
 
 clean: ## remove .venv and caches, never your data
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist

@@ -1,5 +1,6 @@
 """`hookline`: the command line."""
 
+import logging
 import os
 import sys
 from pathlib import Path
@@ -15,6 +16,8 @@ from cli.errors import CommandFailed
 from cli.places import find
 from cli.version import version
 
+# What these do for hours is logged; the others tell what they have to say.
+ROLES = frozenset({"run", "receive", "work"})
 _GLOBAL = ("--config", "--data", "--log")
 
 
@@ -34,7 +37,7 @@ def options(
     ] = False,
 ) -> None:
     """Find the configuration and the data folder, and set up logging."""
-    logs.configure(log)
+    logs.configure(log, level=logging.INFO if context.invoked_subcommand in ROLES else logging.WARNING)
     context.obj = Installation(places=find(config, data, os.environ, Path.cwd()), log_format=log)
 
 
@@ -69,6 +72,9 @@ def main() -> None:
     except CommandFailed as error:
         sys.stderr.write(f"hookline: {error}\n")
         sys.exit(error.exit_status)
+    except BrokenPipeError:
+        # Our reader went away, as with `| head`; Python would complain once more when it flushes at the end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _end(status: object, **_options: object) -> None:

@@ -10,9 +10,15 @@ from rich.table import Table
 from rich.text import Text
 
 
+class _Console(Console):
+    def on_broken_pipe(self) -> None:
+        """Let the caller end as after any error; rich would end the process in the middle of an event loop."""
+        raise BrokenPipeError
+
+
 def stdout() -> Console:
     """A console on stdout; colour only on a terminal. A stranger's text is never read as markup."""
-    return Console(file=sys.stdout, highlight=False, markup=False, soft_wrap=True)
+    return _Console(file=sys.stdout, highlight=False, markup=False, soft_wrap=True)
 
 
 def json_line(value: Mapping[str, Any]) -> None:
@@ -38,10 +44,12 @@ def listing(rows: Iterable[Mapping[str, Any]], columns: Sequence[str], *, as_jso
     if not found:
         stdout().print(empty)
         return
+    out = stdout()
     table = Table(*columns, box=None, pad_edge=False, header_style="bold")
     for row in found:
         table.add_row(*(Text(printable(row.get(column))) for column in columns))
-    stdout().print(table)
+    # Into a file or a pipe a row is one line, however long.
+    out.print(table, width=out.width if out.is_terminal else 1_000)
 
 
 def printable(value: object) -> str:

@@ -6,11 +6,16 @@ from typing import Annotated, Any
 import typer
 
 from cli.base import installation
-from cli.output import listing, printable
+from cli.output import listing
 from cli.plugins import Plugins, loaded
 from schemas.events import Timer
 
 app = typer.Typer(no_args_is_help=True, help="The handlers of this configuration.")
+
+
+@app.callback()
+def group() -> None:
+    """The handlers of this configuration."""
 
 
 @app.command("list")
@@ -20,9 +25,6 @@ def list_(
     """Show every entry, what it is given, where it comes from and whether it runs. Ends with 1 when one is broken."""
     plugins = loaded(installation(context))
     listing(_rows(plugins), ("entry", "state", "on", "about"), as_json=as_json, empty="there are no handlers")
-    if not as_json:
-        for problem in plugins.problems:
-            typer.echo(f"broken: {printable(problem)}", err=True)
     return 1 if plugins.problems else 0
 
 

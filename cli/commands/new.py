@@ -54,6 +54,11 @@ async def test_it_is_done_with_a_message() -> None:
 '''
 
 
+@app.callback()
+def group() -> None:
+    """Write a new plugin."""
+
+
 @app.command("handler")
 def handler(
     name: Annotated[str, typer.Argument(help="The handler's name, such as thank-you.")],

@@ -34,7 +34,7 @@ class From(StrEnum):
 
 def tail(
     context: typer.Context,
-    topics: Annotated[list[str] | None, typer.Argument(help="Topics, with or without the prefix; default all.")] = None,
+    topics: Annotated[list[str] | None, typer.Argument(help="With or without the prefix; default all events.")] = None,
     begin: Annotated[
         From | None, typer.Option("--from", help=f"Everything, or only what comes; default the last {LAST}.")
     ] = None,
@@ -72,7 +72,8 @@ def _names(here: Installation, wanted: list[str]) -> list[str]:
     for name in chosen:
         if name not in known:
             raise CommandFailed(f"there is no topic {name}; the topics are {', '.join(known)}")
-    return chosen or known
+    # Deliveries tell once more, as bytes, what the events tell.
+    return chosen or [name for name in known if name != topics.name("deliveries")]
 
 
 async def _show(log: EventLog, names: list[str], begin: From | None, follow: bool, as_json: bool) -> None:
