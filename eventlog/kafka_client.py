@@ -1,0 +1,137 @@
+"""Where Kafka is and how to speak to it: what every client of ours is built with."""
+
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Self
+
+from eventlog.errors import LogMisconfigured
+from eventlog.kafka_settings import KafkaSettings
+
+DEFAULT_PORT = 9092
+HIGHEST_PORT = 65_535
+
+# So old metadata are asked for again, and changes of leaders and brokers seen without an error.
+_METADATA_AGE = timedelta(seconds=60)
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """A host and port."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """A Kafka cluster as the configuration names it."""
+
+    addresses: tuple[Address, ...]
+    settings: KafkaSettings
+    tls: ssl.SSLContext | None
+
+    @classmethod
+    def of(cls, servers: str, settings: KafkaSettings) -> Self:
+        """Read `host:port,host:port` and the certificates.
+
+        Raises:
+            LogMisconfigured: an address is none, or a certificate cannot be read.
+        """
+        return cls(_addresses(servers), settings, _tls(settings))
+
+    def __str__(self) -> str:
+        return ",".join(str(address) for address in self.addresses)
+
+    def options(self, role: str, *, request_timeout: timedelta, turn: int = 0) -> dict[str, Any]:
+        """Arguments of any aiokafka client.
+
+        Args:
+            role: what the client is for, the end of its name in the broker's logs.
+            request_timeout: how long one request may take.
+            turn: bootstrap addresses are tried in order, each for a whole request timeout; every turn starts with
+                another one, so that a frozen first broker does not hide the others.
+        """
+        first = turn % len(self.addresses)
+        addresses = self.addresses[first:] + self.addresses[:first]
+        return {
+            "bootstrap_servers": [str(address) for address in addresses],
+            "request_timeout_ms": _ms(request_timeout),
+            "metadata_max_age_ms": _ms(_METADATA_AGE),
+            **self.connection(role),
+        }
+
+    def connection(self, role: str) -> dict[str, Any]:
+        """Arguments of a single connection: name, TLS and credentials."""
+        settings = self.settings
+        secret = settings.sasl_password
+        return {
+            "client_id": f"{settings.client_id}-{role}",
+            "security_protocol": settings.security_protocol,
+            "ssl_context": self.tls,
+            "sasl_mechanism": settings.sasl_mechanism or "PLAIN",
+            "sasl_plain_username": settings.sasl_username,
+            "sasl_plain_password": secret.get_secret_value() if secret else None,
+        }
+
+
+def _ms(duration: timedelta) -> int:
+    return max(1, int(duration.total_seconds() * 1000))
+
+
+def group_options(settings: KafkaSettings) -> Mapping[str, int]:
+    """A group member's times, as aiokafka names them."""
+    return {
+        "session_timeout_ms": _ms(settings.session_timeout),
+        "heartbeat_interval_ms": _ms(settings.heartbeat),
+        "rebalance_timeout_ms": _ms(settings.rebalance_timeout),
+    }
+
+
+def _addresses(servers: str) -> tuple[Address, ...]:
+    addresses = tuple(_address(one.strip()) for one in servers.split(",") if one.strip())
+    if not addresses:
+        raise LogMisconfigured("no Kafka broker is named: write host:9092, or several with commas between them")
+    return addresses
+
+
+def _address(text: str) -> Address:
+    host, colon, port = text.rpartition(":")
+    if not colon or text.endswith("]"):
+        host, port = text, str(DEFAULT_PORT)
+    elif ":" in host and not host.startswith("["):
+        raise LogMisconfigured(f"{text!r} is no address of a broker: an IPv6 address stands in brackets, [::1]:9092")
+    host = host.removeprefix("[").removesuffix("]")
+    if not host or not port.isdecimal() or not 0 < int(port) <= HIGHEST_PORT:
+        raise LogMisconfigured(f"{text!r} is no address of a broker: write host:port, for example kafka1:9092")
+    try:
+        host.encode("idna")
+    except UnicodeError as error:
+        raise LogMisconfigured(f"{text!r} is no address of a broker: {host!r} cannot be a host name") from error
+    return Address(host, int(port))
+
+
+def _tls(settings: KafkaSettings) -> ssl.SSLContext | None:
+    if not settings.security_protocol.endswith("SSL"):
+        return None
+    try:
+        context = ssl.create_default_context(cafile=str(settings.ssl_cafile) if settings.ssl_cafile else None)
+    except OSError as error:  # ssl.SSLError is one
+        raise LogMisconfigured(f"ssl_cafile {settings.ssl_cafile} cannot be used: {_why(error)}") from error
+    if settings.ssl_certfile:
+        try:
+            context.load_cert_chain(settings.ssl_certfile, settings.ssl_keyfile)
+        except OSError as error:
+            named = (
+                f"ssl_certfile {settings.ssl_certfile} with ssl_keyfile {settings.ssl_keyfile or '(in the same file)'}"
+            )
+            raise LogMisconfigured(f"{named} cannot be used: {_why(error)}") from error
+    return context
+
+
+def _why(error: OSError) -> str:
+    return error.strerror or str(error)
