@@ -55,7 +55,8 @@ def app(arguments: list[str]) -> typer.Typer:
     )
     made.callback()(options)
     called = next((name for name in arguments if name in COMMANDS), None)
-    for name in COMMANDS if called is None else (called,):
+    shown = () if "--version" in arguments else COMMANDS
+    for name in shown if called is None else (called,):
         command = resolve_name(COMMANDS[name])
         if isinstance(command, typer.Typer):
             made.add_typer(command, name=name)

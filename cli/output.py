@@ -18,7 +18,9 @@ class _Console(Console):
 
 def stdout() -> Console:
     """A console on stdout; colour only on a terminal. A stranger's text is never read as markup."""
-    return _Console(file=sys.stdout, highlight=False, markup=False, soft_wrap=True)
+    # Into a file or a pipe a row of a table is one line, however long.
+    width = None if sys.stdout.isatty() else 1_000
+    return _Console(file=sys.stdout, highlight=False, markup=False, soft_wrap=True, width=width)
 
 
 def json_line(value: Mapping[str, Any]) -> None:
@@ -48,8 +50,7 @@ def listing(rows: Iterable[Mapping[str, Any]], columns: Sequence[str], *, as_jso
     table = Table(*columns, box=None, pad_edge=False, header_style="bold")
     for row in found:
         table.add_row(*(Text(printable(row.get(column))) for column in columns))
-    # Into a file or a pipe a row is one line, however long.
-    out.print(table, width=out.width if out.is_terminal else 1_000)
+    out.print(table)
 
 
 def printable(value: object) -> str:
