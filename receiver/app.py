@@ -1,0 +1,216 @@
+"""One request, one answer: route, read, take in, keep, answer. Nothing else is done per request.
+
+raw request ─ route ─ screen ─ read body ─ intake (pure) ─ rate ─ keep (dedupe, append, wait) ─ answer
+"""
+
+import asyncio
+import traceback
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import structlog
+from aiohttp import web
+from pydantic_core import to_json
+
+from receiver import problems
+from receiver.answers import accepted_body, json_response, problem_response, text_response
+from receiver.body import Body
+from receiver.delivery import Delivery, Headers, Target, route
+from receiver.health import Check, Health, health_of, status_of
+from receiver.intake import Accepted, Handshaken, Named, Outcome, Refusal, intake, screen
+from receiver.keep import Keep, Kept, Unkept
+from receiver.limits import Bucket, Budget, retry_after
+from receiver.openapi import document
+from receiver.problems import Problem
+from receiver.reports import Answered, Report
+from receiver.settings import ReceiverSettings
+from receiver.sources.source import Source
+from schemas.topics import Topics
+
+log = structlog.get_logger()
+
+# Of a source's budget, what is left for the answer's own way. Seconds.
+_ANSWERING = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class _Reply:
+    response: web.Response
+    outcome: str
+    reason: str = ""
+    accepted: Accepted | None = None
+    quarantined: str | None = None
+
+
+class Receiver:
+    """Answers requests.
+
+    Args:
+        sources: by name.
+        topics: the topics of this installation.
+        keep: makes records durable.
+        settings: the bounds.
+        clock: the time of day, aware.
+        checks: what `/readyz` tells, by name.
+        reports: told of each answer; they must not raise.
+        version: of hookline, for the OpenAPI document.
+    """
+
+    def __init__(
+        self,
+        *,
+        sources: Mapping[str, Source],
+        topics: Topics,
+        keep: Keep,
+        settings: ReceiverSettings,
+        clock: Callable[[], datetime],
+        checks: Mapping[str, Check],
+        reports: Sequence[Report],
+        version: str,
+    ) -> None:
+        self._sources = sources
+        self._topics = topics
+        self._keep = keep
+        self._settings = settings
+        self._clock = clock
+        self._checks = checks
+        self._reports = reports
+        self._monotonic = asyncio.get_running_loop().time
+        self._openapi = to_json(document(version))
+        self._buckets = {
+            name: Bucket(source.rate.deliveries, source.rate.seconds) for name, source in sources.items() if source.rate
+        }
+        self.budget = Budget(settings.in_flight_requests, settings.in_flight_bytes)
+        # Set by a stop: connections are closed after their answer.
+        self.draining = False
+
+    async def respond(self, request: web.BaseRequest) -> web.StreamResponse:
+        """Answer a request; whatever it holds, it is never the cause of a 500."""
+        started = self._monotonic()
+        target = route(request.raw_path)
+        source = self._sources.get(target.source) if target else None
+        try:
+            reply = await self._reply(request, target, source)
+        except Exception as error:  # noqa: BLE001  # the last resort: the sender is told to come again
+            reply = _failed(error)
+        if self.draining or "Upgrade" in request.headers:
+            reply.response.force_close()
+        if reply.outcome:
+            self._report(source, reply, self._monotonic() - started)
+        return reply.response
+
+    def malformed(self, reason: str) -> None:
+        """Count a request that was not HTTP."""
+        self._report(None, _problem(problems.MALFORMED, reason), 0.0)
+
+    def health(self) -> Health:
+        """Whether deliveries can be taken now."""
+        return health_of({"accepting": lambda: "failing" if self.draining else "ok", **self._checks})
+
+    async def _reply(self, request: web.BaseRequest, target: Target | None, source: Source | None) -> _Reply:
+        if target is not None and source is not None:
+            return await self._deliver(request, target, source)
+        page = self._page(request.raw_path.partition("?")[0])
+        if page is None:
+            return _problem(problems.NOT_FOUND, "source" if target else "path")
+        if request.method not in ("GET", "HEAD"):
+            return _problem(problems.NOT_ALLOWED.with_header("Allow", "GET, HEAD"), "method")
+        return _Reply(page, "")
+
+    def _page(self, path: str) -> web.Response | None:
+        """The pages that are no source's."""
+        match path:
+            case "/livez":
+                return json_response(Health(status="ok").model_dump_json().encode())
+            case "/readyz":
+                health = self.health()
+                return json_response(health.model_dump_json().encode(), status=status_of(health))
+            case "/openapi.json":
+                return json_response(self._openapi)
+            case _:
+                return None
+
+    async def _deliver(self, request: web.BaseRequest, target: Target, source: Source) -> _Reply:
+        headers = Headers(request.raw_headers)
+        if refusal := screen(source, request.method, headers):
+            return _problem(refusal.problem, refusal.reason)
+        place = Body(request.content_length, limit=source.body_limit, budget=self.budget)
+        if not place.enter():
+            return _problem(problems.BUSY, "in-flight")
+        try:
+            if (headers.get(b"expect") or b"").lower() == b"100-continue":
+                await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+                request.writer.output_size = 0
+            body = await place.read(request.content, self._settings)
+            if isinstance(body, Problem):
+                return _problem(body, "body")
+            delivery = Delivery(method=request.method, target=target, headers=headers, body=body)
+            return await self._settle(source, intake(source, delivery, self._topics, self._clock()))
+        finally:
+            place.leave()
+
+    async def _settle(self, source: Source, outcome: Outcome) -> _Reply:
+        """Carry out what intake decided."""
+        match outcome:
+            case Handshaken(answer=answer):
+                return _Reply(text_response(answer.body, status=answer.status), "handshake")
+            case Refusal(quarantine=None):
+                return _problem(outcome.problem, outcome.reason)
+            case Refusal(quarantine=kept):
+                return await self._kept(source, [kept] if kept else [], outcome)
+            case Accepted():
+                return await self._kept(source, outcome.records, outcome)
+
+    async def _kept(self, source: Source, records: Sequence[Named], outcome: Accepted | Refusal) -> _Reply:
+        """Answer when the records are durable."""
+        bucket = self._buckets.get(source.name)
+        if bucket and (wait := bucket.take(self._monotonic())):
+            return _problem(problems.TOO_MANY.with_header("Retry-After", retry_after(wait)), "rate")
+        budget = source.ack_budget.total_seconds()
+        deadline = self._monotonic() + max(budget - _ANSWERING, budget / 2)
+        copy = outcome.copy if isinstance(outcome, Accepted) else None
+        kept = await self._keep.keep(source.name, records, copy, deadline=deadline)
+        if isinstance(kept, Unkept):
+            problem = problems.UNSTORED.with_header("Retry-After", retry_after(kept.retry_after.total_seconds()))
+            return _problem(problem, kept.cause)
+        if isinstance(outcome, Refusal):
+            return _problem(outcome.problem, outcome.reason)
+        return _success(source, outcome, kept, self._keep.kind)
+
+    def _report(self, source: Source | None, reply: _Reply, seconds: float) -> None:
+        accepted = reply.accepted
+        answered = Answered(
+            source=source.name if source else None,
+            platform=source.platform.name if source else None,
+            status=reply.response.status,
+            outcome=reply.outcome,
+            reason=reply.reason,
+            ids=accepted.ids if accepted else (),
+            types=accepted.types if accepted else (),
+            quarantined=reply.quarantined,
+            secret=accepted.secret if accepted else None,
+            seconds=seconds,
+        )
+        for report in self._reports:
+            report(answered)
+
+
+def _success(source: Source, accepted: Accepted, kept: Kept, kind: str) -> _Reply:
+    if source.answer is not None:
+        response = text_response(source.answer, status=source.status)
+    else:
+        body = accepted_body(accepted, duplicate=kept.duplicate, stored=kind)
+        response = json_response(body, status=source.status)
+    outcome = "duplicate" if kept.duplicate else "accepted"
+    return _Reply(response, outcome, accepted=accepted, quarantined=accepted.quarantined)
+
+
+def _problem(problem: Problem, reason: str) -> _Reply:
+    return _Reply(problem_response(problem), problem.name, reason, quarantined=problem.quarantined)
+
+
+def _failed(error: Exception) -> _Reply:
+    # The places without the error's text: it might quote the request.
+    log.error("delivery.failed", error=type(error).__name__, at=traceback.format_tb(error.__traceback__)[-3:])
+    return _problem(problems.FAILED, type(error).__name__)

@@ -1,0 +1,232 @@
+"""aiohttp's HTTP protocol, with the deadlines it lacks and answers of our own to what is not HTTP.
+
+aiohttp waits for ever for half a header and for a reader that does not read. One sweep a second looks at all
+connections instead of a timer for each request. Bodies have their deadline where they are read (`receiver/body.py`).
+"""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import structlog
+from aiohttp import http_parser, web
+from aiohttp.abc import AbstractStreamWriter
+from aiohttp.http_parser import RawRequestMessage
+from aiohttp.streams import StreamReader
+
+from receiver.answers import problem_response
+from receiver.errors import UnsafeParser
+from receiver.problems import FAILED, MALFORMED
+from receiver.settings import ReceiverSettings
+
+log = structlog.get_logger()
+
+# Half a second of a slow sender fits; 4,096 connections of it stay far below the budget of bodies.
+_READ_BUFFER = 16 * 1024
+# Request line and headers together; aiohttp bounds each of them, and their number.
+_MAX_HEAD = 64 * 1024
+# How long the rest of a refused body is read and thrown away, so that the sender sees the answer. Seconds.
+_LINGER = 2.0
+# At most so long after its deadline is a connection cut off. Seconds.
+_SWEEP = 1.0
+
+
+def assert_c_parser() -> None:
+    """Refuse to run on aiohttp's Python parser.
+
+    Raises:
+        UnsafeParser: the C extension is missing or switched off.
+    """
+    if not http_parser.HttpRequestParser.__module__.endswith("._http_parser"):
+        raise UnsafeParser(
+            "aiohttp runs without its C parser, and its Python parser has let requests be smuggled. Install aiohttp "
+            "from a wheel, and unset AIOHTTP_NO_EXTENSIONS"
+        )
+
+
+class Connection(web.RequestHandler):
+    """One connection of a sender."""
+
+    __slots__ = ("_answering", "_arrived", "_arriving_since", "_body", "_owner", "_stalled_since")
+
+    def __init__(self, owner: "Connections", **options: Any) -> None:
+        super().__init__(owner, **options)
+        self._owner = owner
+        # While a request is worked on, bytes that come are its body, or the next request's, which may wait. The rest of
+        # a refused body still comes after the answer.
+        self._answering = False
+        self._body: StreamReader | None = None
+        # Since when a header is awaited that has begun, or the first one of the connection.
+        self._arriving_since: float | None = None
+        # Bytes of a header that is not complete.
+        self._arrived = 0
+        # Since when the sender does not read what it is told.
+        self._stalled_since: float | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Take a connection, or close it at once when there are too many."""
+        super().connection_made(transport)
+        self._arriving_since = self._owner.now()
+        if len(self._owner.connections) > self._owner.settings.connections:
+            self._owner.turned_away += 1
+            self.force_close()
+
+    def data_received(self, data: bytes) -> None:
+        """Parse what came; the clock of a header starts with its first byte."""
+        if self._arriving_since is None and self._between:
+            self._arriving_since = self._owner.now()
+        super().data_received(data)
+        if self._arriving_since is not None and not self._messages:
+            self._arrived += len(data)
+            if self._arrived > _MAX_HEAD:
+                self._owner.malformed("head-limit")
+                self.abort()
+
+    def pause_writing(self) -> None:
+        """Note that the sender does not read."""
+        super().pause_writing()
+        self._stalled_since = self._owner.now()
+
+    def resume_writing(self) -> None:
+        """Note that it reads again."""
+        super().resume_writing()
+        self._stalled_since = None
+
+    def begun(self, body: StreamReader) -> None:
+        """Note that a request's header is complete."""
+        self._body = body
+        self._answering = True
+        self._arriving_since = None
+        self._arrived = 0
+
+    def answered(self) -> None:
+        """Note that a request's answer is made."""
+        self._answering = False
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing of a request is here."""
+        return self._between and self._arriving_since is None
+
+    @property
+    def _between(self) -> bool:
+        """Whether what comes next is a header."""
+        return not self._answering and (self._body is None or self._body.is_eof())
+
+    def overdue(self, now: float) -> str | None:
+        """Which deadline the sender has missed."""
+        settings = self._owner.settings
+        if self._arriving_since is not None and now - self._arriving_since > settings.header_timeout.total_seconds():
+            return "header"
+        if self._stalled_since is not None and now - self._stalled_since > settings.write_timeout.total_seconds():
+            return "write"
+        return None
+
+    def abort(self) -> None:
+        """Cut the connection off, throwing away what the sender has not read."""
+        if self.transport is not None:
+            self.transport.abort()
+        self.force_close()
+
+    def log_exception(self, *args: object, **more: object) -> None:
+        """Say in our own words what aiohttp met outside of a request, such as a sender that is gone."""
+        del args
+        log.debug("connection.failed", error=type(more.get("exc_info")).__name__)
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        """Answer what is not HTTP with a problem, and close: what follows on the connection has no meaning.
+
+        Raises:
+            ConnectionError: part of an answer is sent already.
+        """
+        del message
+        if request.writer.output_size > 0:
+            raise ConnectionError("part of an answer is sent already")
+        self._owner.malformed(type(exc).__name__)
+        response = problem_response(MALFORMED if status == MALFORMED.status else FAILED)
+        response.force_close()
+        # Said in so many words: aiohttp answers what it could not read as HTTP/1.0, where closing goes unsaid.
+        response.headers["Connection"] = "close"
+        return response
+
+
+class Connections(web.Server):
+    """All connections of the receiver.
+
+    Args:
+        respond: answers one request; it must not raise.
+        settings: the deadlines and bounds.
+        malformed: told of each request that is not HTTP, with the reason.
+    """
+
+    def __init__(
+        self,
+        respond: Callable[[web.BaseRequest], Any],
+        settings: ReceiverSettings,
+        *,
+        malformed: Callable[[str], None],
+    ) -> None:
+        super().__init__(
+            self._respond,
+            request_factory=self._request,
+            handler_cancellation=False,
+            access_log=None,
+            auto_decompress=False,
+            keepalive_timeout=settings.keepalive.total_seconds(),
+            lingering_time=_LINGER,
+            max_headers=settings.headers,
+            max_line_size=settings.header_bytes,
+            max_field_size=settings.header_bytes,
+            read_bufsize=_READ_BUFFER,
+        )
+        self.settings = settings
+        self.malformed = malformed
+        # Connections closed at once, because there were too many.
+        self.turned_away = 0
+        self._answer = respond
+        self.now = asyncio.get_running_loop().time
+
+    def __call__(self) -> Connection:
+        """A protocol for one connection."""
+        return Connection(self, loop=self._loop, **self._kwargs)
+
+    async def sweep(self) -> None:
+        """Cut off who has missed a deadline; for ever, once a second."""
+        shortest = min(self.settings.header_timeout, self.settings.write_timeout).total_seconds()
+        while True:
+            await asyncio.sleep(min(_SWEEP, shortest / 4))
+            now = self.now()
+            for connection in self.connections:
+                if isinstance(connection, Connection) and (deadline := connection.overdue(now)):
+                    log.info("connection.overdue", deadline=deadline)
+                    connection.abort()
+
+    def close_idle(self) -> None:
+        """Close the connections on which nothing is under way."""
+        for connection in self.connections:
+            if isinstance(connection, Connection) and connection.idle:
+                connection.close()
+
+    def _request(
+        self,
+        message: RawRequestMessage,
+        payload: StreamReader,
+        protocol: web.RequestHandler,
+        writer: AbstractStreamWriter,
+        task: "asyncio.Task[None]",
+    ) -> web.BaseRequest:
+        if isinstance(protocol, Connection):
+            protocol.begun(payload)
+        return web.BaseRequest(message, payload, protocol, writer, task, self._loop)
+
+    async def _respond(self, request: web.BaseRequest) -> web.StreamResponse:
+        response: web.StreamResponse = await self._answer(request)
+        if isinstance(request.protocol, Connection):
+            request.protocol.answered()
+        return response

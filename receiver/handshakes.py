@@ -1,0 +1,88 @@
+"""How platforms try out an address before they use it, as data. Pure.
+
+Sources: api.slack.com/docs/verifying-requests-from-slack (`url_verification`), YourGPT's sample receiver (`ping`),
+docs.github.com (`X-GitHub-Event: ping`), developers.facebook.com/docs/graph-api/webhooks (`hub.challenge`).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from hmac import compare_digest
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from receiver.claims import json_value
+from receiver.delivery import Delivery, Target
+from receiver.verification import Verified
+from schemas.signatures import query_value
+
+# Challenges are a few dozen characters long; nobody gets a page of text echoed.
+_MAX_ECHO = 1_024
+
+
+class Handshake(BaseModel):
+    """One handshake: when it is meant, and what is echoed.
+
+    A GET handshake names the query parameters that hold the challenge and the agreed word. A POST handshake is an
+    authentic delivery whose body (`json_path`) or header says that it is only a trial.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    method: Literal["GET", "POST"] = "POST"
+    # Query parameters of a GET handshake.
+    challenge: str | None = None
+    verify_token: str | None = None
+    # A POST handshake is meant when this field, or this header, equals `equals`.
+    json_path: str | None = None
+    header: str | None = None
+    equals: str | None = None
+    # The field whose value is echoed; nothing is echoed without one.
+    echo: str | None = None
+    status: int = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HandshakeAnswer:
+    """What the platform wants to see: the echo as plain text."""
+
+    status: int
+    body: bytes
+
+
+def answer_get(handshakes: Sequence[Handshake], target: Target, words: Sequence[bytes]) -> HandshakeAnswer | None:
+    """The answer to a GET; None when it is no handshake of this source, or the agreed word is wrong.
+
+    Args:
+        handshakes: the platform's.
+        target: the request's target.
+        words: what the operator and the platform agreed on: the source's secrets.
+    """
+    for handshake in handshakes:
+        if handshake.method != "GET" or handshake.challenge is None or handshake.verify_token is None:
+            continue
+        challenge = query_value(target.query, handshake.challenge)
+        word = (query_value(target.query, handshake.verify_token) or "").encode("utf-8", "replace")
+        if challenge is not None and any(compare_digest(word, agreed) for agreed in words):
+            return _echo(handshake, challenge)
+    return None
+
+
+def answer_post(handshakes: Sequence[Handshake], delivery: Delivery, verified: Verified) -> HandshakeAnswer | None:
+    """The answer to an authentic POST; None when it is an ordinary delivery."""
+    for handshake in handshakes:
+        if handshake.method != "POST" or handshake.equals is None:
+            continue
+        if handshake.header is not None:
+            told = (delivery.headers.get(handshake.header.lower().encode()) or b"").decode("utf-8", "replace")
+        else:
+            told = str(json_value(verified.body, handshake.json_path or ""))
+        if told == handshake.equals:
+            return _echo(handshake, str(json_value(verified.body, handshake.echo) or "") if handshake.echo else "")
+    return None
+
+
+def _echo(handshake: Handshake, text: str) -> HandshakeAnswer | None:
+    if len(text) > _MAX_ECHO or not text.isascii() or (text and not text.isprintable()):
+        return None
+    return HandshakeAnswer(status=handshake.status, body=text.encode())

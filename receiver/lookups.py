@@ -1,0 +1,103 @@
+"""Asks the dedupe store about many deliveries at once, and never waits long for it."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from datetime import datetime, timedelta
+
+import structlog
+
+from store.errors import StoreError
+
+log = structlog.get_logger()
+
+Key = tuple[str, str]
+"""(source, event id)"""
+
+PATIENCE = timedelta(milliseconds=50)
+# After a failure the store is left alone for so long: every delivery would wait for nothing.
+_PAUSE = 1.0
+
+
+class _Batch:
+    """The keys that are asked for together."""
+
+    __slots__ = ("answered", "keys", "known", "opened")
+
+    def __init__(self, opened: float) -> None:
+        self.opened = opened
+        self.keys: set[Key] = set()
+        self.known: set[Key] = set()
+        self.answered = asyncio.Event()
+
+
+class Lookups:
+    """One look-up under way and one being filled.
+
+    Args:
+        known: the store's look-up.
+        clock: the time of day, aware.
+        patience: a key that is not answered within this time counts as new.
+    """
+
+    def __init__(
+        self,
+        known: Callable[[Sequence[Key], datetime], Awaitable[set[Key]]],
+        *,
+        clock: Callable[[], datetime],
+        patience: timedelta = PATIENCE,
+    ) -> None:
+        self._known = known
+        self._clock = clock
+        self._patience = patience.total_seconds()
+        self._open: _Batch | None = None
+        self._running: asyncio.Task[None] | None = None
+        self._paused_until = 0.0
+        self.degraded = False
+
+    async def known(self, keys: Iterable[Key]) -> set[Key]:
+        """Those of the keys that the store knows; none of them when it is away or slow."""
+        loop = asyncio.get_running_loop()
+        if loop.time() < self._paused_until:
+            return set()
+        if self._open is None:
+            self._open = _Batch(loop.time())
+        batch = self._open
+        batch.keys.update(keys)
+        if self._running is None:
+            self._running = loop.create_task(self._run())
+        await batch.answered.wait()
+        return batch.known
+
+    async def stop(self) -> None:
+        """Wait for what is under way; it ends within the patience of two batches."""
+        if self._running is not None:
+            await self._running
+
+    async def _run(self) -> None:
+        try:
+            while (batch := self._open) is not None:
+                self._open = None
+                await self._ask(batch)
+        finally:
+            self._running = None
+
+    async def _ask(self, batch: _Batch) -> None:
+        loop = asyncio.get_running_loop()
+        try:
+            # Counted from the first key: whoever waited for the batch before has waited already.
+            async with asyncio.timeout_at(batch.opened + self._patience):
+                batch.known = await self._known(list(batch.keys), self._clock())
+        except (StoreError, TimeoutError) as error:
+            self._paused_until = loop.time() + _PAUSE
+            self._turn(degraded=True, cause=type(error).__name__)
+        else:
+            self._turn(degraded=False)
+        finally:
+            batch.answered.set()
+
+    def _turn(self, *, degraded: bool, cause: str = "") -> None:
+        if degraded and not self.degraded:
+            log.warning("dedupe.degraded", cause=cause, next="deliveries are accepted without looking for copies")
+        elif self.degraded and not degraded:
+            log.info("dedupe.recovered")
+        self.degraded = degraded

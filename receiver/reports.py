@@ -1,0 +1,95 @@
+"""What became of a request, told to whoever wants to know: metrics, the log, the `dev` screen.
+
+A hook is a plain callable that is given a frozen `Answered`. It holds no body, no header and no secret.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import structlog
+
+from receiver.limits import Bucket
+
+log = structlog.get_logger()
+
+_PRINTABLE = re.compile(r"[A-Za-z0-9._:/-]{1,128}")
+_REFUSALS_A_SECOND = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answered:
+    """One request and its answer."""
+
+    # None: no source of ours was meant.
+    source: str | None
+    platform: str | None
+    # The HTTP status.
+    status: int
+    # accepted, duplicate, handshake, or the name of the problem.
+    outcome: str
+    # Why it was not accepted, more precisely than the sender was told.
+    reason: str = ""
+    ids: tuple[str, ...] = ()
+    types: tuple[str, ...] = ()
+    quarantined: str | None = None
+    # Which of the source's secrets matched, from 0.
+    secret: int | None = None
+    # From the complete header to the answer.
+    seconds: float = 0.0
+
+
+Report = Callable[[Answered], None]
+
+
+class LogReports:
+    """One log line per answer; refusals beyond ten a second of one source are counted and told with the next line.
+
+    Args:
+        monotonic: seconds of a clock that is never set back.
+    """
+
+    def __init__(self, monotonic: Callable[[], float]) -> None:
+        self._monotonic = monotonic
+        # A source's name is one of the configuration, or None: there are few.
+        self._buckets: dict[str | None, Bucket] = {}
+        self._hidden: dict[str | None, int] = {}
+
+    def __call__(self, answered: Answered) -> None:
+        """Write the line."""
+        if answered.outcome in ("accepted", "duplicate", "handshake"):
+            log.debug(
+                "delivery.accepted",
+                source=answered.source,
+                outcome=answered.outcome,
+                ids=[loggable(one) for one in answered.ids[:10]],
+                types=list(answered.types[:10]),
+                quarantined=answered.quarantined,
+                ms=round(answered.seconds * 1000, 1),
+            )
+        elif answered.outcome == "not-stored":
+            log.error("delivery.unstored", source=answered.source, cause=answered.reason[:500], status=answered.status)
+        elif self._may_tell(answered.source):
+            log.warning(
+                "delivery.refused",
+                source=answered.source,
+                problem=answered.outcome,
+                reason=answered.reason,
+                status=answered.status,
+                quarantined=answered.quarantined,
+                hidden=self._hidden.pop(answered.source, 0),
+            )
+
+    def _may_tell(self, source: str | None) -> bool:
+        bucket = self._buckets.get(source)
+        if bucket is None:
+            bucket = self._buckets[source] = Bucket(_REFUSALS_A_SECOND, 1.0)
+        if bucket.take(self._monotonic()):
+            self._hidden[source] = self._hidden.get(source, 0) + 1
+            return False
+        return True
+
+
+def loggable(name: str) -> str:
+    """A stranger's id for a log line: as it is when it is short and plain, else a placeholder."""
+    return name if _PRINTABLE.fullmatch(name) else "(not printable)"

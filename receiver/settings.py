@@ -1,0 +1,91 @@
+"""`[receiver]` and `[sources.NAME]` of the configuration. Secrets come resolved: `env:` and `file:` are the CLI's."""
+
+import re
+from datetime import timedelta
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
+
+from schemas.durations import Duration
+
+MIB = 1024 * 1024
+
+_UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
+_RATE = re.compile(r"\s*(\d{1,9})\s*/\s*(s|m|h)\s*")
+
+
+class Rate(BaseModel):
+    """So many deliveries in so many seconds, written `500/m`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    deliveries: int = Field(ge=1)
+    seconds: float = Field(gt=0)
+
+
+def read_rate(value: object) -> object:
+    """Read a rate.
+
+    Raises:
+        ValueError: the text is not a number and a unit.
+    """
+    if not isinstance(value, str):
+        return value
+    match = _RATE.fullmatch(value)
+    if match is None:
+        raise ValueError("not a rate. Write deliveries and a unit: 20/s, 500/m or 1000/h")
+    return Rate(deliveries=int(match[1]), seconds=_UNITS[match[2]])
+
+
+def _positive(value: timedelta) -> timedelta:
+    if value <= timedelta(0):
+        raise ValueError("must be more than 0")
+    return value
+
+
+_Positive = Annotated[Duration, AfterValidator(_positive)]
+
+
+class SourceSettings(BaseModel):
+    """`[sources.NAME]`: one address that a platform posts to."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    platform: str
+    secrets: tuple[SecretStr, ...] = Field(default=(), description="Any may match; the newest first.")
+    token: SecretStr | None = Field(default=None, description="A secret in the path: POST /in/NAME/TOKEN.")
+    verify: Literal["none"] | None = Field(default=None, description="none accepts what anybody posts.")
+    account: str | None = Field(default=None, description="The account handlers use; that of the same name if not set.")
+    public_url: str | None = Field(default=None, pattern=r"^https?://[^?#\s]+$", description="What the sender calls.")
+    on_invalid: Literal["refuse", "accept"] | None = None
+    rate: Annotated[Rate | None, BeforeValidator(read_rate)] = None
+    body_limit: int | None = Field(default=None, ge=1, le=16 * MIB, description="Bytes.")
+    dedupe_window: _Positive = Field(default=timedelta(days=7), description="How long a copy is known as one.")
+    hashed_window: _Positive = Field(
+        default=timedelta(minutes=15), description="The same for events that have no id but their body's hash."
+    )
+    ack_budget: _Positive = Field(default=timedelta(seconds=3), description="The sender is answered within this time.")
+    status: int | None = Field(default=None, ge=200, le=299, description="The status of success; 202 if not set.")
+    answer: str | None = Field(default=None, max_length=1_000, description="The body of success, as plain text.")
+    deliveries: bool = Field(default=True, description="Keep body and headers in the topic of deliveries.")
+
+
+class ReceiverSettings(BaseModel):
+    """`[receiver]`: where it listens, and its bounds."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=8787, ge=0, le=65_535)
+    body_limit: int = Field(default=MIB, ge=1, le=16 * MIB, description="Bytes of one body.")
+    in_flight_bytes: int = Field(default=64 * MIB, ge=1, description="Bytes of bodies held at once.")
+    in_flight_requests: int = Field(default=1_024, ge=1)
+    connections: int = Field(default=4_096, ge=1)
+    headers: int = Field(default=128, ge=8, description="Headers of one request.")
+    header_bytes: int = Field(default=8_190, ge=1_024, description="Bytes of one header, and of the request line.")
+    header_timeout: _Positive = timedelta(seconds=10)
+    body_timeout: _Positive = Field(default=timedelta(seconds=10), description="Longer while min_body_rate is kept.")
+    min_body_rate: int = Field(default=1_024, ge=1, description="Bytes a second.")
+    write_timeout: _Positive = Field(default=timedelta(seconds=10), description="A reader slower than this is cut off.")
+    keepalive: _Positive = timedelta(seconds=75)
+    drain: _Positive = Field(default=timedelta(seconds=10), description="How long a stop waits for open requests.")

@@ -1,0 +1,175 @@
+"""Whether a delivery is what its sender signed: one function over raw bytes. Pure.
+
+The result is a value. `Verified` can be made only here, and everything that is published starts from one. What stands
+in a header can make the answer `Refused`, and nothing else.
+"""
+
+from dataclasses import InitVar, dataclass, replace
+from datetime import datetime
+from hmac import compare_digest
+from typing import assert_never
+
+from receiver.claims import Claims, Reason, Unproved, check_age, claims_of, json_value, signed_time
+from receiver.delivery import Delivery
+from receiver.keyring import Keyring
+from schemas.schemes import Scheme, Token
+from schemas.signatures import MalformedForm, Message, hash_fits, query_value, signed_parts, sorted_form
+
+_SEAL = object()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verified:
+    """A delivery that its sender has proved to be its own. Only `verify` makes one."""
+
+    body: bytes
+    # Which secret matched, from 0, the newest; None where nothing was to be proved (`verify = "none"`).
+    secret: int | None = None
+    # The signed time as sent, where one is signed.
+    signed_time: str | None = None
+    # The signed id of the delivery, where one is signed.
+    id: str | None = None
+    # What follows the source's name (and its path token) in the path.
+    suffix: str = ""
+    seal: InitVar[object]
+
+    def __post_init__(self, seal: object) -> None:
+        """Refuse everybody but `verify`.
+
+        Raises:
+            TypeError: somebody else made one.
+        """
+        if seal is not _SEAL:
+            raise TypeError("only receiver.verification.verify makes a Verified")
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A delivery that is not proved. The sender is only told 401."""
+
+    reason: Reason
+
+
+def verify(ring: Keyring, delivery: Delivery, now: datetime) -> Verified | Refused:
+    """Decide whether a delivery is its sender's own.
+
+    Args:
+        ring: the source's keys.
+        delivery: the request, its body raw.
+        now: the time of receipt, aware.
+    """
+    try:
+        return _verified(ring, delivery, now)
+    except Unproved as unproved:
+        return Refused(unproved.reason)
+
+
+def _verified(ring: Keyring, delivery: Delivery, now: datetime) -> Verified:
+    if any(delivery.headers.repeated(name) for name in ring.guarded):
+        raise Unproved("header-repeated")
+    suffix = _past_token(ring, delivery.target.rest)
+    match ring.scheme.mode:
+        case "hmac" | "hash":
+            return _signed(ring, delivery, suffix, now)
+        case "static_token":
+            index = _told_secret(ring, delivery)
+            return Verified(body=delivery.body, secret=index, suffix=suffix, seal=_SEAL)
+        case "path_secret":
+            return Verified(body=delivery.body, secret=0, suffix=suffix, seal=_SEAL)
+        case "none":
+            return Verified(body=delivery.body, suffix=suffix, seal=_SEAL)
+        case other:
+            assert_never(other)
+
+
+def _past_token(ring: Keyring, rest: str) -> str:
+    """What follows the path token, which must be there where the source has one."""
+    if ring.path_token is None:
+        return rest
+    token, _, suffix = rest.partition("/")
+    if not compare_digest(token.encode(), ring.path_token):
+        raise Unproved("path-token-wrong")
+    return suffix
+
+
+def _signed(ring: Keyring, delivery: Delivery, suffix: str, now: datetime) -> Verified:
+    claims = claims_of(ring, delivery)
+    index = _match(ring, claims, _message(ring, delivery, claims))
+    time = None
+    if ring.scheme.timestamp is not None:
+        # After the signature: an answer about the time must not tell anything about a forgery.
+        time = signed_time(ring.scheme.timestamp, claims, delivery.body)
+        check_age(ring.scheme.timestamp, time, now)
+    delivery_id = claims.id.decode("ascii") or None
+    return Verified(body=delivery.body, secret=index, signed_time=time, id=delivery_id, suffix=suffix, seal=_SEAL)
+
+
+def _message(ring: Keyring, delivery: Delivery, claims: Claims) -> Message:
+    query = delivery.target.query
+    return Message(
+        body=delivery.body,
+        timestamp=claims.timestamp,
+        id=claims.id,
+        method=delivery.method.encode("ascii", "replace"),
+        url=ring.public_url + (b"?" + query.encode("utf-8", "replace") if query else b""),
+        sorted_form=_covered_form(ring.scheme, delivery),
+    )
+
+
+def _covered_form(scheme: Scheme, delivery: Delivery) -> bytes:
+    """The form as it is signed, where a scheme does not sign the body itself; a body nothing covers is refused."""
+    if "body" in scheme.placeholders:
+        return b""
+    if delivery.headers.media_type() == "application/x-www-form-urlencoded" and "sorted_form" in scheme.placeholders:
+        try:
+            return sorted_form(delivery.body)
+        except MalformedForm:
+            raise Unproved("form-malformed") from None
+    if scheme.body_hash is None:
+        covered = not delivery.body
+    else:
+        covered = hash_fits(query_value(delivery.target.query, scheme.body_hash), delivery.body)
+    if not covered:
+        raise Unproved("body-hash-wrong")
+    return b""
+
+
+def _match(ring: Keyring, claims: Claims, message: Message) -> int:
+    """The index of the secret that made one of the signatures."""
+    parts = signed_parts(ring.scheme, message)
+    for index, (key, secret) in enumerate(zip(ring.keys, ring.secrets, strict=True)):
+        if ring.scheme.mode == "hash":
+            parts = signed_parts(ring.scheme, replace(message, secret=secret))
+        if any(key.matches(parts, claim.value) for claim in claims.signatures if claim.asymmetric == key.asymmetric):
+            return index
+    raise Unproved("signature-wrong")
+
+
+def _told_secret(ring: Keyring, delivery: Delivery) -> int:
+    """The index of the secret that the sender repeats as it is."""
+    given = None if ring.scheme.token is None else _told(ring.scheme.token, ring, delivery)
+    if not given:
+        raise Unproved("token-missing")
+    matched = [index for index, secret in enumerate(ring.secrets) if compare_digest(given, secret)]
+    if not matched:
+        raise Unproved("token-wrong")
+    return matched[0]
+
+
+def _told(token: Token, ring: Keyring, delivery: Delivery) -> bytes | None:
+    match token.where:
+        case "header":
+            value = delivery.headers.get(ring.token_header)
+            if value is None or not token.prefix:
+                return value
+            word, _, rest = value.partition(b" ")
+            if word.lower() != token.prefix.lower().encode():
+                raise Unproved("token-wrong")
+            return rest.strip()
+        case "query":
+            text = query_value(delivery.target.query, token.name)
+        case "json_path":
+            text = str(json_value(delivery.body, token.name) or "")
+        case other:
+            assert_never(other)
+    return None if text is None else text.encode("utf-8", "replace")

@@ -1,0 +1,411 @@
+"""The receiver's contract over real HTTP, on the real embedded log and dedupe store."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import standardwebhooks
+
+from eventlog.errors import LogUnavailable
+from eventlog.open import EventLogSettings, open_log
+from receiver.connections import assert_c_parser
+from receiver.errors import AddressTaken, UnsafeParser
+from receiver.server import ReceiverParts, ReceiverServer, utc_now
+from receiver.settings import ReceiverSettings
+from schemas.envelope import decode
+from store.errors import StoreUnavailable
+from tests.contract.receivers import SOURCES, STOPS, TOPICS, Answer, Running, hang_up, opened, receiving
+from tests.servers.eventually import eventually
+from tests.unit.receiver.logs import MemoryLog, MemoryStore
+from tests.unit.receiver.parts import MESSAGE, SECRETS, signed
+
+JSON = (b"Content-Type", b"application/json")
+SIGNED = signed("mygptassistants", MESSAGE)
+OTHER = MESSAGE.replace(b"msg_1", b"msg_2")
+
+
+@pytest.fixture
+async def receiver(tmp_path: Path) -> AsyncIterator[Running]:
+    """A receiver with the sources `support` and `standard`."""
+    async with opened(tmp_path) as (log, dedupe), receiving(log, dedupe) as running:
+        yield running
+
+
+def problem(answer: Answer) -> tuple[int, str]:
+    assert answer.headers["content-type"] == "application/problem+json"
+    return answer.status, answer.json()["type"].removeprefix("urn:hookline:problem:")
+
+
+async def test_accepted_delivery_is_in_the_log_when_it_is_answered(receiver: Running) -> None:
+    """202, and the record can be read at once."""
+    answer = await receiver.post()
+    assert (answer.status, answer.json()) == (
+        202,
+        {"id": "message.created:msg_1", "ids": ["message.created:msg_1"], "duplicate": False, "stored": "sqlite"},
+    )
+    (record,) = await receiver.records("conversations")
+    event = decode(record)
+    assert (event.id, event.source, event.key, event.delivery_id) == (
+        "message.created:msg_1",
+        "support",
+        "conv_1",
+        "evt_1",
+    )
+
+
+async def test_delivery_itself_is_kept_without_credentials(receiver: Running) -> None:
+    """The body byte for byte, and headers that let nobody act as the sender."""
+    headers = [*signed("mygptassistants", MESSAGE), (b"Authorization", b"Bearer canary-7531")]
+    await receiver.post(headers=headers)
+    (record,) = await receiver.records("deliveries")
+    assert (record.value, record.key) == (MESSAGE, b"conv_1")
+    assert record.header("http-authorization") == b"***"
+    assert record.header("http-x-mga-signature") is not None
+
+
+async def test_same_delivery_again_is_a_duplicate(receiver: Running) -> None:
+    """202, the same id, and nothing appended."""
+    first, second = await receiver.post(), await receiver.post()
+    assert second.status == 202
+    assert second.json() == {**first.json(), "duplicate": True}
+    assert len(await receiver.records("conversations")) == len(await receiver.records("deliveries")) == 1
+
+
+async def test_copies_at_the_same_moment_are_one_event(receiver: Running) -> None:
+    """Ten at once: one record, one that is told it was first."""
+    answers = await asyncio.gather(*(receiver.post() for _ in range(10)))
+    assert [answer.status for answer in answers] == [202] * 10
+    assert sorted(answer.json()["duplicate"] for answer in answers) == [False] + [True] * 9
+    assert len(await receiver.records("conversations")) == 1
+
+
+async def test_dedupe_survives_a_restart(tmp_path: Path) -> None:
+    """A sender that comes again after a deployment is known."""
+    for duplicate in (False, True):
+        async with opened(tmp_path) as (log, dedupe), receiving(log, dedupe) as running:
+            assert (await running.post()).json()["duplicate"] is duplicate
+
+
+@pytest.mark.parametrize("secret", [SECRETS["standard"], SECRETS["standard"].removeprefix("whsec_")])
+async def test_official_standard_webhooks_library_is_accepted(receiver: Running, secret: str) -> None:
+    """What the library of the spec signs, we accept."""
+    body = '{"type":"user.created","timestamp":"2022-11-03T20:26:10Z","data":{"name":"Ada Łovelace"}}'
+    now = utc_now()
+    signature = standardwebhooks.Webhook(secret).sign("msg_7", now, body)
+    headers = [
+        JSON,
+        (b"webhook-id", b"msg_7"),
+        (b"webhook-timestamp", str(int(now.timestamp())).encode()),
+        (b"webhook-signature", signature.encode()),
+    ]
+    answer = await receiver.post("standard", body.encode(), headers)
+    assert (answer.status, answer.json()["ids"]) == (202, ["msg_7"])
+    (record,) = await receiver.records("platform")
+    assert (record.value, record.header("ce_type"), record.key) == (body.encode(), b"unknown", b"msg_7")
+
+
+async def test_what_we_sign_the_official_library_accepts() -> None:
+    """`hookline send` speaks the spec, too."""
+    headers = {name.decode(): value.decode() for name, value in signed("standard", b'{"a":1}', now=utc_now())}
+    assert standardwebhooks.Webhook(SECRETS["standard"]).verify(b'{"a":1}', headers) == {"a": 1}
+
+
+@pytest.mark.parametrize(
+    ("method", "target", "headers", "body", "expected"),
+    [
+        ("POST", "/in/nobody", [JSON], b"{}", (404, "not-found")),
+        ("POST", "/elsewhere", [JSON], b"{}", (404, "not-found")),
+        ("GET", "/in/%2e%2e%2fsupport", [], b"", (404, "not-found")),
+        ("POST", "/in/support", [JSON], MESSAGE, (401, "unauthenticated")),
+        ("POST", "/in/support", [JSON, (b"x-mga-signature", b"sha256=\xff\xfe")], MESSAGE, (401, "unauthenticated")),
+        ("GET", "/in/support", [], b"", (405, "method-not-allowed")),
+        ("OPTIONS", "/in/support", [], b"", (405, "method-not-allowed")),
+        ("POST", "/livez", [], b"", (405, "method-not-allowed")),
+        ("POST", "/in/support", signed("mygptassistants", b"x" * 1_048_577), b"x" * 1_048_577, (413, "too-large")),
+        ("POST", "/in/support", [*SIGNED, (b"Content-Encoding", b"gzip")], MESSAGE, (415, "unsupported-encoding")),
+        ("POST", "/in/support", [*SIGNED[1:], (b"Content-Type", b"text/xml")], MESSAGE, (415, "unsupported-type")),
+        ("POST", "/in/support", signed("mygptassistants", b"{"), b"{", (400, "not-json")),
+        ("POST", "/in/support", signed("mygptassistants", b"{}"), b"{}", (422, "not-fitting")),
+    ],
+)  # fmt: skip
+async def test_status_table(
+    receiver: Running, method: str, target: str, headers: Any, body: bytes, expected: tuple[int, str]
+) -> None:
+    """Every line of the contract that a request alone can cause."""
+    answer = await receiver.request(method, target, body, headers)
+    assert problem(answer) == expected
+    assert await receiver.records("conversations") == []
+
+
+async def test_problem_never_says_which_check_failed(receiver: Running) -> None:
+    """A missing and a wrong signature look alike; the report knows."""
+    missing = await receiver.post(headers=[JSON])
+    wrong = await receiver.post(headers=[JSON, (b"x-mga-signature", b"sha256=" + b"0" * 64)])
+    assert missing.body == wrong.body
+    assert [one.reason for one in receiver.answered] == ["signature-missing", "signature-wrong"]
+
+
+async def test_invalid_delivery_is_kept_in_quarantine(receiver: Running) -> None:
+    """The sender is told under which id, the operator finds it there with the reason."""
+    body = MESSAGE.replace(b'"role":"user",', b"")
+    answer = await receiver.post(body=body)
+    assert (answer.status, answer.json()["fields"]) == (422, ["data.role"])
+    (record,) = await receiver.records("quarantine")
+    assert (record.key, record.value) == (answer.json()["quarantined"].encode(), body)
+    assert (record.header("hookline-reason"), record.header("hookline-fields")) == (b"not-fitting", b"data.role")
+
+
+async def test_repeated_invalid_delivery_is_kept_once(receiver: Running) -> None:
+    """Its sender will try for days."""
+    for _ in range(3):
+        assert (await receiver.post(body=b"{}")).status == 422
+    assert len(await receiver.records("quarantine")) == 1
+
+
+async def test_source_that_accepts_what_is_invalid(tmp_path: Path) -> None:
+    """Some senders switch an endpoint off after 4xx."""
+    sources = {"support": {**SOURCES["support"], "on_invalid": "accept"}}
+    async with opened(tmp_path) as (log, dedupe), receiving(log, dedupe, sources=sources) as running:
+        answer = await running.post(body=b"{}")
+        assert (answer.status, answer.json()["ids"]) == (202, [])
+        (record,) = await running.records("quarantine")
+        assert record.key == answer.json()["quarantined"].encode()
+
+
+async def test_source_that_answers_as_its_platform_wants_it(tmp_path: Path) -> None:
+    """200 and OK, as MyGPTAssistants' own sample answers."""
+    sources = {"support": {**SOURCES["support"], "status": 200, "answer": "OK"}}
+    async with opened(tmp_path) as (log, dedupe), receiving(log, dedupe, sources=sources) as running:
+        answer = await running.post()
+        assert (answer.status, answer.body, answer.headers["content-type"]) == (200, b"OK", "text/plain; charset=utf-8")
+
+
+async def test_secret_in_the_path(tmp_path: Path) -> None:
+    """For platforms that sign nothing; the address is not written down anywhere."""
+    sources = {"open": {"platform": "mygptassistants", "token": "canary-token-7531"}}
+    async with opened(tmp_path) as (log, dedupe), receiving(log, dedupe, sources=sources) as running:
+        assert (await running.request("POST", "/in/open", MESSAGE, [JSON])).status == 401
+        assert (await running.request("POST", "/in/open/canary-token-7532", MESSAGE, [JSON])).status == 401
+        assert (await running.request("POST", "/in/open/canary-token-7531", MESSAGE, [JSON])).status == 202
+        (record,) = await running.records("deliveries")
+        assert record.header("hookline-path") == b"/in/open/***"
+
+
+async def test_rotation_of_secrets(tmp_path: Path) -> None:
+    """Old and new are valid side by side, and which one matched is told."""
+    sources = {
+        "support": {"platform": "mygptassistants", "secrets": ["new-secret-0123456789", SECRETS["mygptassistants"]]}
+    }
+    async with opened(tmp_path) as (log, dedupe), receiving(log, dedupe, sources=sources) as running:
+        await running.post()
+        await running.post(headers=signed("mygptassistants", OTHER, secret="new-secret-0123456789"), body=OTHER)
+        assert [one.secret for one in running.answered] == [1, 0]
+
+
+async def test_rate_of_a_source(tmp_path: Path) -> None:
+    """What is over it is told when to come again; a forger cannot use it up."""
+    sources = {"support": {**SOURCES["support"], "rate": "2/h"}}
+    async with opened(tmp_path) as (log, dedupe), receiving(log, dedupe, sources=sources) as running:
+        for _ in range(5):
+            assert (await running.post(headers=[JSON])).status == 401
+        assert [(await running.post()).status for _ in range(2)] == [202, 202]
+        answer = await running.post()
+        assert problem(answer) == (429, "rate-exceeded")
+        assert 1700 < int(answer.headers["retry-after"]) <= 1800
+
+
+async def test_requests_in_flight_are_bounded() -> None:
+    """Who does not fit is told so at once instead of waiting."""
+    log = MemoryLog(durable=False)
+    async with receiving(log, MemoryStore(), in_flight_requests=2) as running:
+        waiting = [asyncio.create_task(running.post(body=MESSAGE.replace(b"msg_1", b"m%d" % n))) for n in range(2)]
+        await eventually(lambda: len(log.records) == 4)
+        answer = await running.post(body=OTHER)
+        assert problem(answer) == (503, "overloaded")
+        assert answer.headers["retry-after"] == "1"
+        log.settle()
+        assert [done.status for done in await asyncio.gather(*waiting)] == [202, 202]
+
+
+@pytest.mark.parametrize("budget", ["500ms", "3s"])
+async def test_log_that_hangs_is_answered_within_the_budget(budget: str) -> None:
+    """Whatever the broker does: 503 in time, and 202 when the same delivery comes later."""
+    log = MemoryLog(durable=False)
+    sources = {"support": {**SOURCES["support"], "ack_budget": budget}}
+    async with receiving(log, MemoryStore(), sources=sources) as running:
+        started = time.monotonic()
+        answer = await running.post()
+        assert time.monotonic() - started < (0.5 if budget == "500ms" else 3.0)
+        assert problem(answer) == (503, "not-stored")
+        assert int(answer.headers["retry-after"]) >= 1
+        log.settle()
+        again = await running.post()
+        assert (again.status, again.json()["duplicate"]) == (202, True)
+
+
+async def test_log_that_is_known_to_be_away_is_answered_at_once() -> None:
+    """Nobody waits for what will not happen; the log says when to come again."""
+    log = MemoryLog()
+    log.refusing = LogUnavailable("no broker answers", retry_after=timedelta(seconds=7))
+    log.ok = False
+    async with receiving(log, MemoryStore()) as running:
+        answer = await running.post()
+        assert (problem(answer), answer.headers["retry-after"]) == ((503, "not-stored"), "7")
+        ready = await running.request("GET", "/readyz")
+        assert (ready.status, ready.json()["checks"]["log"]) == (503, "failing")
+        assert (await running.request("GET", "/livez")).status == 200
+
+
+async def test_embedded_log_that_was_stopped_refuses(tmp_path: Path) -> None:
+    """The real log, away: 503, not 500."""
+    log = open_log(f"sqlite:///{tmp_path}/events.db", EventLogSettings())
+    await log.start()
+    await log.create(TOPICS.all())
+    async with receiving(log, MemoryStore()) as running:
+        await log.stop(STOPS)
+        assert problem(await running.post()) == (503, "not-stored")
+
+
+async def test_dedupe_store_that_is_away_is_done_without() -> None:
+    """Accepted, degraded, and still the same id."""
+    store = MemoryStore()
+    store.failing = lambda: StoreUnavailable("the database is away")
+    async with receiving(MemoryLog(), store) as running:
+        answer = await running.post()
+        assert (answer.status, answer.json()["id"]) == (202, "message.created:msg_1")
+        ready = await running.request("GET", "/readyz")
+        assert (ready.status, ready.json()["checks"]["dedupe"]) == (200, "degraded")
+
+
+async def test_dedupe_store_that_hangs_costs_fifty_milliseconds() -> None:
+    """Once: after that it is left alone for a second."""
+    store = MemoryStore()
+    store.hanging = asyncio.Event()
+    async with receiving(MemoryLog(), store) as running:
+        started = time.monotonic()
+        answers = [await running.post(body=MESSAGE.replace(b"msg_1", b"m%d" % n)) for n in range(5)]
+        assert [answer.status for answer in answers] == [202] * 5
+        assert time.monotonic() - started < 0.5
+        store.hanging.set()
+
+
+async def test_error_of_our_own_is_no_500() -> None:
+    """The sender comes again; the log line names the place and quotes nothing."""
+
+    class Broken(MemoryLog):
+        def append(self, record: Any) -> Any:
+            raise ZeroDivisionError(record.value)
+
+    async with receiving(Broken(), MemoryStore()) as running:
+        answer = await running.post()
+        assert problem(answer) == (503, "internal")
+        assert (await running.request("GET", "/livez")).status == 200
+        assert running.answered[0].reason == "ZeroDivisionError"
+
+
+async def test_health_and_interface_are_served(receiver: Running) -> None:
+    """What load balancers and engineers look at."""
+    assert (await receiver.request("GET", "/livez")).json() == {"status": "ok", "checks": {}}
+    assert (await receiver.request("GET", "/readyz")).json() == {
+        "status": "ok",
+        "checks": {"accepting": "ok", "log": "ok", "dedupe": "ok"},
+    }
+    document = await receiver.request("GET", "/openapi.json")
+    assert (document.json()["openapi"], document.json()["info"]["version"]) == ("3.1.0", "1.2.3")
+    assert (await receiver.request("HEAD", "/readyz")).status == 200
+
+
+async def test_answers_say_nothing_about_the_software(receiver: Running) -> None:
+    """No versions, no sniffing."""
+    answer = await receiver.request("GET", "/livez")
+    assert (answer.headers["server"], answer.headers["x-content-type-options"]) == ("hookline", "nosniff")
+
+
+async def test_connection_is_kept_for_the_next_delivery(receiver: Running) -> None:
+    """Senders that keep connections open pay for one handshake."""
+    head = b"POST /in/support HTTP/1.1\r\nHost: t\r\n"
+    fields = b"".join(name + b": " + value + b"\r\n" for name, value in signed("mygptassistants", MESSAGE))
+    one = head + fields + b"Content-Length: %d\r\n\r\n" % len(MESSAGE) + MESSAGE
+    last = one.replace(b"Host: t", b"Host: t\r\nConnection: close")
+    assert [answer.status for answer in await receiver.raw(one, one, last)] == [202, 202, 202]
+
+
+async def test_sender_that_hangs_up_does_not_take_the_event_back(receiver: Running) -> None:
+    """What was accepted is appended and remembered, whether or not somebody hears of it."""
+    head = b"POST /in/support HTTP/1.1\r\nHost: t\r\nContent-Length: %d\r\n" % len(MESSAGE)
+    fields = b"".join(name + b": " + value + b"\r\n" for name, value in signed("mygptassistants", MESSAGE))
+    _, writer = await asyncio.open_connection("127.0.0.1", receiver.port)
+    writer.write(head + fields + b"\r\n" + MESSAGE)
+    await writer.drain()
+    writer.transport.abort()
+    await hang_up(writer)
+    await eventually(lambda: bool(receiver.answered))
+    assert len(await receiver.records("conversations")) == 1
+    assert (await receiver.post()).json()["duplicate"] is True
+
+
+async def test_stop_answers_what_is_under_way() -> None:
+    """A deployment loses nobody's delivery."""
+    log = MemoryLog(durable=False)
+    async with receiving(log, MemoryStore()) as running:
+        waiting = asyncio.create_task(running.post())
+        await eventually(lambda: len(log.records) == 2)
+        stopping = asyncio.create_task(running.server.stop(timedelta(seconds=5)))
+        await asyncio.sleep(0)
+        with pytest.raises(ConnectionRefusedError):
+            await asyncio.open_connection("127.0.0.1", running.port)
+        log.settle()
+        assert (await waiting).status == 202
+        assert await stopping is True
+
+
+async def test_stop_ends_in_time_when_the_log_hangs() -> None:
+    """It says that something was left unanswered."""
+    log = MemoryLog(durable=False)
+    async with receiving(log, MemoryStore()) as running:
+        waiting = asyncio.create_task(running.post())
+        await eventually(lambda: bool(log.records))
+        started = time.monotonic()
+        assert await running.server.stop(timedelta(milliseconds=300)) is False
+        assert time.monotonic() - started < 2.5
+        waiting.cancel()
+        await asyncio.wait([waiting])
+
+
+async def test_idle_connections_do_not_hold_a_stop() -> None:
+    """A load balancer's spare connections are closed."""
+    async with receiving(MemoryLog(), MemoryStore()) as running:
+        reader, writer = await asyncio.open_connection("127.0.0.1", running.port)
+        writer.write(b"GET /livez HTTP/1.1\r\nHost: t\r\n\r\n")
+        await reader.readuntil(b"}}")
+        started = time.monotonic()
+        assert await running.server.stop(timedelta(seconds=5)) is True
+        assert time.monotonic() - started < 1.5
+        assert await reader.read() == b""
+        await hang_up(writer)
+
+
+async def test_port_that_is_taken_is_told() -> None:
+    """With the port, and what to do."""
+    async with receiving(MemoryLog(), MemoryStore()) as running:
+        parts = ReceiverParts(sources={}, log=MemoryLog(), dedupe=MemoryStore(), topics=TOPICS)
+        with pytest.raises(AddressTaken, match=f"port {running.port} .* --port"):
+            await ReceiverServer.start(parts, ReceiverSettings(port=running.port))
+
+
+async def test_address_that_is_not_ours_is_told() -> None:
+    """A typo in the host is no stack trace."""
+    parts = ReceiverParts(sources={}, log=MemoryLog(), dedupe=MemoryStore(), topics=TOPICS)
+    with pytest.raises(AddressTaken, match="cannot listen on 192"):
+        await ReceiverServer.start(parts, ReceiverSettings(host="192.0.2.1", port=0))
+
+
+def test_python_parser_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The Python parser of aiohttp has let requests be smuggled."""
+    monkeypatch.setattr("aiohttp.http_parser.HttpRequestParser", __import__("aiohttp").http_parser.HttpRequestParserPy)
+    with pytest.raises(UnsafeParser, match="C parser"):
+        assert_c_parser()

@@ -1,0 +1,130 @@
+"""What every source must do, on every platform, with recorded bodies."""
+
+import json
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from receiver.intake import Accepted, Refusal, intake
+from receiver.sources.platforms import PLATFORMS
+from schemas.envelope import decode
+from schemas.events import BY_TYPE, Event, Unknown
+from schemas.export import schema_of
+from schemas.record import StoredRecord
+from tests.unit.receiver.parts import NOW, SECRETS, TOPICS, delivery, signed, source
+
+SAMPLES = Path(__file__).parents[1] / "samples"
+CASES = [
+    (platform, path.stem) for platform in PLATFORMS for path in sorted((SAMPLES / platform).glob("webhook_*.json"))
+]
+ids = [f"{platform}-{name}" for platform, name in CASES]
+
+
+def body_of(platform: str, name: str) -> bytes:
+    return (SAMPLES / platform / f"{name}.json").read_bytes()
+
+
+def expected(platform: str, name: str) -> dict[str, Any]:
+    wanted: dict[str, Any] = json.loads((SAMPLES / platform / "expected.json").read_text("utf-8"))[name]
+    return wanted
+
+
+def taken(platform: str, body: bytes, now: datetime = NOW) -> Accepted:
+    outcome = intake(source(platform), delivery(body, signed(platform, body, now=now)), TOPICS, now)
+    assert isinstance(outcome, Accepted), outcome
+    return outcome
+
+
+def event_of(accepted: Accepted) -> Event:
+    record = accepted.records[0].record
+    fields = {name: getattr(record, name) for name in ("topic", "key", "value", "headers", "timestamp")}
+    return decode(StoredRecord(**fields, partition=0, offset=0))
+
+
+def test_every_platform_has_samples() -> None:
+    """A platform without recorded bodies is not shown to work."""
+    assert {platform for platform, _ in CASES} == set(PLATFORMS)
+
+
+@pytest.mark.parametrize(("platform", "name"), CASES, ids=ids)
+def test_sample_becomes_the_expected_event(platform: str, name: str) -> None:
+    """A recorded body, signed, is read back from its record as the event that stands beside it."""
+    event = event_of(taken(platform, body_of(platform, name)))
+    assert {
+        "id": event.id,
+        "type": event.type,
+        "key": event.key,
+        "time": event.time.isoformat().replace("+00:00", "Z"),
+        "delivery_id": event.delivery_id,
+        "data": event.data.model_dump(mode="json", exclude_none=True),
+    } == expected(platform, name)
+
+
+@pytest.mark.parametrize(("platform", "name"), CASES, ids=ids)
+def test_record_fits_its_published_schema(platform: str, name: str) -> None:
+    """A reader who validates with the JSON Schema that the record names is not disappointed."""
+    record = taken(platform, body_of(platform, name)).records[0].record
+    event_type = (record.header("ce_type") or b"").decode()
+    Draft202012Validator(schema_of(BY_TYPE[event_type])).validate(json.loads(record.value or b""))
+
+
+@pytest.mark.parametrize(("platform", "name"), CASES, ids=ids)
+def test_unknown_type_keeps_the_bytes(platform: str, name: str) -> None:
+    """What hookline has no model for is published as it came, byte for byte."""
+    body = body_of(platform, name)
+    accepted = taken(platform, body)
+    if isinstance(event_of(accepted).data, Unknown):
+        assert accepted.records[0].record.value == body
+    else:
+        assert accepted.records[0].record.topic != "hookline.platform" or accepted.types[0].startswith("bot.")
+
+
+@pytest.mark.parametrize(("platform", "name"), CASES, ids=ids)
+def test_retry_has_the_same_id(platform: str, name: str) -> None:
+    """A delivery that comes again an hour later, signed anew, names the same facts."""
+    body = body_of(platform, name)
+    assert taken(platform, body).ids == taken(platform, body, NOW + timedelta(hours=1)).ids
+
+
+@pytest.mark.parametrize(("platform", "name"), CASES, ids=ids)
+def test_copy_of_the_delivery_is_kept(platform: str, name: str) -> None:
+    """The body stands in the topic of deliveries, under the key of its event."""
+    accepted = taken(platform, body_of(platform, name))
+    assert accepted.copy is not None
+    assert (accepted.copy.topic, accepted.copy.key, accepted.copy.value) == (
+        "hookline.deliveries",
+        accepted.records[0].record.key,
+        body_of(platform, name),
+    )
+
+
+@pytest.mark.parametrize(("platform", "name"), CASES, ids=ids)
+def test_one_changed_byte_is_refused(platform: str, name: str) -> None:
+    """A body that is not the signed one is nobody's."""
+    body = body_of(platform, name)
+    changed = delivery(body[:-1] + bytes([body[-1] ^ 1]), signed(platform, body))
+    outcome = intake(source(platform), changed, TOPICS, NOW)
+    assert isinstance(outcome, Refusal)
+    assert (outcome.problem.status, outcome.reason) == (401, "signature-wrong")
+
+
+@pytest.mark.parametrize("platform", PLATFORMS)
+def test_body_that_is_no_json_is_quarantined(platform: str) -> None:
+    """An authentic body that cannot be read is kept, and the sender is told 400."""
+    outcome = intake(source(platform), delivery(b"{", signed(platform, b"{")), TOPICS, NOW)
+    assert isinstance(outcome, Refusal)
+    assert outcome.quarantine is not None
+    assert (outcome.problem.status, outcome.quarantine.record.value) == (400, b"{")
+
+
+@pytest.mark.parametrize("platform", PLATFORMS)
+def test_key_of_another_source_is_refused(platform: str) -> None:
+    """A sender that may post to one source may not post to another."""
+    other = "whsec_b3RoZXItc2VjcmV0LTAxMjM0NTY3ODk=" if platform == "standard" else "another-secret-0123456789"
+    assert other != SECRETS[platform]
+    outcome = intake(source(platform), delivery(b"{}", signed(platform, b"{}", secret=other)), TOPICS, NOW)
+    assert isinstance(outcome, Refusal)
+    assert outcome.problem.status == 401
