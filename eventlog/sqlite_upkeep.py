@@ -5,15 +5,18 @@ import sqlite3
 from contextlib import suppress
 from datetime import timedelta
 from functools import partial
+from typing import TypeVar
 
 import structlog
 
 from eventlog.errors import LogUnavailable
 from eventlog.sqlite_clock import Clock
 from eventlog.sqlite_retention import compact, drop_aged, drop_for_space, drop_tombstones, laggards
-from eventlog.sqlite_writer import Writer, used_bytes
+from eventlog.sqlite_writer import Job, Writer, used_bytes
 
 log = structlog.get_logger()
+
+T = TypeVar("T")
 
 # Above the first part of the bound settled records go before their age, down to the second.
 _HIGH, _LOW = 0.95, 0.90
@@ -46,21 +49,25 @@ class Upkeep:
             LogUnavailable: the file cannot be written.
         """
         if self._writer.trouble:
-            await self._writer.run(_probe)
+            await self._do(_probe)
         for job in (drop_aged, compact, drop_tombstones):
-            while await self._writer.run(partial(job, now_ms=self._clock.wall())):
+            while await self._do(partial(job, now_ms=self._clock.wall())):
                 pass
-        if await self._writer.run(used_bytes) > _HIGH * self._file_bytes:
+        if await self._do(used_bytes) > _HIGH * self._file_bytes:
             await self._make_space()
+
+    async def _do(self, job: Job[T]) -> T:
+        """In a transaction of its own: damage that only retention meets must not fail an append."""
+        return await self._writer.run(job, alone=True)
 
     async def _make_space(self) -> None:
         dropped = 0
-        while await self._writer.run(used_bytes) > _LOW * self._file_bytes:
-            count = await self._writer.run(partial(drop_for_space, now_ms=self._clock.wall()))
+        while await self._do(used_bytes) > _LOW * self._file_bytes:
+            count = await self._do(partial(drop_for_space, now_ms=self._clock.wall()))
             if not count:
                 break
             dropped += count
-        self._writer.laggards = await self._writer.run(laggards)
+        self._writer.laggards = await self._do(laggards)
         if dropped:
             log.warning("log.trimmed", log=self._name, records=dropped, max_bytes=self._file_bytes)
 

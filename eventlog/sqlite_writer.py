@@ -150,8 +150,9 @@ class Writer:
         """Take nothing more, and write what waits. When this is cancelled, the rest fails as unavailable."""
         self.closed = f"the event log {self._name} was stopped"
         self._arrived.set()
-        if self._task is not None:
-            await self._task
+        task, self._task = self._task, None
+        if task is not None:
+            await task
 
     def append(self, at: Place, row: Row) -> Appending:
         """Add a record to the open batch.
@@ -179,8 +180,8 @@ class Writer:
         self._arrived.set()
         return Appending(pile.future, len(pile.rows) - 1, at.at)
 
-    async def run(self, job: Job[T]) -> T:
-        """Do a job in the next transaction; returns what it returned when that is durable.
+    async def run(self, job: Job[T], *, alone: bool = False) -> T:
+        """Do a job in the next transaction, or in one of its own; returns what it returned when that is durable.
 
         Raises:
             LogUnavailable: it was not done, or it is not known whether it was.
@@ -188,7 +189,11 @@ class Writer:
         if self.closed:
             raise LogUnavailable(self.closed)
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        if alone:
+            self._seal()
         self._room().jobs.append((job, future))
+        if alone:
+            self._seal()
         self._arrived.set()
         return await asyncio.shield(future)
 
@@ -209,9 +214,13 @@ class Writer:
     def _room(self) -> Batch:
         """The open batch, a new one when it is as large as a transaction should be."""
         if self._open.bytes >= self._bounds.batch_bytes or self._open.records >= self._bounds.batch_records:
+            self._seal()
+        return self._open
+
+    def _seal(self) -> None:
+        if self._open.records or self._open.jobs:
             self._sealed.append(self._open)
             self._open = Batch()
-        return self._open
 
     def _next(self) -> Batch | None:
         if self._sealed:
