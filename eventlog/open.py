@@ -49,7 +49,7 @@ def open_log(url: str, settings: EventLogSettings, *, topics: Mapping[str, Topic
     if url.startswith(_KAFKA):
         from eventlog.kafka import KafkaEventLog  # noqa: PLC0415 - users of SQLite do not pay for aiokafka
 
-        # A class attribute of the narrower Literal["kafka"] is no match for the protocol's attribute, only in mypy's eyes.
+        # Its `kind` is the narrower Literal["kafka"], which mypy does not take for a protocol's plain attribute.
         return cast("EventLog", KafkaEventLog(_brokers(url), settings.kafka))
     return SqliteEventLog(sqlite_path(url), topics=topics or {}, max_bytes=settings.max_bytes)
 
