@@ -22,9 +22,11 @@ from store.schedule import Schedule
 log = structlog.get_logger()
 
 # The longest sleep: a wall clock that was set is noticed after it.
-_LONGEST = 5.0
+_LONGEST = 2.0
 # When the log or the store was away, it is asked again after this many seconds.
 _AGAIN = 1.0
+# After a downtime many timers are doubtful: the store is asked about all of them at once, and so often at most.
+_RECONCILE_EVERY = 0.5
 
 
 @dataclass(slots=True, kw_only=True)
@@ -58,6 +60,8 @@ class Alarm:
         now = self.clock.now()
         dues = (partition.timers.next_due() for partition in self.holdings.partitions.values())
         waits += [(due - now) / timedelta(seconds=1) for due in dues if due is not None]
+        if any(len(partition.gate) for partition in self.holdings.partitions.values()):
+            waits.append(_RECONCILE_EVERY)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(max(0.0, min(waits))):
                 await self.holdings.rescheduled.wait()
@@ -93,6 +97,8 @@ class Alarm:
         """Put timers whose partition has been read far enough into their lanes."""
         timers, position = partition.timers, partition.tracker.position
         if any(key_of(row) in timers.doubtful for row in partition.gate.free(position)):
+            if self.clock.monotonic() < partition.reconcile_after:
+                return 0
             await self._reconcile(partition)
         if partition.closing or partition.lost:
             return 0
@@ -107,3 +113,4 @@ class Alarm:
         asked = tuple(partition.timers.doubtful)
         rows = await self.schedule.load(self.entry, partition.at)
         partition.timers.reconcile(asked, rows)
+        partition.reconcile_after = self.clock.monotonic() + _RECONCILE_EVERY

@@ -20,7 +20,7 @@ from dispatcher.timers import text_of
 from dispatcher.work import Tries
 from handlers.api import GiveUp
 from schemas.durations import duration
-from schemas.events import BY_TYPE, Data, Event
+from schemas.events import BY_TYPE, Data, Event, Timer
 from schemas.record import TopicPartition
 from store.owners import Epoch
 from store.schedule import TimerName, TimerSet
@@ -115,6 +115,8 @@ class AttemptContext:
 
     async def schedule(self, name: str, *, after: str | timedelta, data: Mapping[str, JsonValue] | None = None) -> None:
         """Set a durable timer on this event's lane when the attempt is done."""
+        if Timer not in self.entry.handler.on:
+            raise TypeError("the handler sets a timer and is not given it: add Timer to its on=")
         text = text_of(_conversation_of(self.event.data), data or {})
         if text is not None and data and len(text) > _MAX_TIMER_DATA:
             raise ValueError(f"a timer's data must fit into {_MAX_TIMER_DATA} characters of JSON")

@@ -8,6 +8,7 @@ from types import MappingProxyType
 
 from dispatcher.equipment import Equipment
 from dispatcher.housekeeping import Housekeeping
+from dispatcher.metrics import Load
 from dispatcher.settings import Entry
 from dispatcher.worker import Phase, Worker
 from eventlog.errors import LogUnavailable
@@ -74,6 +75,10 @@ class Dispatcher:
                 for name, worker in self._workers.items()
             }
         )
+
+    def loads(self) -> Mapping[str, Load]:
+        """What each entry has on its hands in this process."""
+        return MappingProxyType({name: worker.load() for name, worker in self._workers.items()})
 
     async def _emptied(self, worker: Worker) -> None:
         while worker.phase is Phase.RUNNING:

@@ -37,7 +37,7 @@ class CommonSettings(BaseModel):
     max_backoff: Duration = Field(default=timedelta(minutes=1), description="No wait is longer.")
     timeout: Duration | None = Field(default=None, description="How long one attempt may take.")
     concurrency: int = Field(default=32, ge=1, le=10_000, description="Attempts that may run at once.")
-    enabled: bool = True
+    enabled: bool = Field(default=True, description="Whether it runs; its position and timers are kept if not.")
     start: Literal["earliest", "now"] | AwareDatetime = Field(
         default="earliest", description="Where an entry that never ran begins: earliest, now or a time with its zone."
     )

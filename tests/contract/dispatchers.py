@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any, TypeVar
 
 from clients.account import Account
@@ -14,12 +15,17 @@ from dispatcher.equipment import Equipment, Limits
 from dispatcher.observers import AttemptEnded, Happening
 from dispatcher.registry import AnyHandler
 from dispatcher.settings import CommonSettings, Entry, entry_of
+from eventlog.errors import NotOwner
 from eventlog.log import Commit, EventLog
+from eventlog.sqlite import SqliteEventLog
+from eventlog.sqlite_member import LeaseSettings
 from schemas.envelope import encode
 from schemas.events import Data, Event, MessageCreated, Role
 from schemas.record import StoredRecord, TopicPartition
-from schemas.topics import Topics
+from schemas.topics import DEFAULTS, Topics, TopicSettings
 from store.store import Store
+from tests.contract.eventlogs import Logs
+from tests.contract.stores import opened
 
 WITHIN = 30.0
 """Seconds anything may take."""
@@ -31,6 +37,7 @@ FAST = Limits(
     cancel=timedelta(seconds=1),
 )
 STOPS = timedelta(seconds=10)
+LEASE = LeaseSettings(lasts=timedelta(seconds=2), heartbeat=timedelta(milliseconds=300))
 NOW = datetime.now(UTC).replace(microsecond=0)
 
 D = TypeVar("D", bound=Data)
@@ -128,6 +135,13 @@ class Rig:
         found = await self.log.group_positions(group, [TopicPartition(name, number) for number in range(count)])
         return {at.partition: commit for at, commit in found.items()}
 
+    async def positioned(self, entry: str) -> Commit:
+        """Wait until an entry has a position in partition 0 of the conversations."""
+        async with asyncio.timeout(WITHIN):
+            while (commit := (await self.committed(entry))[0]) is None:  # noqa: ASYNC110 - the log tells nobody
+                await asyncio.sleep(0.05)
+        return commit
+
     @property
     def attempts(self) -> list[AttemptEnded]:
         """The attempts that ended, in order."""
@@ -138,6 +152,53 @@ def quick(handler: AnyHandler, *, config: Any = None, name: str | None = None, *
     """An entry that retries without much waiting."""
     settings = CommonSettings.model_validate({"backoff": "20ms", "max_backoff": "50ms", "attempts": 3, **common})
     return entry_of(handler, name=name, common=settings, config=config)
+
+
+@asynccontextmanager
+async def on_sqlite(folder: Path, *, partitions: int = 3) -> AsyncIterator[Rig]:
+    """A rig on files of the test's own."""
+    log = SqliteEventLog(folder / "events.db", lease=LEASE)
+    await log.start()
+    topics = Topics()
+    await log.create({name: TopicSettings(partitions=partitions) for name in topics.all()})
+    try:
+        async with opened(f"sqlite:///{folder / 'state.db'}") as store:
+            yield Rig(log=log, store=store, topics=topics)
+    finally:
+        await log.stop(STOPS)
+
+
+@asynccontextmanager
+async def on_any(logs: Logs, folder: Path, *, partitions: int = 3) -> AsyncIterator[Rig]:
+    """A rig on any implementation of the event log."""
+    topics = Topics(prefix=logs.prefix)
+    for name in DEFAULTS:
+        await logs.topic(name, partitions=partitions)
+    async with opened(f"sqlite:///{folder / 'state.db'}") as store:
+        yield Rig(log=await logs.connect(), store=store, topics=topics)
+
+
+class Nobody:
+    """Stands for the group's members while a test moves its position."""
+
+    async def assigned(self, partitions: frozenset[TopicPartition]) -> None: ...
+
+    async def revoked(self, partitions: frozenset[TopicPartition]) -> None: ...
+
+
+async def store_position(rig: Rig, entry: str, commit: Commit) -> None:
+    """Store a position in partition 0 of the conversations, as a tool would."""
+    at = TopicPartition(rig.conversations, 0)
+    member = rig.log.member(f"{rig.topics.prefix}{entry}", [rig.conversations], Nobody())
+    await member.start()
+    async with asyncio.timeout(WITHIN):
+        while True:
+            try:
+                await member.commit({at: commit})
+                break
+            except NotOwner:
+                await member.fetch((), max_records=1, timeout=timedelta(milliseconds=50))
+    await member.stop(STOPS)
 
 
 async def until(condition: Callable[[], bool], what: str = "the condition") -> None:

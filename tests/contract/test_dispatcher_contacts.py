@@ -1,0 +1,183 @@
+"""Contacts: rows change, their snapshots follow, whoever writes at the same time and whoever crashes in between."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dispatcher.contacts import EntryContacts
+from handlers.api import Context, handler
+from schemas.contacts import Identity
+from schemas.envelope import decode
+from schemas.events import ContactSnapshot, Event, MessageCreated
+from tests.contract.dispatchers import NOW, Rig, message, on_sqlite, until
+
+ADA = Identity(source="support", platform="mygptassistants", id="ada")
+ADA_TOO = Identity(source="crm", platform="mygptassistants", id="ada-crm")
+
+
+@pytest.fixture
+async def rig(tmp_path: Path) -> AsyncIterator[Rig]:
+    async with on_sqlite(tmp_path, partitions=1) as made:
+        yield made
+
+
+def contacts(rig: Rig, number: int = 0) -> EntryContacts:
+    """What an attempt at an event is given."""
+    equipment = rig.equipment()
+    return EntryContacts(
+        contacts=rig.store.contacts,
+        log=equipment.log,
+        topics=rig.topics,
+        clock=equipment.clock,
+        entry="sync",
+        event=message(number),
+    )
+
+
+async def latest(rig: Rig) -> Mapping[str, ContactSnapshot | None]:
+    """What a compacted topic would keep: the last record of each key."""
+    found: dict[str, ContactSnapshot | None] = {}
+    for record in await rig.records("contacts.state"):
+        data = None if record.value is None else decode(record).data
+        assert data is None or isinstance(data, ContactSnapshot)
+        found[(record.key or b"").decode()] = data
+    return found
+
+
+async def test_a_snapshot_tells_the_contact(rig: Rig) -> None:
+    """Its key is our own id, its fields are the row's."""
+    mine = contacts(rig)
+    saved = await mine.save(ADA, at=NOW, name="Ada", email="ada@example.org", attributes={"plan": "pro"})
+    await mine.publish(saved.id)
+    assert await latest(rig) == {
+        saved.id: ContactSnapshot(
+            contact_id=saved.id,
+            name="Ada",
+            email="ada@example.org",
+            attributes={"plan": "pro"},
+            identities=(ADA,),
+            version=1,
+        )
+    }
+
+
+async def test_a_snapshots_id_names_the_version(rig: Rig) -> None:
+    """The same version published twice is the same event."""
+    mine = contacts(rig)
+    saved = await mine.save(ADA, at=NOW, name="Ada")
+    await mine.publish(saved.id)
+    await mine.publish(saved.id)
+    ids = {decode(record).id for record in await rig.records("contacts.state")}
+    assert ids == {f"contact.snapshot:{saved.id}:1"}
+
+
+async def test_what_an_event_changed_stays_known_until_it_is_done(rig: Rig) -> None:
+    """A crash between writing the row and publishing loses no snapshot: the next attempt is told again."""
+    first = contacts(rig)
+    saved = await first.save(ADA, at=NOW, name="Ada")
+    again = contacts(rig)
+    assert (await again.save(ADA, at=NOW, name="Ada")).version == 1
+    assert await again.changed() == {saved.id}
+    await again.publish(saved.id)
+    assert await contacts(rig).changed() == {saved.id}
+    await again.settle()
+    assert await contacts(rig).changed() == frozenset()
+
+
+async def test_an_event_that_changes_nothing_has_nothing_to_publish(rig: Rig) -> None:
+    """A second event with the same facts is silent."""
+    first = contacts(rig, 0)
+    await first.save(ADA, at=NOW, name="Ada")
+    second = contacts(rig, 1)
+    await second.save(ADA, at=NOW, name="Ada")
+    assert await second.changed() == frozenset()
+
+
+async def test_a_merged_contact_leaves_a_tombstone(rig: Rig) -> None:
+    """Readers of the compacted topic forget the id that is an alias now."""
+    mine = contacts(rig)
+    kept = await mine.save(ADA, at=NOW, email="ada@example.org", email_verified=True)
+    gone = await mine.save(ADA_TOO, at=NOW, name="Ada")
+    await mine.publish(kept.id)
+    await mine.publish(gone.id)
+    merged = await mine.merge(kept.id, gone.id, at=NOW)
+    for contact_id in await mine.changed():
+        await mine.publish(contact_id)
+    state = await latest(rig)
+    assert state[gone.id] is None
+    snapshot = state[merged.id]
+    assert snapshot is not None
+    assert snapshot.identities == (ADA_TOO, ADA)
+
+
+async def test_a_deleted_contact_leaves_a_tombstone(rig: Rig) -> None:
+    """When its last identity is taken away."""
+    mine = contacts(rig)
+    saved = await mine.save(ADA, at=NOW, name="Ada")
+    await mine.publish(saved.id)
+    await mine.delete(ADA, at=NOW)
+    assert await mine.changed() == {saved.id}
+    await mine.publish(saved.id)
+    assert await latest(rig) == {saved.id: None}
+
+
+class Slow:
+    """The event log, whose appends wait for a word."""
+
+    def __init__(self, rig: Rig) -> None:
+        self._log = rig.log
+        self.waiting: list[asyncio.Event] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._log, name)
+
+    def append(self, record: Any) -> Any:
+        appending = self._log.append(record)
+        word = asyncio.Event()
+        self.waiting.append(word)
+
+        class Waits:
+            async def offset(self) -> int:
+                await word.wait()
+                return await appending.offset()
+
+        return Waits()
+
+
+async def test_a_change_during_the_append_is_published_too(rig: Rig) -> None:
+    """The row is read again after the acknowledgement: another lane has changed it meanwhile."""
+    mine, slow = contacts(rig), Slow(rig)
+    saved = await mine.save(ADA, at=NOW, name="Ada")
+    mine.log = slow  # type: ignore[assignment]  # the log, but slower
+    publishing = asyncio.create_task(mine.publish(saved.id))
+    await until(lambda: len(slow.waiting) == 1, "it is being appended")
+    await contacts(rig, 1).save(ADA, at=NOW, name="Ada Lovelace")
+    slow.waiting[0].set()
+    await until(lambda: len(slow.waiting) == 2, "it is being appended again")
+    slow.waiting[1].set()
+    await publishing
+    snapshot = (await latest(rig))[saved.id]
+    assert snapshot is not None
+    assert (snapshot.name, snapshot.version) == ("Ada Lovelace", 2)
+
+
+async def test_many_lanes_that_write_one_person_leave_the_latest_snapshot(rig: Rig) -> None:
+    """Thirty conversations of one person at once: the log ends with the version the store has."""
+
+    @handler("sync", on=MessageCreated)
+    async def sync(event: Event[MessageCreated], ctx: Context) -> None:
+        await ctx.contacts.save(ADA, at=event.time, attributes={event.key: event.data.message_id})
+        for contact_id in await ctx.contacts.changed():
+            await ctx.contacts.publish(contact_id)
+
+    await rig.append(*(message(number, key=f"c{number}") for number in range(30)))
+    await rig.settle(sync)
+    stored = await rig.store.contacts.find(identity=ADA)
+    assert stored is not None
+    snapshot = (await latest(rig))[stored.id]
+    assert snapshot is not None
+    assert snapshot.version == stored.version == 30
+    assert snapshot.attributes == {f"c{number}": f"m{number}" for number in range(30)}

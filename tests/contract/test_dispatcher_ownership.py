@@ -1,0 +1,135 @@
+"""Partitions that come and go: who lost one can write nothing, who takes one over repeats only the unfinished."""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from dispatcher.dispatcher import Dispatcher
+from dispatcher.outcome import Done
+from handlers.api import Context, Handler, handler
+from schemas.events import Event, MessageCreated, Timer, WorkflowFinished
+from schemas.record import TopicPartition
+from tests.contract.dispatchers import FAST, STOPS, WITHIN, Rig, message, on_any, on_sqlite, quick, until
+from tests.contract.eventlogs import Logs
+
+
+@pytest.fixture
+async def rig(tmp_path: Path) -> AsyncIterator[Rig]:
+    async with on_sqlite(tmp_path, partitions=1) as made:
+        yield made
+
+
+class Held:
+    """A handler that waits for a word in the middle of its attempt, and then wishes for something."""
+
+    def __init__(self) -> None:
+        self.begun = asyncio.Event()
+        self.word = asyncio.Event()
+        self.effects = 0
+
+        @handler("held", on=(MessageCreated, Timer))
+        async def held(event: Event[MessageCreated | Timer], ctx: Context) -> None:
+            self.begun.set()
+            await self.word.wait()
+            await ctx.once("effect", self._effect)
+            await ctx.publish(WorkflowFinished(workflow_run_id="w"), key="w")
+            await ctx.schedule("t", after="9h")
+
+        self.handler: Handler = held  # type: ignore[type-arg]  # any handler
+
+    async def _effect(self) -> None:
+        self.effects += 1
+
+
+async def test_a_worker_that_lost_its_partition_can_write_nothing(rig: Rig) -> None:
+    """It was frozen while another claimed the partition: no effect begins, nothing is settled, it joins anew."""
+    held = Held()
+    await rig.append(message(0))
+    async with rig.running(held.handler) as dispatcher:
+        await asyncio.wait_for(held.begun.wait(), WITHIN)
+        await rig.store.owners.claim("held", [TopicPartition(rig.conversations, 0)])
+        held.word.set()
+        # having lost it, it joins anew, claims it again, and then the attempt is allowed
+        await until(lambda: held.effects == 1, "it has joined anew")
+        await until(lambda: bool(rig.attempts), "it is done")
+        await dispatcher.stop(STOPS)
+    assert [each.outcome for each in rig.attempts] == [Done()]
+    assert len(await rig.records("platform")) == 1
+
+
+async def test_another_worker_takes_over(tmp_path: Path) -> None:
+    """One reads, the other stands by; when the first goes, the second goes on where it was."""
+    handled: Counter[str] = Counter()
+
+    @handler("h", on=MessageCreated)
+    async def h(event: Event[MessageCreated], ctx: Context) -> None:
+        handled[event.data.message_id] += 1
+
+    async with on_sqlite(tmp_path) as rig:
+        await rig.append(*(message(number, key=f"c{number % 9}") for number in range(50)))
+        first, second = (Dispatcher([quick(h)], rig.equipment()) for _ in range(2))
+        first.start()
+        await until(lambda: len(handled) == 50, "the first handles")
+        second.start()
+        await asyncio.sleep(0.2)
+        await first.stop(STOPS)
+        await rig.append(*(message(number, key=f"c{number % 9}") for number in range(50, 100)))
+        await until(lambda: len(handled) == 100, "the second handles")
+        await second.stop(STOPS)
+    assert set(handled.values()) == {1}
+
+
+async def test_two_workers_share_the_partitions(eventlog: Logs, tmp_path: Path) -> None:
+    """Joining and leaving in the middle of the work: nothing is lost, nothing handled twice, order is kept."""
+    eventlog.needs("sharing")
+    handled: list[tuple[str, int]] = []
+
+    @handler("h", on=MessageCreated)
+    async def h(event: Event[MessageCreated], ctx: Context) -> None:
+        await asyncio.sleep(0.002)
+        handled.append((event.key, int(event.data.message_id[1:])))
+
+    total = 1200
+    async with on_any(eventlog, tmp_path, partitions=4) as rig:
+        await rig.append(*(message(number, key=f"c{number % 16}") for number in range(total)))
+        entry = quick(h, concurrency=2)
+        first = Dispatcher([entry], rig.equipment())
+        other = await eventlog.connect()
+        second = Dispatcher([entry], rig.equipment(log=other))
+        first.start()
+        await until(lambda: len(handled) > 50, "the first has begun")
+        second.start()
+        await until(lambda: len(handled) > 400, "they go on")
+        await first.stop(STOPS)
+        await until(lambda: len(handled) >= total, "all are handled")
+        await second.stop(STOPS)
+    assert Counter(handled) == Counter({(f"c{number % 16}", number): 1 for number in range(total)})
+    for key in {key for key, _ in handled}:
+        numbers = [number for each, number in handled if each == key]
+        assert numbers == sorted(numbers)
+
+
+async def test_an_attempt_that_outlasts_the_revocation_does_not_count(rig: Rig) -> None:
+    """The partition is given back without it: its cancellation settles nothing, the next owner repeats it."""
+    held = Held()
+    await rig.append(message(0))
+    limits = type(FAST)(
+        fetch_wait=FAST.fetch_wait,
+        revoke=timedelta(milliseconds=50),
+        cancel=FAST.cancel,
+        commit_after=FAST.commit_after,
+    )
+    async with rig.running(held.handler, limits=limits) as dispatcher:
+        await asyncio.wait_for(held.begun.wait(), WITHIN)
+        assert await dispatcher.stop(timedelta(seconds=5.2)) is False
+    assert rig.attempts == []
+    commit = (await rig.committed("held"))[0]
+    assert commit is not None
+    assert commit.offset == 0
+    held.word.set()
+    await rig.settle(held.handler)
+    assert (held.effects, len(rig.attempts)) == (1, 1)

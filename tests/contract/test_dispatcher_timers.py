@@ -1,0 +1,333 @@
+"""Durable timers: they fire once, in their lane, after everything that could cancel them has been read."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from dispatcher.clock import SystemClock
+from dispatcher.outcome import Done
+from eventlog.log import Commit
+from handlers.api import Context, GiveUp, handler
+from schemas.events import ContactDeleted, Event, MessageCreated, Timer
+from store.errors import StoreUnavailable
+from store.schedule import TimerSet
+from tests.contract.dispatchers import NOW, Rig, message, on_sqlite, quick, store_position, until
+
+
+@pytest.fixture
+async def rig(tmp_path: Path) -> AsyncIterator[Rig]:
+    async with on_sqlite(tmp_path, partitions=1) as made:
+        yield made
+
+
+@dataclass
+class ShiftedClock(SystemClock):
+    """The machine's clock, put forward by hand."""
+
+    by: timedelta = timedelta()
+
+    def now(self) -> datetime:
+        return super().now() + self.by
+
+
+class Asks:
+    """A handler that asks an hour after a user's message, and what it was given."""
+
+    def __init__(self) -> None:
+        self.fired: list[Event[Timer]] = []
+        self.failures = 0
+
+        @handler("asks", on=(MessageCreated, Timer))
+        async def asks(event: Event[MessageCreated | Timer], ctx: Context) -> None:
+            match event.data:
+                case MessageCreated(content="noise"):
+                    pass
+                case MessageCreated(content="stop"):
+                    await ctx.cancel("ask")
+                case MessageCreated():
+                    await ctx.schedule("ask", after="1h", data={"said": event.data.content})
+                case Timer():
+                    if self.failures:
+                        self.failures -= 1
+                        raise ValueError
+                    self.fired.append(Event(**{name: getattr(event, name) for name in event.__slots__}))
+
+        self.handler = asks
+
+    @property
+    def said(self) -> list[object]:
+        """What the messages said that set the timers that fired."""
+        return [event.data.data["said"] for event in self.fired]
+
+
+def later(hours: float = 2) -> ShiftedClock:
+    """A clock that shows what the machine's will show then."""
+    return ShiftedClock(by=timedelta(hours=hours))
+
+
+async def test_a_timer_fires_when_it_is_due(rig: Rig) -> None:
+    """Not before, and then once, also without a new record and with no restart."""
+    asks, clock = Asks(), ShiftedClock()
+    await rig.append(message(0))
+    async with rig.running(asks.handler, clock=clock) as dispatcher:
+        await until(lambda: dispatcher.loads()["asks"].timers == 1, "the timer is set")
+        await asyncio.sleep(0.1)
+        assert asks.fired == []
+        clock.by = timedelta(hours=2)
+        # a wall clock that was set is noticed within seconds
+        await until(lambda: dispatcher.loads()["asks"].timers == 0, "it is over")
+    assert len(asks.fired) == 1
+
+
+async def test_a_firing_tells_its_lane_and_its_data(rig: Rig) -> None:
+    """Key, source, platform and conversation are those of the event that set it, its time is when it was due."""
+    asks = Asks()
+    await rig.append(message(0, content="hm"))
+    await rig.settle(asks.handler)
+    async with rig.running(asks.handler, clock=later()):
+        await until(lambda: bool(asks.fired), "it fires")
+    [event] = asks.fired
+    due = NOW + timedelta(hours=1)
+    assert event.data == Timer(name="ask", due=due, conversation_id="c1", data={"said": "hm"})
+    assert (event.key, event.source, event.platform, event.time, event.cause, event.type) == (
+        "c1",
+        "support",
+        "mygptassistants",
+        due,
+        "message.created:m0",
+        "hookline.timer",
+    )
+
+
+async def test_a_timer_survives_a_restart(rig: Rig) -> None:
+    """It is in the store, not in the process."""
+    asks = Asks()
+    await rig.append(message(0))
+    await rig.settle(asks.handler)
+    assert asks.fired == []
+    async with rig.running(asks.handler, clock=later()):
+        await until(lambda: len(asks.fired) == 1, "it fires")
+    async with rig.running(asks.handler, clock=later(3)):
+        await asyncio.sleep(0.5)
+    assert len(asks.fired) == 1
+
+
+async def test_a_newer_message_moves_the_timer(rig: Rig) -> None:
+    """The same name in the same lane is one timer."""
+    asks = Asks()
+    second = replace(message(1, content="second"), time=NOW + timedelta(minutes=30))
+    await rig.append(message(0, content="first"), second)
+    await rig.settle(asks.handler)
+    async with rig.running(asks.handler, clock=later(1.25)):
+        await asyncio.sleep(0.4)
+        assert asks.fired == []
+    async with rig.running(asks.handler, clock=later(1.75)):
+        await until(lambda: asks.said == ["second"], "the moved one fires")
+
+
+async def test_a_cancelled_timer_does_not_fire(rig: Rig) -> None:
+    """Neither in this process nor after a restart."""
+    asks = Asks()
+    await rig.append(message(0), message(1, content="stop"))
+    await rig.settle(asks.handler)
+    async with rig.running(asks.handler, clock=later()):
+        await asyncio.sleep(0.5)
+    assert asks.fired == []
+
+
+async def test_lanes_have_timers_of_their_own(rig: Rig) -> None:
+    """One name in two conversations is two timers."""
+    asks = Asks()
+    await rig.append(message(0, key="c1", content="one"), message(1, key="c2", content="two"))
+    await rig.settle(asks.handler)
+    async with rig.running(asks.handler, clock=later()):
+        await until(lambda: sorted(map(str, asks.said)) == ["one", "two"], "both fire")
+
+
+async def test_after_a_downtime_the_message_that_cancels_is_read_first(rig: Rig) -> None:
+    """The timer is long due and its cancellation waits in the log behind much else: it must not fire."""
+    asks = Asks()
+    await rig.append(message(0))
+    await rig.settle(asks.handler)
+    await rig.append(*(message(number, key=f"k{number}", content="noise") for number in range(1, 3000)))
+    await rig.append(message(3000, content="stop"))
+    await rig.settle(asks.handler, clock=later())
+    async with rig.running(asks.handler, clock=later()):
+        await asyncio.sleep(0.3)
+    assert len(rig.attempts) == 3_001
+    assert asks.fired == []
+
+
+async def test_a_firing_that_fails_is_repeated_under_the_same_id(rig: Rig) -> None:
+    """The id is the timer's, so effects in `once` happen once."""
+    asks = Asks()
+    asks.failures = 2
+    await rig.append(message(0))
+    await rig.settle(asks.handler)
+    rig.happened.clear()
+    async with rig.running(asks.handler, clock=later()):
+        await until(lambda: len(asks.fired) == 1, "it fires at last")
+    assert len({each.event_id for each in rig.attempts}) == 1
+    assert [each.attempt for each in rig.attempts] == [1, 2, 3]
+
+
+async def test_a_firing_that_died_is_a_dead_letter_and_over(rig: Rig) -> None:
+    """It is kept as a record of the timer's type, and does not come again."""
+
+    @handler("asks", on=(MessageCreated, Timer))
+    async def asks(event: Event[MessageCreated | Timer], ctx: Context) -> None:
+        if isinstance(event.data, Timer):
+            raise GiveUp("no")
+        await ctx.schedule("ask", after="1h")
+
+    await rig.append(message(0))
+    await rig.settle(asks)
+    async with rig.running(asks, clock=later()) as dispatcher:
+        await until(lambda: len(rig.attempts) == 2 and dispatcher.loads()["asks"].timers == 0, "it died")
+    async with rig.running(asks, clock=later()):
+        await asyncio.sleep(0.3)
+    assert len(rig.attempts) == 2
+    [letter] = await rig.records("dead")
+    assert (letter.header("ce_type"), letter.key, letter.header("__dlq.errors.offset")) == (
+        b"hookline.timer",
+        b"c1",
+        b"0",
+    )
+
+
+async def test_a_timer_can_set_itself_anew(rig: Rig) -> None:
+    """A handler that asks three times, an hour apart, from its own timer."""
+    fired: list[datetime] = []
+
+    @handler("asks", on=(MessageCreated, Timer))
+    async def asks(event: Event[MessageCreated | Timer], ctx: Context) -> None:
+        if isinstance(event.data, Timer):
+            fired.append(event.time)
+        if len(fired) < 3:
+            await ctx.schedule("ask", after="1h")
+
+    await rig.append(message(0))
+    await rig.settle(asks)
+    async with rig.running(asks, clock=later(9)) as dispatcher:
+        await until(lambda: len(fired) == 3 and dispatcher.loads()["asks"].timers == 0, "it has asked three times")
+    assert fired == [NOW + timedelta(hours=hours) for hours in (1, 2, 3)]
+
+
+async def test_a_redelivered_message_does_not_bring_back_a_cancelled_timer(rig: Rig) -> None:
+    """The message that set it comes again after a crash, the one that cancelled it does not undo itself."""
+    asks = Asks()
+    await rig.append(message(0), message(1, content="stop"))
+    await rig.settle(asks.handler)
+    # a crash that lost the last commit: the group stands at the beginning again
+    await rig.log.forget("hookline.asks")  # type: ignore[attr-defined]  # the embedded log can
+    async with rig.running(quick(asks.handler, name="asks"), limits=rig.equipment().limits) as dispatcher:
+        await until(lambda: bool(dispatcher.states()["asks"].reason), "it stops: the position is lost")
+    await _stand_at(rig, 0)
+    gate = asyncio.Event()
+
+    @handler("asks", on=(MessageCreated, Timer))
+    async def stuck_at_the_second(event: Event[MessageCreated | Timer], ctx: Context) -> None:
+        if isinstance(event.data, MessageCreated) and event.data.content == "stop":
+            await gate.wait()
+        await asks.handler.run(event, ctx)
+
+    rig.happened.clear()
+    async with rig.running(stuck_at_the_second, clock=later()):
+        await until(lambda: len(rig.attempts) == 1, "the setter came again")
+        await asyncio.sleep(0.5)
+        gate.set()
+        await until(lambda: len(rig.attempts) == 2, "and the other")
+        await asyncio.sleep(0.3)
+    assert [each.outcome for each in rig.attempts] == [Done(), Done()]
+    assert asks.fired == []
+
+
+async def test_a_redelivered_message_does_not_fire_a_timer_again(rig: Rig) -> None:
+    """It fired, the worker crashed before the commit, and the message that set it comes again."""
+    asks = Asks()
+    await rig.append(message(0))
+    await rig.settle(asks.handler)
+    async with rig.running(asks.handler, clock=later()):
+        await until(lambda: len(asks.fired) == 1, "it fires")
+    await rig.log.forget("hookline.asks")  # type: ignore[attr-defined]  # the embedded log can
+    await _stand_at(rig, 0)
+    async with rig.running(asks.handler, clock=later()) as dispatcher:
+        await until(lambda: len(rig.attempts) == 3, "the setter came again")
+        await until(lambda: dispatcher.loads()["asks"].timers == 0, "the store was asked")
+    assert len(asks.fired) == 1
+
+
+async def test_timers_wait_while_the_store_is_away(rig: Rig) -> None:
+    """Nothing is lost, and the worker goes on when it is back."""
+    asks = Asks()
+    await rig.append(message(0))
+    await rig.settle(asks.handler)
+    settled = 0
+    original = rig.store.schedule.settle
+
+    async def settle(*args: object, **more: object) -> None:
+        nonlocal settled
+        settled += 1
+        if settled <= 2:
+            raise StoreUnavailable("away")
+        await original(*args, **more)  # type: ignore[arg-type]  # passed on as it came
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(rig.store.schedule, "settle", settle)
+        async with rig.running(asks.handler, clock=later()) as dispatcher:
+            await until(lambda: settled == 3 and dispatcher.loads()["asks"].timers == 0, "its firing is settled")
+    assert len(asks.fired) == 1
+
+
+async def test_setting_a_timer_without_asking_for_it_is_an_error(rig: Rig) -> None:
+    """`Timer` in `on` is what brings it back: without it the author is told at the call."""
+    errors: list[str] = []
+
+    @handler("h", on=(MessageCreated, ContactDeleted))
+    async def h(event: Event[MessageCreated | ContactDeleted], ctx: Context) -> None:
+        try:
+            await ctx.schedule("ask", after="1h")
+        except TypeError as error:
+            errors.append(str(error))
+
+    await rig.append(message(0))
+    await rig.settle(h)
+    assert errors == ["the handler sets a timer and is not given it: add Timer to its on="]
+
+
+async def test_many_timers_are_taken_over_in_seconds(rig: Rig) -> None:
+    """A restart with many pending timers does not hold up the first event."""
+    asks = Asks()
+    await rig.append(message(0))
+    await rig.settle(asks.handler)
+    at = rig.attempts[0].at
+    epoch = (await rig.store.owners.claim("asks", [at]))[at]
+    many = [
+        TimerSet(
+            source="support",
+            key=f"k{number}",
+            name="ask",
+            due=NOW + timedelta(days=9),
+            platform="mygptassistants",
+            conversation_id=None,
+            received_at=NOW,
+        )
+        for number in range(6_000)
+    ]
+    for start in range(0, len(many), 2_000):
+        await rig.store.schedule.settle(
+            "asks", at, epoch, offset=0, event_id="x", now=NOW, set=many[start : start + 2_000]
+        )
+    began = asyncio.get_running_loop().time()
+    async with rig.running(asks.handler) as dispatcher:
+        await until(lambda: dispatcher.loads()["asks"].timers >= 6_000, "they are loaded")
+        assert asyncio.get_running_loop().time() - began < 3
+
+
+async def _stand_at(rig: Rig, offset: int) -> None:
+    """Put the group of `asks` at an offset, as if later commits had been lost."""
+    await store_position(rig, "asks", Commit(offset))
