@@ -28,7 +28,11 @@ class TopicsSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    prefix: str = Field(default=DEFAULT_PREFIX, pattern=r"^[a-zA-Z0-9._-]{0,100}$")
+    prefix: str = Field(
+        default=DEFAULT_PREFIX,
+        pattern=r"^[a-zA-Z0-9._-]{0,100}$",
+        description="Stands before every topic's and every consumer group's name.",
+    )
     conversations: TopicSettings = DEFAULTS["conversations"]
     contacts: TopicSettings = DEFAULTS["contacts"]
     contacts_state: TopicSettings = DEFAULTS["contacts.state"]

@@ -51,16 +51,19 @@ Wait = Annotated[Duration, AfterValidator(_positive)]
 class Timeouts(Section):
     """How long to wait for a platform: `"500ms"`, `"20s"`, `"2m"`."""
 
-    # For a connection, from the look-up of the name to the end of the TLS handshake.
-    connect: Wait = timedelta(seconds=5)
-    # For one try, from the first byte out to the last byte in. A bot may think for a while.
-    total: Wait = timedelta(seconds=30)
-    # For one operation with all its tries and the waits between them.
-    deadline: Wait = timedelta(seconds=60)
-    # Between two pieces of a stream.
-    idle: Wait = timedelta(seconds=30)
-    # For a whole stream.
-    stream: Wait = timedelta(minutes=5)
+    connect: Wait = Field(
+        default=timedelta(seconds=5),
+        description="For a connection, from the name's look-up to the TLS handshake's end.",
+    )
+    total: Wait = Field(
+        default=timedelta(seconds=30),
+        description="For one try, from the first byte out to the last byte in. A bot may think for a while.",
+    )
+    deadline: Wait = Field(
+        default=timedelta(seconds=60), description="For one operation with all its tries and the waits between them."
+    )
+    idle: Wait = Field(default=timedelta(seconds=30), description="Between two pieces of a stream.")
+    stream: Wait = Field(default=timedelta(minutes=5), description="For a whole stream.")
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:
@@ -82,15 +85,23 @@ ApiKey = Annotated[SecretStr, AfterValidator(_api_key)]
 class AccountSection(Section):
     """What the accounts of all platforms have in common."""
 
-    api_key: ApiKey
-    base_url: str
-    # Whether base_url may lead to loopback and private addresses, and be plain http: for a simulator, never a platform.
-    allow_private: bool = False
+    api_key: ApiKey = Field(description="The key of the platform's API.")
+    base_url: str = Field(description="Where the platform's API is; https unless allow_private is set.")
+    allow_private: bool = Field(
+        default=False,
+        description="Whether base_url may lead to loopback and private addresses, and be plain http: for a simulator, "
+        "never a platform.",
+    )
     timeouts: Timeouts = Timeouts()
-    # Connections kept open at most, and so calls under way at once.
-    connections: Annotated[int, Field(ge=1, le=1000)] = 20
-    # The largest answer read, in bytes; a stream as a whole counts as one.
-    max_answer: Annotated[int, Field(ge=1024, le=256 * 1024 * 1024)] = 4 * 1024 * 1024
+    connections: int = Field(
+        default=20, ge=1, le=1000, description="Connections kept open at most, and so calls under way at once."
+    )
+    max_answer: int = Field(
+        default=4 * 1024 * 1024,
+        ge=1024,
+        le=256 * 1024 * 1024,
+        description="Bytes of the largest answer read; a stream as a whole counts as one.",
+    )
 
     @model_validator(mode="after")
     def _callable(self) -> Self:
@@ -126,10 +137,11 @@ def _url_problem(url: str, *, allow_private: bool) -> str | None:
 class ChatLimits(Section):
     """How often MyGPTAssistants may be called; the defaults are the published figures."""
 
-    chat: RateField = Rate(100, 60.0)
-    data: RateField = Rate(1000, 3600.0)
-    # Longer waits for a free slot are not waited but raised as RateLimited.
-    max_wait: Wait = timedelta(seconds=5)
+    chat: RateField = Field(default=Rate(100, 60.0), description="Messages: send, quick send and stream.")
+    data: RateField = Field(default=Rate(1000, 3600.0), description="Everything else: history, lists, contacts.")
+    max_wait: Wait = Field(
+        default=timedelta(seconds=5), description="Longer waits for a free slot are not waited: the event is retried."
+    )
 
 
 def _contact_path(value: str, *, ids: int) -> str:
@@ -157,20 +169,25 @@ class ContactPaths(Section):
     The paths are the usual ones, relative to base_url; an empty one switches that operation off.
     """
 
-    enabled: bool = False
-    create: ListPath = "/contacts"
-    list: ListPath = "/contacts"
-    get: ItemPath = "/contacts/{id}"
-    update: ItemPath = "/contacts/{id}"
-    delete: ItemPath = "/contacts/{id}"
+    enabled: bool = Field(default=False, description="Whether the account has a Contact API at these paths.")
+    create: ListPath = Field(default="/contacts", description="POST; empty switches it off, as the next four.")
+    list: ListPath = Field(default="/contacts", description="GET.")
+    get: ItemPath = Field(default="/contacts/{id}", description="GET; {id} is the platform's id of the contact.")
+    update: ItemPath = Field(default="/contacts/{id}", description="PATCH.")
+    delete: ItemPath = Field(default="/contacts/{id}", description="DELETE.")
 
 
 class MyGPTAssistantsSettings(AccountSection):
     """An account at MyGPTAssistants, as documented at https://docs.mygptassistants.com/api/overview/."""
 
-    platform: Literal["mygptassistants"]
-    bot_id: Annotated[str, StringConstraints(min_length=1, max_length=200)]
-    base_url: str = "https://api.mygptassistants.com/api/v1"
+    platform: Literal["mygptassistants"] = Field(description="Which platform the account is at.")
+    bot_id: Annotated[str, StringConstraints(min_length=1, max_length=200)] = Field(
+        description="The bot that is spoken with, bot_…"
+    )
+    base_url: str = Field(
+        default="https://api.mygptassistants.com/api/v1",
+        description="Where the platform's API is; https, unless allow_private is set.",
+    )
     limits: ChatLimits = ChatLimits()
     contacts: ContactPaths = ContactPaths()
 

@@ -8,5 +8,5 @@ class ConsoleSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    host: str = "127.0.0.1"
-    port: int = Field(default=8788, ge=0, le=65_535)
+    host: str = Field(default="127.0.0.1", description="The address to listen on.")
+    port: int = Field(default=8788, ge=0, le=65_535, description="0 takes a free one.")

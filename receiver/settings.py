@@ -51,15 +51,23 @@ class SourceSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
-    platform: str
+    platform: str = Field(description="Who posts here: mygptassistants, or standard for Standard Webhooks.")
     secrets: tuple[SecretStr, ...] = Field(default=(), description="Any may match; the newest first.")
     token: SecretStr | None = Field(default=None, description="A secret in the path: POST /in/NAME/TOKEN.")
     verify: Literal["none"] | None = Field(default=None, description="none accepts what anybody posts.")
     account: str | None = Field(default=None, description="The account handlers use; that of the same name if not set.")
     public_url: str | None = Field(default=None, pattern=r"^https?://[^?#\s]+$", description="What the sender calls.")
-    on_invalid: Literal["refuse", "accept"] | None = None
-    rate: Annotated[Rate | None, BeforeValidator(read_rate)] = None
-    body_limit: int | None = Field(default=None, ge=1, le=16 * MIB, description="Bytes.")
+    on_invalid: Literal["refuse", "accept"] | None = Field(
+        default=None,
+        description="How an authentic delivery that cannot be read is answered: 400 or 422, or 202. It is kept either "
+        "way; without a word the platform's own way counts.",
+    )
+    rate: Annotated[Rate | None, BeforeValidator(read_rate)] = Field(
+        default=None, description="Deliveries taken at most, such as 20/s, 500/m or 1000/h; more are answered 429."
+    )
+    body_limit: int | None = Field(
+        default=None, ge=1, le=16 * MIB, description="Bytes of one body; else that of [receiver]."
+    )
     dedupe_window: _Positive = Field(default=timedelta(days=7), description="How long a copy is known as one.")
     hashed_window: _Positive = Field(
         default=timedelta(minutes=15), description="The same for events that have no id but their body's hash."
@@ -75,17 +83,17 @@ class ReceiverSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    host: str = "127.0.0.1"
-    port: int = Field(default=8787, ge=0, le=65_535)
+    host: str = Field(default="127.0.0.1", description="The address to listen on; 0.0.0.0 is every IPv4 one.")
+    port: int = Field(default=8787, ge=0, le=65_535, description="0 takes a free one.")
     body_limit: int = Field(default=MIB, ge=1, le=16 * MIB, description="Bytes of one body.")
     in_flight_bytes: int = Field(default=64 * MIB, ge=1, description="Bytes of bodies held at once.")
-    in_flight_requests: int = Field(default=1_024, ge=1)
-    connections: int = Field(default=4_096, ge=1)
+    in_flight_requests: int = Field(default=1_024, ge=1, description="Requests worked on at once; more get 503.")
+    connections: int = Field(default=4_096, ge=1, description="Open connections; more are closed at once.")
     headers: int = Field(default=128, ge=8, description="Headers of one request.")
     header_bytes: int = Field(default=8_190, ge=1_024, description="Bytes of one header, and of the request line.")
-    header_timeout: _Positive = timedelta(seconds=10)
+    header_timeout: _Positive = Field(default=timedelta(seconds=10), description="A whole header is here by then.")
     body_timeout: _Positive = Field(default=timedelta(seconds=10), description="Longer while min_body_rate is kept.")
     min_body_rate: int = Field(default=1_024, ge=1, description="Bytes a second.")
     write_timeout: _Positive = Field(default=timedelta(seconds=10), description="A reader slower than this is cut off.")
-    keepalive: _Positive = timedelta(seconds=75)
+    keepalive: _Positive = Field(default=timedelta(seconds=75), description="An idle connection is kept so long.")
     drain: _Positive = Field(default=timedelta(seconds=10), description="How long a stop waits for open requests.")
