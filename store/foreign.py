@@ -21,6 +21,7 @@ _MISCONFIGURED = {
     "3F": "the schema does not exist",
     "42501": "the user has not the rights it needs",
     "42P01": "a table is missing; run `hookline migrate`",
+    "42P07": "it has a table of that name that is not hookline's; give hookline a database of its own",
     "42703": "a column is missing; run `hookline migrate`",
     "42704": "it knows no such parameter; see the part of the url after `?`",
 }
@@ -110,7 +111,9 @@ def _meaning(error: BaseException, root: BaseException, where: str) -> StoreErro
         return _of_postgres(state, where)
     name = getattr(root, "sqlite_errorname", None)
     if isinstance(name, str):
-        return _of_sqlite(name, where)
+        # SQLite has one code for all that is wrong with a statement; this one is no fault of ours.
+        taken = isinstance(root, sqlite3.OperationalError) and str(root).endswith(" already exists")
+        return _unusable(_MISCONFIGURED["42P07"], where, name) if taken else _of_sqlite(name, where)
     if isinstance(root, sqlite3.OperationalError) or not isinstance(error, exc.SQLAlchemyError | sqlite3.Error):
         return StoreUnavailable(f"The store {where} cannot be reached ({type(root).__name__}).")
     if isinstance(error, exc.DBAPIError) and error.connection_invalidated:
@@ -122,7 +125,7 @@ def _of_postgres(state: str, where: str) -> StoreError:
     for length in (5, 2):
         code = state[:length]
         if code in _MISCONFIGURED:
-            return StoreMisconfigured(f"The store {where} cannot be used: {_MISCONFIGURED[code]} (SQLSTATE {state}).")
+            return _unusable(_MISCONFIGURED[code], where, f"SQLSTATE {state}")
         if code in _UNAVAILABLE:
             return StoreUnavailable(f"The store {where} does not serve: {_UNAVAILABLE[code]} (SQLSTATE {state}).")
     return StoreRefused(f"The store {where} refused a statement (SQLSTATE {state}): report this as a bug.")
@@ -134,5 +137,9 @@ def _of_sqlite(name: str, where: str) -> StoreError:
     if primary in _SQLITE_UNAVAILABLE:
         return StoreUnavailable(f"The store {where} does not serve: {_SQLITE_UNAVAILABLE[primary]} ({name}).")
     if primary in _SQLITE_MISCONFIGURED:
-        return StoreMisconfigured(f"The store {where} cannot be used: {_SQLITE_MISCONFIGURED[primary]} ({name}).")
+        return _unusable(_SQLITE_MISCONFIGURED[primary], where, name)
     return StoreRefused(f"The store {where} refused a statement ({name}): report this as a bug.")
+
+
+def _unusable(why: str, where: str, code: str) -> StoreError:
+    return StoreMisconfigured(f"The store {where} cannot be used: {why} ({code}).")

@@ -1,9 +1,11 @@
 """What the store's suites run on, and the few words they share."""
 
 import sqlite3
+import stat
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import asyncpg  # type: ignore[import-untyped]  # asyncpg ships no types
 
@@ -53,3 +55,8 @@ async def rows(url: str, query: str) -> list[tuple[object, ...]]:
         return [tuple(row) for row in await raw.fetch(query)]
     finally:
         await raw.close()
+
+
+def modes(folder: Path) -> dict[str, int]:
+    """Name → permissions of each file in a folder."""
+    return {path.name: stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()}

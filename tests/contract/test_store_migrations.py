@@ -1,0 +1,206 @@
+"""Making and updating the schema, on both databases."""
+
+import asyncio
+import sqlite3
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import Connection
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from store import dedupe_days
+from store.addresses import address
+from store.database import Database
+from store.errors import StoreMisconfigured
+from store.migrations import VERSION_TABLE, migrate, pending
+from store.store import Store
+from store.tables import metadata
+from tests.contract.stores import modes, opened, rows
+
+STEPS = ["0001: Make the first tables."]
+MIGRATE = "import asyncio, sys; from store.migrations import migrate; print(asyncio.run(migrate(sys.argv[1])))"
+
+
+async def execute(url: str, statement: str) -> None:
+    async def work(connection: AsyncConnection) -> None:
+        await connection.exec_driver_sql(statement)
+
+    async with opened(url) as store:
+        await store._database.write(work)
+
+
+async def test_a_new_database_gets_every_step(store_url: str) -> None:
+    """Once; then there is nothing to do."""
+    assert await pending(store_url) == STEPS
+    assert await migrate(store_url) == STEPS
+    assert await pending(store_url) == []
+    assert await migrate(store_url) == []
+
+
+def differences(connection: Connection) -> list[object]:
+    """What `alembic revision --autogenerate` would write; the tables of dedupe come and go by themselves."""
+
+    def ours(_: object, name: str | None, kind: str, *__: object) -> bool:
+        return not (kind == "table" and (name or "").startswith(dedupe_days.PREFIX))
+
+    options = {"version_table": VERSION_TABLE, "compare_type": True, "include_object": ours}
+    return list(compare_metadata(MigrationContext.configure(connection, opts=options), metadata))
+
+
+async def test_the_steps_make_exactly_the_tables_of_the_code(store: Store) -> None:
+    """A column that is in one only would be found here."""
+
+    async def work(connection: AsyncConnection) -> list[object]:
+        return await connection.run_sync(differences)
+
+    assert await store._database.read(work) == []
+
+
+async def test_a_store_has_an_id_that_stays(store_url: str) -> None:
+    """Made with the first table, the same for every process, another for another database."""
+    ids = []
+    for _ in range(2):
+        async with opened(store_url) as store:
+            ids.append(store.id)
+    assert ids[0] == ids[1]
+    assert len(ids[0]) == 36
+
+
+async def test_a_database_without_tables_is_refused(store_url: str) -> None:
+    """With the command that makes them."""
+    store = Store.open(store_url)
+    try:
+        with pytest.raises(StoreMisconfigured, match=r"behind this hookline by 1 step\(s\).*Run `hookline migrate`"):
+            await store.start()
+    finally:
+        await store.stop()
+
+
+async def test_a_newer_schema_is_refused(store_url: str) -> None:
+    """By everything that could touch it: this code does not know what it means."""
+    await execute(store_url, f"UPDATE {VERSION_TABLE} SET version_num = '9999'")  # noqa: S608 - a constant
+    store = Store.open(store_url)
+    try:
+        for call in (store.start(), migrate(store_url), pending(store_url)):
+            with pytest.raises(StoreMisconfigured, match="newer than this hookline: it stands at 9999"):
+                await call
+    finally:
+        await store.stop()
+
+
+async def test_processes_may_migrate_at_once(store_url: str) -> None:
+    """One takes the steps, the others wait and find nothing to do."""
+    processes = [
+        await asyncio.create_subprocess_exec(
+            sys.executable, "-c", MIGRATE, store_url, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+        )
+        for _ in range(4)
+    ]
+    ends = await asyncio.gather(*(process.communicate() for process in processes))
+    assert [error.decode() for _, error in ends] == [""] * 4
+    assert sorted(out.decode().strip() for out, _ in ends) == [str(STEPS), "[]", "[]", "[]"]
+
+
+async def test_tasks_may_migrate_at_once(store_url: str) -> None:
+    """Roles that start in one process share no global of the migration tool."""
+    taken = await asyncio.gather(*(migrate(store_url) for _ in range(4)))
+    assert sorted(taken) == [[], [], [], STEPS]
+
+
+async def test_a_step_that_fails_leaves_nothing(store_url: str, tmp_path: Path) -> None:
+    """Somebody else's table of one of our names: all steps are undone, and the error says what to do."""
+    database = f"sqlite:///{tmp_path}/state.db" if store_url.startswith("sqlite") else store_url
+    await make_foreign_table(database)
+    with pytest.raises(StoreMisconfigured, match="give hookline a database of its own"):
+        await migrate(database)
+    assert await pending(database) == STEPS
+    tables = "SELECT name FROM sqlite_master WHERE type = 'table'"
+    if not database.startswith("sqlite"):
+        tables = "SELECT tablename FROM pg_tables WHERE schemaname = 'public'"
+    assert await rows(database, tables) == [("caps",)]
+
+
+async def make_foreign_table(url: str) -> None:
+    async def work(connection: AsyncConnection) -> None:
+        await connection.exec_driver_sql("CREATE TABLE caps (hat INTEGER)")
+
+    database = Database(address(url))
+    try:
+        await database.write(work)
+    finally:
+        await database.stop()
+
+
+async def test_asking_what_is_pending_makes_no_file(tmp_path: Path) -> None:
+    """`migrate --check` changes nothing."""
+    path = tmp_path / "state.db"
+    assert await pending(f"sqlite:///{path}") == STEPS
+    assert not path.exists()
+
+
+async def test_the_file_is_private_and_in_wal_mode(tmp_path: Path) -> None:
+    """Also when a wider one was there; SQLite's companions have the same mode."""
+    path = tmp_path / "state.db"
+    path.touch(mode=0o644)
+    path.chmod(0o644)
+    async with opened(f"sqlite:///{path}"):
+        assert modes(tmp_path) == {"state.db": 0o600, "state.db-wal": 0o600, "state.db-shm": 0o600}
+
+
+async def test_every_connection_is_durable_and_checks_references(tmp_path: Path) -> None:
+    """WAL, synchronous=FULL (2), foreign keys on, and a limit to waiting."""
+
+    async def work(connection: AsyncConnection) -> list[object]:
+        pragmas = ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")
+        return [(await connection.exec_driver_sql(f"PRAGMA {pragma}")).scalar() for pragma in pragmas]
+
+    async with opened(f"sqlite:///{tmp_path}/state.db") as store:
+        assert await store._database.read(work) == ["wal", 2, 1, 13500]
+
+
+async def test_a_file_that_is_no_database_is_told(tmp_path: Path) -> None:
+    """And left as it is."""
+    path = tmp_path / "state.db"
+    path.write_bytes(b"no database at all" * 100)
+    with pytest.raises(StoreMisconfigured, match="no SQLite database"):
+        await migrate(f"sqlite:///{path}")
+    assert path.read_bytes() == b"no database at all" * 100
+
+
+async def test_a_damaged_file_is_told(tmp_path: Path) -> None:
+    """With what to do."""
+    path = tmp_path / "state.db"
+    async with opened(f"sqlite:///{path}"):
+        pass
+    raw = bytearray(path.read_bytes())
+    raw[4096:] = b"\xff" * (len(raw) - 4096)
+    path.write_bytes(raw)
+    store = Store.open(f"sqlite:///{path}")
+    try:
+        with pytest.raises(StoreMisconfigured, match="restore a copy"):
+            await store.start()
+    finally:
+        await store.stop()
+
+
+def test_sqlite_here_knows_what_the_store_uses() -> None:
+    """RETURNING came with 3.35; a Python built on an older library would fail late."""
+    assert sqlite3.sqlite_version_info >= (3, 35)
+
+
+def test_the_steps_are_inside_the_wheel(tmp_path: Path) -> None:
+    """Whoever installs hookline has them, wherever he stands."""
+    build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
+    subprocess.run(build, cwd=Path(__file__).parents[2], check=True, capture_output=True)
+    site = tmp_path / "site"
+    with zipfile.ZipFile(next(tmp_path.glob("*.whl"))) as wheel:
+        wheel.extractall(site)
+    code = f"import sys; sys.path.insert(0, {str(site)!r}); {MIGRATE}; import store; print(store.__file__)"
+    command = [sys.executable, "-P", "-c", code, f"sqlite:///{tmp_path}/state.db"]
+    out = subprocess.run(command, cwd=tmp_path, check=True, capture_output=True, text=True).stdout
+    assert out.splitlines() == [str(STEPS), str(site / "store" / "__init__.py")]
