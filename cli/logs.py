@@ -2,7 +2,7 @@
 
 import logging
 import sys
-from typing import Literal
+from typing import Literal, TextIO
 
 import structlog
 
@@ -10,6 +10,39 @@ Format = Literal["auto", "pretty", "json"]
 
 # A value in a log line is a stranger's text: a longer one is cut.
 MAX_VALUE = 256
+
+
+class Lines:
+    """Where log lines go: one write each, and a line that cannot be written is dropped.
+
+    The disk of a log may be full, its reader gone; no delivery and no handler may fail for that. Python's own buffer is
+    passed by: it would keep what it could not write and end the process with status 120.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._raw = getattr(getattr(stream, "buffer", None), "raw", None)
+
+    def write(self, text: str) -> int:
+        """Write a line, or lose it."""
+        try:
+            if self._raw is None:
+                self._stream.write(text)
+                self._stream.flush()
+            else:
+                self._raw.write(text.encode(self._stream.encoding, "backslashreplace"))
+        except OSError:
+            return 0
+        return len(text)
+
+    def flush(self) -> None:
+        """There is nothing to flush."""
+
+    def msg(self, message: str) -> None:
+        """Write one rendered log entry: what structlog calls, under the name of the level."""
+        self.write(message + "\n")
+
+    log = debug = info = warn = warning = error = critical = fatal = exception = failure = err = msg
 
 
 def configure(form: Format = "auto", *, level: int = logging.INFO) -> None:
@@ -27,13 +60,14 @@ def configure(form: Format = "auto", *, level: int = logging.INFO) -> None:
         if pretty
         else structlog.processors.JSONRenderer(ensure_ascii=True)
     )
+    lines = Lines(sys.stderr)
     structlog.configure(
         processors=[*shared, renderer],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=lambda *_: lines,
         cache_logger_on_first_use=False,
     )
-    handler = logging.StreamHandler(sys.stderr)
+    handler = logging.StreamHandler(lines)
     handler.setFormatter(structlog.stdlib.ProcessorFormatter(processor=renderer, foreign_pre_chain=shared))
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
 

@@ -1,0 +1,63 @@
+"""Log lines: what is written, and what happens when it cannot be."""
+
+import io
+import json
+from collections.abc import Iterator
+
+import pytest
+import structlog
+
+from cli import logs
+
+
+class Full(io.RawIOBase):
+    """A file on a disk without room."""
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, _data: object) -> int:
+        raise OSError(28, "No space left on device")
+
+
+@pytest.fixture(autouse=True)
+def restored() -> Iterator[None]:
+    """Leave structlog as it was."""
+    yield
+    structlog.reset_defaults()
+
+
+def test_a_line_is_one_json_object(capsys: pytest.CaptureFixture[str]) -> None:
+    """Each event is one line on stderr."""
+    logs.configure("json")
+    structlog.get_logger().info("role.started", role="receive")
+    [line] = capsys.readouterr().err.splitlines()
+    assert json.loads(line)["role"] == "receive"
+
+
+def test_a_full_disk_under_the_log_is_no_failure() -> None:
+    """What cannot be written is dropped, and nothing is left in a buffer that would fail later."""
+    stream = io.TextIOWrapper(io.BufferedWriter(Full()), encoding="utf-8")
+    lines = logs.Lines(stream)
+    assert lines.write("{}\n") == 0
+    stream.flush()
+
+
+def test_a_reader_that_went_away_is_no_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    """EPIPE of `2>&1 | head` ends in nothing."""
+
+    class Gone(io.StringIO):
+        def write(self, _text: str) -> int:
+            raise BrokenPipeError(32, "Broken pipe")
+
+    monkeypatch.setattr("sys.stderr", Gone())
+    logs.configure("json")
+    structlog.get_logger().error("log.lost", cause="x")
+
+
+def test_text_that_the_terminal_cannot_show_is_escaped() -> None:
+    """An encoding that lacks a character costs the character, not the line."""
+    raw = io.BytesIO()
+    stream = io.TextIOWrapper(io.BufferedWriter(raw), encoding="ascii")  # type: ignore[arg-type]  # BytesIO will do
+    logs.Lines(stream).msg("Grüße")
+    assert raw.getvalue() == b"Gr\\xfc\\xdfe\n"
