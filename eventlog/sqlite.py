@@ -9,7 +9,7 @@ import asyncio
 import itertools
 import weakref
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Literal
@@ -18,7 +18,7 @@ import structlog
 
 from eventlog import sqlite_lease as lease
 from eventlog import sqlite_reading as reading
-from eventlog.errors import LogMisconfigured, LogUnavailable, NotOwner, RecordRefused
+from eventlog.errors import LogMisconfigured, LogUnavailable, NotOwner, PositionLost, RecordRefused
 from eventlog.log import Appending, Assignment, Commit, Health
 from eventlog.partitioner import partition_of
 from eventlog.sqlite_clock import Clock, SystemClock
@@ -38,6 +38,8 @@ log = structlog.get_logger()
 
 # Threads that read: a slow disk must not let one reader wait for another.
 _READERS = 2
+
+_EPOCH = datetime.fromtimestamp(0, UTC)
 
 
 class SqliteEventLog:
@@ -164,7 +166,7 @@ class SqliteEventLog:
         self, partitions: Collection[TopicPartition], at: Literal["earliest", "end"] | datetime
     ) -> Mapping[TopicPartition, int]:
         """Offsets of partitions that exist; see `EventLog`."""
-        when = int(at.timestamp() * 1000) if isinstance(at, datetime) else at
+        when = at if isinstance(at, str) else -((_EPOCH - at) // timedelta(milliseconds=1))  # rounded up
         places = self._file.watch.places(partitions)
         found = await self._reading.run(partial(reading.offsets, places=places, at=when))
         return {place.at: offset for place, offset in zip(places, found, strict=True)}
@@ -176,7 +178,12 @@ class SqliteEventLog:
             PositionLost: an offset is not in the log, or retention overtook the reader.
             LogUnavailable: the log is away.
         """
-        return stream(self._file, {place: start[place.at] for place in self._file.watch.places(start)}, follow=follow)
+        places = {place.at: place for place in self._file.watch.places(start)}
+        for at, offset in start.items():
+            if at not in places:
+                name = f"{at.topic} partition {at.partition}"
+                raise PositionLost(f"there is no {name} in {self._path}", at=at, wanted=offset, earliest=0)
+        return stream(self._file, {places[at]: offset for at, offset in start.items()}, follow=follow)
 
     async def group_positions(
         self, group: str, partitions: Collection[TopicPartition]

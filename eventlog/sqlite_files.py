@@ -98,20 +98,31 @@ def create(path: Path) -> None:
     Raises:
         OSError: the folder or file cannot be made.
     """
+    missing = [folder for folder in path.absolute().parents if not folder.exists()]
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     try:
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
     except FileExistsError:
         _close_to_others(path)
-        return
-    folder = os.open(path.parent, os.O_RDONLY)
+    else:
+        # Else a power cut may take a name away, and all that was acknowledged with it.
+        for name in (path.absolute(), *missing):
+            _sync(name.parent)
+
+
+def _sync(folder: Path) -> None:
+    if sys.platform == "win32":
+        return  # NTFS keeps names in its own journal, and a folder cannot be opened
+    descriptor = os.open(folder, os.O_RDONLY)
     try:
-        os.fsync(folder)  # else a power cut may take the name away, and all that was acknowledged with it
+        os.fsync(descriptor)
     finally:
-        os.close(folder)
+        os.close(descriptor)
 
 
 def _close_to_others(path: Path) -> None:
+    if sys.platform == "win32":
+        return  # the profile's folder is the user's own there
     status = path.stat()
     if status.st_mode & 0o077 and status.st_uid == os.geteuid():
         path.chmod(status.st_mode & 0o700)

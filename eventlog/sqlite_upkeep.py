@@ -55,6 +55,7 @@ class Upkeep:
                 pass
         if await self._do(used_bytes) > _HIGH * self._file_bytes:
             await self._make_space()
+        await self._writer.shorten()
 
     async def _do(self, job: Job[T]) -> T:
         """In a transaction of its own: damage that only retention meets must not fail an append."""

@@ -46,6 +46,9 @@ class Bounds:
     stuck_seconds: float = 10.0
 
 
+# Pages of 4 KiB: 64 MiB, several times what SQLite itself lets it grow to.
+_LONG_WAL = 16_384
+
 # A full log is well again when so much of its bound is in use at most, or when an append fits.
 _ROOMY = 0.98
 
@@ -100,6 +103,13 @@ def write(connection: sqlite3.Connection, batch: Batch, file_bytes: int) -> Writ
     results = [job(connection) for job, _ in batch.jobs]
     connection.execute("COMMIT")
     return Written(firsts, results, used, full)
+
+
+def shorten(connection: sqlite3.Connection) -> None:
+    """Bring a long write-ahead log into the main file; waits for those who read at this moment."""
+    [frames] = connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()[1:2]
+    if frames > _LONG_WAL:
+        connection.execute("PRAGMA wal_checkpoint(RESTART)").fetchone()
 
 
 def insert(connection: sqlite3.Connection, partition_id: int, rows: Sequence[Row]) -> int:
@@ -196,6 +206,14 @@ class Writer:
             self._seal()
         self._arrived.set()
         return await asyncio.shield(future)
+
+    async def shorten(self) -> None:
+        """Begin the write-ahead log anew when readers who never pause let it grow beyond its usual length.
+
+        Raises:
+            LogUnavailable: SQLite failed.
+        """
+        await self._connections.run(shorten)
 
     def why_stuck(self) -> str:
         """Says so when a transaction takes far too long."""

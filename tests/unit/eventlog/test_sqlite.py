@@ -2,7 +2,7 @@
 
 import asyncio
 import sqlite3
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -183,6 +183,25 @@ async def test_no_such_partition(tmp_path: Path) -> None:
     async with running(tmp_path) as log:
         with pytest.raises(RecordRefused, match="t has the partitions 0 to 0, not 1"):
             log.append(record(), partition=1)
+
+
+async def test_no_such_partition_to_read(tmp_path: Path) -> None:
+    """A reader is told, too; a typo is no empty stream."""
+    async with running(tmp_path) as log:
+        with pytest.raises(PositionLost) as lost:
+            log.read({TopicPartition("absent", 2): 5}, follow=False)
+        assert str(lost.value) == f"there is no absent partition 2 in {tmp_path}/events.db"
+        assert (lost.value.wanted, lost.value.earliest) == (5, 0)
+
+
+@pytest.mark.parametrize(("microseconds", "offset"), [(0, 0), (1, 1), (999, 1), (1000, 1), (1001, 2)])
+async def test_a_time_between_two_milliseconds(tmp_path: Path, microseconds: int, offset: int) -> None:
+    """A record of an earlier millisecond is before it."""
+    began = datetime(2026, 11, 21, 12, 0, 0, 123_000, tzinfo=UTC)
+    async with running(tmp_path) as log:
+        for later in (0, 1):
+            await append(log, timestamp=1_795_262_400_123 + later)
+        assert await log.offsets([AT], began + timedelta(microseconds=microseconds)) == {AT: offset}
 
 
 async def test_an_orderly_stop_frees_the_group_at_once(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from eventlog.sqlite_schema import connect, prepare
 from eventlog.sqlite_threads import Connections
 from eventlog.sqlite_topics import create
 from eventlog.sqlite_watch import Place
-from eventlog.sqlite_writer import Bounds, Writer, full_text
+from eventlog.sqlite_writer import Bounds, Writer, full_text, shorten
 from schemas.record import TopicPartition
 from schemas.topics import TopicSettings
 
@@ -191,6 +191,38 @@ async def test_offsets_of_the_file_count(tmp_path: Path) -> None:
         other.execute("UPDATE partitions SET next_offset = 7 WHERE id = 1")
         other.close()
         assert await it.writer.append(ONE, ROW).offset() == 7
+
+
+def reading(path: Path) -> sqlite3.Connection:
+    """A reader in the middle of a look."""
+    reader = connect(path, read_only=True)
+    reader.execute("BEGIN")
+    reader.execute("SELECT count(*) FROM topics").fetchone()
+    return reader
+
+
+@pytest.mark.parametrize(("bound", "anew"), [(50, True), (10_000, False)])
+def test_a_long_write_ahead_log_is_begun_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bound: int, anew: bool
+) -> None:
+    """Readers that overlap keep SQLite from reusing it; when it is long, they are waited for once."""
+    path = tmp_path / "events.db"
+    prepare(path)
+    connection = connect(path)
+    connection.execute("CREATE TABLE filler AS SELECT zeroblob(400000) AS filled")
+    one = reading(path)
+    connection.execute("CREATE TABLE small AS SELECT 1 AS n")
+    leaving = threading.Timer(0.05, one.close)
+    leaving.start()
+    monkeypatch.setattr("eventlog.sqlite_writer._LONG_WAL", bound)
+    shorten(connection)
+    two = reading(path)
+    leaving.join()
+    connection.execute("UPDATE small SET n = 2")
+    pages = connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()[1]
+    assert (pages < 10) is anew
+    two.close()
+    connection.close()
 
 
 def test_full_text_names_who_holds_it_back() -> None:
