@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 COMMAND = (sys.executable, "-m", "hookline")
 
@@ -31,11 +31,53 @@ def wait_for(condition: Callable[[], Any], *, seconds: float, what: str) -> Any:
     raise AssertionError(f"{what} did not happen within {seconds} s")
 
 
+class Process(Protocol):
+    """What is used of `subprocess.Popen`."""
+
+    @property
+    def pid(self) -> int: ...
+
+    def poll(self) -> int | None: ...
+
+    def wait(self, timeout: float | None = None) -> int: ...
+
+    def kill(self) -> None: ...
+
+    def terminate(self) -> None: ...
+
+    def send_signal(self, sig: int) -> None: ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Command:
+    """One call of the command line."""
+
+    arguments: Sequence[str]
+    folder: Path
+    environ: Mapping[str, str]
+    # Files for stdout and stderr.
+    output: Path
+    errors: Path
+
+
+def in_new_process(command: Command, prefix: Sequence[str] = COMMAND) -> Process:
+    """Run a command as a user does."""
+    with command.output.open("wb") as out, command.errors.open("wb") as err:
+        return subprocess.Popen(
+            [*prefix, *command.arguments],
+            cwd=command.folder,
+            env=dict(command.environ),
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=err,
+        )
+
+
 @dataclass
 class Role:
     """One running process."""
 
-    process: subprocess.Popen[bytes]
+    process: Process
     output: Path
     errors: Path
 
@@ -53,6 +95,18 @@ class Role:
         self.process.terminate()
         return self.process.wait(seconds)
 
+    def died(self, seconds: float) -> None:
+        """Wait until a SIGKILL ends it.
+
+        Raises:
+            AssertionError: it lives on, or ended in another way.
+        """
+        try:
+            ended = self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            ended = None
+        assert ended == -signal.SIGKILL, f"not killed within {seconds} s ({ended}): {self.said()}"
+
     def log(self) -> list[dict[str, Any]]:
         """What it logged, as JSON lines; anything else it wrote to stderr is under `text`."""
         lines = []
@@ -67,6 +121,10 @@ class Role:
         """What it wrote to stdout."""
         return self.output.read_text(encoding="utf-8", errors="replace")
 
+    def said(self) -> str:
+        """Everything it wrote, to be shown when a test fails."""
+        return self.errors.read_text(encoding="utf-8", errors="replace") + self.printed()
+
 
 @dataclass
 class Hookline:
@@ -75,28 +133,22 @@ class Hookline:
     folder: Path
     environ: Mapping[str, str] = field(default_factory=dict)
     roles: list[Role] = field(default_factory=list)
+    launch: Callable[[Command], Process] = in_new_process
 
     def command(self, *arguments: str, seconds: float = 60) -> subprocess.CompletedProcess[str]:
         """Run a command to its end."""
-        return subprocess.run(
-            [*COMMAND, *arguments],
-            cwd=self.folder,
-            env=self._environ(),
-            capture_output=True,
-            text=True,
-            timeout=seconds,
-            check=False,
-        )
+        role = self.start(*arguments)
+        status = role.process.wait(seconds)
+        return subprocess.CompletedProcess(arguments, status, role.printed(), role.errors.read_text(encoding="utf-8"))
 
-    def start(self, *arguments: str, command: Sequence[str] = COMMAND) -> Role:
+    def start(self, *arguments: str, launch: Callable[[Command], Process] | None = None) -> Role:
         """Start a command and leave it running."""
         number = len(self.roles)
         output, errors = self.folder / f"{number}.out", self.folder / f"{number}.err"
-        with output.open("wb") as out, errors.open("wb") as err:
-            process = subprocess.Popen(
-                [*command, *arguments], cwd=self.folder, env=self._environ(), stdout=out, stderr=err
-            )
-        role = Role(process, output, errors)
+        command = Command(
+            arguments=arguments, folder=self.folder, environ=self._environ(), output=output, errors=errors
+        )
+        role = Role((launch or self.launch)(command), output, errors)
         self.roles.append(role)
         return role
 
@@ -107,10 +159,11 @@ class Hookline:
         return str(found)
 
     def _left_address(self, role: Role, kind: str) -> str | None:
-        if role.process.poll() is not None:
-            raise AssertionError(f"it ended with {role.process.returncode}: {role.errors.read_text()}{role.printed()}")
+        if (ended := role.process.poll()) is not None:
+            raise AssertionError(f"it ended with {ended}: {role.said()}")
         for file in (self.folder / ".hookline" / "roles").glob(f"*-{role.process.pid}.json"):
-            return json.loads(file.read_text()).get(kind)
+            found: str | None = json.loads(file.read_text()).get(kind)
+            return found
         return None
 
     def _environ(self) -> dict[str, str]:
@@ -119,9 +172,11 @@ class Hookline:
 
 
 @contextmanager
-def hookline(folder: Path, environ: Mapping[str, str] | None = None) -> Iterator[Hookline]:
+def hookline(
+    folder: Path, environ: Mapping[str, str] | None = None, launch: Callable[[Command], Process] = in_new_process
+) -> Iterator[Hookline]:
     """A hookline in a folder; what still runs at the end is killed."""
-    found = Hookline(folder, environ or {})
+    found = Hookline(folder, environ or {}, launch=launch)
     try:
         yield found
     finally:

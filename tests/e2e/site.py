@@ -3,12 +3,12 @@
 import json
 import socket
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from tests.e2e.processes import Hookline, Role, hookline, wait_for
+from tests.e2e.processes import Command, Hookline, Process, Role, hookline, in_new_process, wait_for
 
 SECRET = "e2e-secret-0123456789-abcdef"
 SETTINGS = """
@@ -99,9 +99,26 @@ class Site:
 
 @contextmanager
 def site(
-    folder: Path, *, eventlog: str = "", store: str = "", prefix: str = "hookline.", more: str = ""
+    folder: Path,
+    *,
+    eventlog: str = "",
+    store: str = "",
+    prefix: str = "hookline.",
+    more: str = "",
+    simulated: bool = True,
+    launch: Callable[[Command], Process] = in_new_process,
 ) -> Iterator[Site]:
-    """A site whose simulator runs; the roles are the test's to start."""
+    """A site whose simulator runs, unless it is not wanted; the roles are the test's to start.
+
+    Args:
+        folder: where its files go.
+        eventlog: the URL of the event log; a file in the data folder when empty.
+        store: likewise for the store.
+        prefix: of topics and groups.
+        more: more of hookline.toml.
+        simulated: whether the platform is there.
+        launch: how processes are started.
+    """
     (folder / "plugins").mkdir(exist_ok=True)
     port = free_port()
     settings = SETTINGS.format(
@@ -113,9 +130,10 @@ def site(
     )
     (folder / "hookline.toml").write_text(settings, encoding="utf-8")
     environ = {"MGA_SECRET": SECRET, "MGA_API_KEY": "key-1", "SHOP_SECRET": SHOP_SECRET}
-    with hookline(folder, environ) as at:
-        simulator = at.start("simulate", "--port", str(port))
-        wait_for(lambda: "simulated at" in simulator.printed(), seconds=20, what="the simulator")
+    with hookline(folder, environ, launch) as at:
+        if simulated:
+            simulator = at.start("simulate", "--port", str(port), launch=in_new_process)
+            wait_for(lambda: "simulated at" in simulator.printed(), seconds=20, what="the simulator")
         yield Site(at, f"http://127.0.0.1:{port}", prefix)
 
 

@@ -2,17 +2,44 @@
 
 import hashlib
 import hmac
+import http.client
 import json
 import time
-import urllib.error
-import urllib.request
-from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 SECRET = "a-secret-for-the-auditor-0123456789"
+Records = Sequence[Mapping[str, Any]]
+"""Records as `tail --json` shows them."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """What came of one attempt at a delivery."""
+
+    # None: no answer came, the connection was refused or broke.
+    status: int | None
+    # Seconds until it came, or until there was none.
+    seconds: float = 0.0
+    # `time.monotonic()` when the attempt began.
+    at: float = 0.0
+    # The JSON object in it, if any.
+    body: Mapping[str, Any] = field(default_factory=dict)
+    retry_after: str | None = None
+
+    @property
+    def accepted(self) -> bool:
+        """Whether the sender may forget the event."""
+        return self.status is not None and 200 <= self.status < 300
+
+    @property
+    def duplicate(self) -> bool:
+        """Whether it claims that the event was kept before."""
+        return self.body.get("duplicate") is True
 
 
 @dataclass
@@ -24,38 +51,64 @@ class Sent:
     seq: int
     # When the first 2xx came; None when none ever came.
     accepted: float | None = None
-    answers: list[int | None] = field(default_factory=list)
-    # The slowest answer in seconds.
-    slowest: float = 0.0
+    answers: list[Answer] = field(default_factory=list)
+
+    @property
+    def event_id(self) -> str:
+        """What hookline has to call it."""
+        return f"message.created:{self.id}"
+
+    @property
+    def content(self) -> str:
+        """The message's text: of a length of its own, and different in each place of it."""
+        digest = hashlib.sha256(self.id.encode()).hexdigest()
+        return f"{self.seq} {digest * (1 + int(digest[:2], 16) % 40)}"
+
+    @property
+    def statuses(self) -> list[int | None]:
+        """The answers' statuses."""
+        return [answer.status for answer in self.answers]
+
+    @property
+    def slowest(self) -> float:
+        """The slowest answer in seconds."""
+        return max((answer.seconds for answer in self.answers), default=0.0)
 
 
 @dataclass
 class Auditor:
-    """Sends signed MyGPTAssistants deliveries one after another and retries each like a patient platform."""
+    """Sends signed MyGPTAssistants deliveries and retries each like a patient platform.
+
+    Deliveries of one conversation are to be sent one after another; threads may share an auditor.
+    """
 
     url: Callable[[], str]
     secret: str = SECRET
     sent: list[Sent] = field(default_factory=list)
 
-    def send(self, conversation: str, seq: int, *, patience: float = 30, timeout: float = 10) -> Sent:
+    def send(
+        self, conversation: str, seq: int, *, patience: float = 30, timeout: float = 10, pause: float = 0.1
+    ) -> Sent:
         """Deliver one message event until it is accepted or the patience ends."""
         one = Sent(id=f"m-{conversation}-{seq}", conversation=conversation, seq=seq)
         self.sent.append(one)
-        body = self._body(one)
-        signature = "sha256=" + hmac.new(self.secret.encode(), body, hashlib.sha256).hexdigest()
         deadline = time.monotonic() + patience
-        while one.accepted is None and time.monotonic() < deadline:
-            started = time.monotonic()
-            status = post(self.url(), body, {"x-mga-signature": signature}, timeout=timeout)
-            one.slowest = max(one.slowest, time.monotonic() - started)
-            one.answers.append(status)
-            if status is not None and 200 <= status < 300:
-                one.accepted = time.monotonic()
-            else:
-                time.sleep(0.1)
+        while not self.again(one, timeout=timeout).accepted and time.monotonic() < deadline:
+            time.sleep(pause)
         return one
 
-    def _body(self, one: Sent) -> bytes:
+    def again(self, one: Sent, *, timeout: float = 10) -> Answer:
+        """Deliver an event once more."""
+        body = self.body(one)
+        signature = "sha256=" + hmac.new(self.secret.encode(), body, hashlib.sha256).hexdigest()
+        answer = post(self.url(), body, {"x-mga-signature": signature}, timeout=timeout)
+        one.answers.append(answer)
+        if answer.accepted and one.accepted is None:
+            one.accepted = time.monotonic()
+        return answer
+
+    def body(self, one: Sent) -> bytes:
+        """The delivery of an event, byte for byte."""
         return json.dumps(
             {
                 "id": f"evt-{one.id}",
@@ -66,7 +119,7 @@ class Auditor:
                     "botId": "bot_1",
                     "messageId": one.id,
                     "role": "user",
-                    "content": f"{one.seq}",
+                    "content": one.content,
                 },
             }
         ).encode()
@@ -75,34 +128,82 @@ class Auditor:
         """What a 2xx was given for."""
         return [one for one in self.sent if one.accepted is not None]
 
+    def answers(self) -> list[Answer]:
+        """Every answer to every attempt."""
+        return [answer for one in self.sent for answer in one.answers]
 
-def post(url: str, body: bytes, headers: dict[str, str], *, timeout: float) -> int | None:
-    """POST a body; the status, or None when no answer came."""
-    request = urllib.request.Request(url, body, {"content-type": "application/json", **headers})
+
+def post(url: str, body: bytes, headers: Mapping[str, str], *, timeout: float) -> Answer:
+    """POST a body over a connection of its own."""
+    parts = urlsplit(url)
+    began = time.monotonic()
+    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=timeout)
     try:
-        with urllib.request.urlopen(request, timeout=timeout) as answer:
-            return int(answer.status)
-    except urllib.error.HTTPError as error:
-        return error.code
-    except OSError:
-        return None
+        connection.request("POST", parts.path, body, {"content-type": "application/json", **headers})
+        return read(connection, began)
+    except (OSError, http.client.HTTPException):
+        return Answer(status=None, seconds=time.monotonic() - began, at=began)
+    finally:
+        connection.close()
 
 
-def lost(accepted: Iterable[Sent], records: Iterable[dict[str, Any]]) -> list[str]:
-    """The accepted events that are not in the log; `records` as `tail --json` shows them."""
+def read(connection: http.client.HTTPConnection, began: float) -> Answer:
+    """Read the answer to a request.
+
+    Raises:
+        OSError, http.client.HTTPException: none came.
+    """
+    response = connection.getresponse()
+    try:
+        found = json.loads(response.read())
+    except (OSError, http.client.HTTPException, ValueError):
+        found = None  # a platform looks at the status and at nothing else
+    return Answer(
+        status=response.status,
+        seconds=time.monotonic() - began,
+        at=began,
+        body=found if isinstance(found, dict) else {},
+        retry_after=response.headers.get("Retry-After"),
+    )
+
+
+def verdict(sent: Sequence[Sent], records: Records, deliveries: Records | None = None) -> dict[str, list[str]]:
+    """Everything that is wrong with a log, by kind; empty when all promises were kept.
+
+    Args:
+        sent: every event that was sent.
+        records: the whole topic of conversations.
+        deliveries: the whole topic of deliveries, if that is to be looked at.
+    """
+    accepted = [one for one in sent if one.accepted is not None]
+    found = {
+        "lost": lost(accepted, records),
+        "corrupted": corrupted(sent, records),
+        "inverted": inversions(record["headers"]["ce_id"] for record in records),
+        "copied without a cause": copied(sent, records),
+        "misnamed": misnamed(sent),
+        "dishonest": dishonest(sent),
+    }
+    if deliveries is not None:
+        found["without a delivery"] = undelivered(accepted, deliveries)
+    return {kind: ids for kind, ids in found.items() if ids}
+
+
+def lost(accepted: Iterable[Sent], records: Iterable[Mapping[str, Any]]) -> list[str]:
+    """The accepted events that are not in the log."""
     kept = {record["headers"]["ce_id"] for record in records}
-    return [one.id for one in accepted if f"message.created:{one.id}" not in kept]
+    return [one.id for one in accepted if one.event_id not in kept]
 
 
-def corrupted(sent: Iterable[Sent], records: Iterable[dict[str, Any]]) -> list[str]:
+def corrupted(sent: Iterable[Sent], records: Iterable[Mapping[str, Any]]) -> list[str]:
     """The records whose content or key is not what was sent."""
-    wanted = {f"message.created:{one.id}": one for one in sent}
+    wanted = {one.event_id: one for one in sent}
     return [
         record["headers"]["ce_id"]
         for record in records
         if (one := wanted.get(record["headers"]["ce_id"])) is None
         or record["key"] != one.conversation
-        or record["value"]["content"] != str(one.seq)
+        or record["value"]["content"] != one.content
     ]
 
 
@@ -120,6 +221,41 @@ def inversions(ids: Iterable[str]) -> list[str]:
             wrong.append(one)
         last[conversation] = int(seq)
     return wrong
+
+
+def copied(sent: Iterable[Sent], records: Iterable[Mapping[str, Any]]) -> list[str]:
+    """The events that are in the log more often than an attempt may have written them.
+
+    An attempt writes at most once, and not at all when it is answered that the event is a duplicate.
+    """
+    copies = Counter(record["headers"]["ce_id"] for record in records)
+    return [one.id for one in sent if copies[one.event_id] > sum(not answer.duplicate for answer in one.answers)]
+
+
+def misnamed(sent: Iterable[Sent]) -> list[str]:
+    """The accepted events that were given another id than theirs, on whichever attempt."""
+    return [
+        one.id
+        for one in sent
+        if any(answer.accepted and answer.body.get("ids") != [one.event_id] for answer in one.answers)
+    ]
+
+
+def dishonest(sent: Iterable[Sent]) -> list[str]:
+    """The events that were called duplicates when they came first, or were refused without being told when to come."""
+    return [
+        one.id
+        for one in sent
+        if (one.answers and one.answers[0].duplicate)
+        or any(answer.status not in {None, 202, 503} for answer in one.answers)
+        or any(answer.status == 503 and not (answer.retry_after or "").isdigit() for answer in one.answers)
+    ]
+
+
+def undelivered(accepted: Iterable[Sent], deliveries: Iterable[Mapping[str, Any]]) -> list[str]:
+    """The accepted events without a copy of their delivery, as it was sent."""
+    kept = {record["value"]["data"]["messageId"]: record["value"]["data"]["content"] for record in deliveries}
+    return [one.id for one in accepted if kept.get(one.id) != one.content]
 
 
 def journal(path: Path) -> list[str]:

@@ -2,8 +2,9 @@
 
     python -m tests.faults.killer module:function:before|after:n -- receive …
 
-The step is any function or coroutine function of hookline, wrapped from outside, so the product carries no test code; a
-renamed function makes the test fail instead of pass.
+The step is any function or coroutine function of hookline (or of a library it calls), wrapped from outside, so the
+product carries no test code; a renamed function makes the test fail instead of pass. `n` counts the calls: 3 is the
+third. Tests that kill many processes fork them from one that has imported everything: `nursery.py`.
 """
 
 import functools
@@ -24,8 +25,11 @@ def arm(step: str) -> None:
 
     Raises:
         AttributeError: there is no such function.
+        ValueError: it neither is before nor after something.
     """
     module, path, when, n = step.split(":")
+    if when not in {"before", "after"}:
+        raise ValueError(f"{step}: neither before nor after")
     *owners, name = path.split(".")
     owner: Any = importlib.import_module(module)
     for part in owners:
@@ -38,7 +42,7 @@ def arm(step: str) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
     wrapped = _wrapped(original, when, lambda: next(calls) == int(n), strike)
-    setattr(owner, name, staticmethod(wrapped) if isinstance(static, staticmethod) else wrapped)
+    setattr(owner, name, staticmethod(wrapped) if isinstance(static, staticmethod | classmethod) else wrapped)
     if not owners:
         _replace_imported(original, wrapped)
 
