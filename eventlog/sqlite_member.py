@@ -60,6 +60,8 @@ class SqliteMember:
         self._stir = asyncio.Event()
         self._fetching = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
+        # Whether `fetch` has raised what ended the task.
+        self._told = False
 
     async def start(self) -> None:
         """Join the group: another member may have it for now."""
@@ -67,7 +69,7 @@ class SqliteMember:
         self._task.add_done_callback(lambda _: self._fetching.set())
 
     async def stop(self, timeout: timedelta) -> None:
-        """Leave the group; what is still assigned is revoked first.
+        """Leave the group; what is still assigned is revoked first. What `revoked` raises is raised here.
 
         When that takes longer than the timeout the lease is not given back: it runs out, so that nobody begins while
         our work may still be going on.
@@ -82,7 +84,7 @@ class SqliteMember:
             self._task.cancel()
             await asyncio.wait({self._task}, timeout=seconds * 0.1)
         self._assigned, self._readable = {}, frozenset()
-        if self._task.done() and not self._task.cancelled():
+        if self._task.done() and not self._task.cancelled() and not self._told:
             self._task.result()
 
     async def abandon(self) -> None:
@@ -275,6 +277,7 @@ class SqliteMember:
         if self._task is None or self._leaving:
             raise LogUnavailable(f"this member of {self._group} is not started, or has stopped")
         if self._task.done():
+            self._told = True
             self._task.result()
 
     def _wants(self, partitions: Collection[TopicPartition]) -> list[Want]:

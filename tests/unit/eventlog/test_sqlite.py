@@ -282,6 +282,13 @@ class Hanging(Taker):
         await asyncio.Event().wait()
 
 
+class Stubborn(Taker):
+    """A dispatcher that cannot end its work."""
+
+    async def revoked(self, partitions: frozenset[TopicPartition]) -> None:  # noqa: ARG002 - the interface
+        raise ValueError("still writing")
+
+
 class Failing(Taker):
     """A dispatcher that refuses to run."""
 
@@ -310,6 +317,21 @@ async def test_what_an_assignment_raises_reaches_the_reader(tmp_path: Path) -> N
         await taker.member.start()
         with pytest.raises(ValueError, match="no position for this store"):
             await taker.member.fetch((), max_records=1, timeout=STOPS)
+        await taker.member.stop(STOPS)
+
+
+async def test_what_a_revocation_raises_reaches_who_stops(tmp_path: Path) -> None:
+    """And the lease is not given back: what was running may still run."""
+    clock = Clock()
+    async with running(tmp_path, clock=clock) as one, running(tmp_path, clock=clock) as two:
+        first = await Stubborn(one).joined()
+        with pytest.raises(ValueError, match="still writing"):
+            await first.member.stop(STOPS)
+        second = Taker(two)
+        await second.member.start()
+        assert await second.take() == []
+        assert second.mine == frozenset()
+        await second.member.stop(STOPS)
 
 
 async def test_a_locked_file_delays_and_then_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
