@@ -6,6 +6,7 @@ task is cancelled and left to give its connection back: a frozen server would ho
 
 import asyncio
 import functools
+import time
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager, nullcontext
 from datetime import timedelta
@@ -14,7 +15,9 @@ from typing import Any, TypeVar
 import asyncpg  # type: ignore[import-untyped]  # asyncpg ships no types
 from sqlalchemy import event
 from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from store.addresses import Address, PostgresAddress, SqliteAddress
 from store.errors import StoreUnavailable
@@ -51,6 +54,11 @@ class Database:
         self._writer: AbstractAsyncContextManager[object] = nullcontext() if self.shared else asyncio.Lock()
         self._calls: set[asyncio.Task[Any]] = set()
         self._stopped = False
+        # When a deadline was missed last: connections of before may be dead without anybody having told us.
+        self._doubt = float("-inf")
+        if self.shared:
+            event.listen(self._engine.sync_engine, "connect", self._connected)
+            event.listen(self._engine.sync_engine, "checkout", self._checked_out)
 
     async def read(self, work: Work[T], *, deadline: timedelta | None = None) -> T:
         """Run statements that change nothing.
@@ -97,6 +105,7 @@ class Database:
         if task.done():
             return task.result()
         task.cancel()
+        self._doubt = time.monotonic()
         raise StoreUnavailable(
             f"The store {self.address.shown} did not answer within {limit.total_seconds():g} s."
             " What was being written may still be."
@@ -111,6 +120,15 @@ class Database:
         if not task.cancelled():
             # Looked at, so that the failure of an abandoned call is not reported as never retrieved.
             task.exception()
+
+    def _connected(self, _: DBAPIConnection, record: ConnectionPoolEntry) -> None:
+        record.info["connected_at"] = time.monotonic()
+
+    def _checked_out(self, _: DBAPIConnection, record: ConnectionPoolEntry, __: object) -> None:
+        # Else each idle connection would cost one more call its deadline. Ended, for closing it would ask the server.
+        if record.info["connected_at"] <= self._doubt and record.driver_connection is not None:
+            record.driver_connection.terminate()
+            raise DisconnectionError
 
     async def _read(self, work: Work[T]) -> T:
         for last in (False, True):

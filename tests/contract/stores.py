@@ -60,3 +60,23 @@ async def rows(url: str, query: str) -> list[tuple[object, ...]]:
 def modes(folder: Path) -> dict[str, int]:
     """Name → permissions of each file in a folder."""
     return {path.name: stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()}
+
+
+PROMISES = {
+    "an identity without a living contact": "SELECT count(*) FROM identities i LEFT JOIN contacts c"
+    " ON c.id = i.contact_id WHERE i.contact_id IS NOT NULL AND c.id IS NULL",
+    "a contact without identities": "SELECT count(*) FROM contacts c WHERE NOT EXISTS"
+    " (SELECT 1 FROM identities i WHERE i.contact_id = c.id)",
+    "an alias that leads to no living contact": "SELECT count(*) FROM former_contacts f LEFT JOIN contacts c"
+    " ON c.id = f.into_id WHERE f.into_id IS NOT NULL AND c.id IS NULL",
+    "an id that lives and is a tombstone": "SELECT count(*) FROM former_contacts f JOIN contacts c ON c.id = f.id",
+    "two contacts with one address": "SELECT count(*) - count(DISTINCT email_key) FROM contacts"
+    " WHERE email_key IS NOT NULL",
+}
+"""What no table may ever show, as queries that count it."""
+
+
+async def check_promises(url: str) -> None:
+    """Check what holds of every state of the contacts."""
+    for promise, query in PROMISES.items():
+        assert await rows(url, query) == [(0,)], promise

@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from store.contacts import Contacts, Tombstone
 from store.store import Store
 from tests.contract.interleaving import SteppedDatabase, Turns
-from tests.contract.stores import minute, opened, person
+from tests.contract.stores import check_promises, minute, opened, person
 
 X, Y, Z = (person(name) for name in "xyz")
 SEEDS = {"sqlite": range(3), "postgres": range(12)}
@@ -158,26 +158,6 @@ class Watch:
         self.steps += 1
 
 
-async def check_promises(store: Store) -> None:
-    """What holds of every state: one contact per identity and address, aliases that lead to living contacts."""
-    queries = {
-        "an identity without a living contact": "SELECT count(*) FROM identities i LEFT JOIN contacts c"
-        " ON c.id = i.contact_id WHERE i.contact_id IS NOT NULL AND c.id IS NULL",
-        "a contact without identities": "SELECT count(*) FROM contacts c WHERE NOT EXISTS"
-        " (SELECT 1 FROM identities i WHERE i.contact_id = c.id)",
-        "an alias that leads to no living contact": "SELECT count(*) FROM former_contacts f LEFT JOIN contacts c"
-        " ON c.id = f.into_id WHERE f.into_id IS NOT NULL AND c.id IS NULL",
-        "two contacts with one address": "SELECT count(*) - count(DISTINCT email_key) FROM contacts"
-        " WHERE email_key IS NOT NULL",
-    }
-    for promise, query in queries.items():
-
-        async def work(connection: AsyncConnection, query: str = query) -> int:
-            return int((await connection.execute(text(query))).scalar_one())
-
-        assert await store._database.read(work) == 0, promise
-
-
 @pytest.mark.parametrize("name", SCENES)
 async def test_three_writers_end_as_if_one_came_after_another(
     store: Store, store_url: str, tmp_path: Path, name: str
@@ -202,7 +182,7 @@ async def test_three_writers_end_as_if_one_came_after_another(
         finally:
             for database in databases:
                 await database.stop()
-        await check_promises(store)
+        await check_promises(store_url)
         assert await ending(store.contacts, ids, store) in endings, f"seed {seed}"
         assert watch.steps > 15
 
