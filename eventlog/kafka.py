@@ -41,7 +41,7 @@ WATCH = 5.0
 class KafkaEventLog:
     """See `eventlog.log.EventLog`."""
 
-    kind: Literal["kafka"] = "kafka"
+    kind: Literal["kafka", "sqlite"] = "kafka"
 
     def __init__(self, servers: str, settings: KafkaSettings | None = None) -> None:
         """Prepare a connection to `host:port,host:port`.

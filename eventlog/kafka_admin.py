@@ -73,7 +73,7 @@ class KafkaAdmin:
         """See `EventLog.offsets`."""
         if not partitions:
             return {}
-        time = {"earliest": EARLIEST, "end": LATEST}[at] if isinstance(at, str) else _milliseconds(at)
+        time = {"earliest": EARLIEST, "end": LATEST}[at] if isinstance(at, str) else milliseconds_of(at)
         found = await self._ask("asking for offsets", lambda client: offsets_at(client, partitions, time))
         later = [each for each, offset in found.items() if offset < 0]
         if later:  # no record is that young
@@ -183,6 +183,6 @@ def new_topic(name: str, settings: TopicSettings, seen: Metadata, kafka: KafkaSe
     return NewTopic(name, settings.partitions, replicas, configs)
 
 
-def _milliseconds(when: datetime) -> int:
+def milliseconds_of(when: datetime) -> int:
     """Since the epoch, rounded up: a record of the same millisecond but before the time is not after it."""
     return -((_EPOCH - when) // _MILLISECOND)

@@ -68,13 +68,13 @@ def cause_of(error: BaseException, address: object, settings: KafkaSettings) -> 
             return _tls_cause(error, address)
         case TimeoutError():
             text = f"{address} does not answer in time: it is frozen or overloaded, or a firewall drops what we send"
-        case OSError():
-            text = f"{address} cannot be reached ({error.strerror or error}): check the address and the network"
-        case errors.KafkaConnectionError():
+        case errors.KafkaConnectionError() | ConnectionError():
             text = (
                 f"{address} closed the connection before it answered as a Kafka broker does: it is starting, or is no "
                 f"Kafka, or speaks another protocol (security_protocol is {settings.security_protocol})"
             )
+        case OSError():
+            text = f"{address} cannot be reached ({error.strerror or repr(error)}): check the address and the network"
         case _:
             return _protocol_cause(error, address, settings)
     return Cause(text)
@@ -83,12 +83,12 @@ def cause_of(error: BaseException, address: object, settings: KafkaSettings) -> 
 def _tls_cause(error: ssl.SSLError, address: object) -> Cause:
     if isinstance(error, ssl.SSLCertVerificationError):
         text = (
-            f"the certificate of {address} is not trusted ({error.verify_message}): set ssl_cafile to the CA that "
+            f"the certificate of {address} is not trusted ({error}): set ssl_cafile to the CA that "
             "signed it, and use the host name it was made for"
         )
     else:
         text = (
-            f"TLS with {address} failed ({error.reason or error}): does that port speak TLS? Check the port, "
+            f"TLS with {address} failed ({error}): does that port speak TLS? Check the port, "
             "security_protocol and ssl_certfile"
         )
     return Cause(text, hopeless=True)

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Mapping
+from datetime import timedelta
 from typing import Any, Self
 
 from aiokafka import AIOKafkaProducer
@@ -12,6 +13,9 @@ from eventlog.kafka_client import Cluster
 from eventlog.kafka_private import abandon_producer
 from eventlog.kafka_requests import metadata, topic_configs
 from schemas.record import TopicPartition
+
+# aiokafka's own deadline of a request must not end one that ours, which decides, has not given up.
+_LONGER = timedelta(seconds=10)
 
 
 class AbandonedError(KafkaError):
@@ -34,7 +38,7 @@ class Generation:
         # Futures of the batches on their way.
         self.pending: set[asyncio.Future[Any]] = set()
         self._producer: Any = AIOKafkaProducer(  # type: ignore[no-untyped-call]  # aiokafka is half typed
-            **cluster.options("producer", request_timeout=settings.append_timeout * 2, turn=turn),
+            **cluster.options("producer", request_timeout=settings.append_timeout + _LONGER, turn=turn),
             enable_idempotence=True,
             acks="all",
             max_batch_size=settings.max_batch_bytes,

@@ -63,6 +63,7 @@ class KafkaMember:
         self._cluster = cluster
         self._admin = admin
         self._group = group
+        self._topics = topics
         self._health = health
         self._rebalances = Rebalances(group, assignment)
         self._joining = Joining(cluster, admin, group, topics)
@@ -109,8 +110,8 @@ class KafkaMember:
             found = await self._poll(polling, partitions, max_records, min(SLICE, left))
             if found or _now() >= until:
                 break
-        if not found and polling.silent_for() > AWAY_AFTER:
-            raise self._unavailable(f"no broker answers for {polling.silent_for():.0f} s")
+        if not found and polling.silence >= AWAY_AFTER:
+            raise self._unavailable(f"no broker answered for {polling.silence:.0f} s")
         return found
 
     def seek(self, at: TopicPartition, offset: int) -> None:
@@ -185,9 +186,11 @@ class KafkaMember:
             raise self._rebalances.error
         if self._polling is None or self._consumer is None:
             raise LogUnavailable(f"the member of {self._group} is not in its group: start it first")
+        if not self._health().ok:  # then it is not the consumer that is deaf
+            self._polling.silence = min(self._polling.silence, AWAY_AFTER)
         reason = died_of(self._consumer)
-        if reason is None and self._polling.silent_for() > self._cluster.settings.silent_after.total_seconds():
-            reason = f"no broker answered its fetches for {self._polling.silent_for():.0f} s"
+        if reason is None and self._polling.silence > self._cluster.settings.silent_after.total_seconds():
+            reason = f"no fetch was answered for {self._polling.silence:.0f} s, though Kafka is well"
         if reason is not None:
             self._renewing = asyncio.create_task(self._renew(reason), name="kafka-renew")
             await self._wait_renewal(until)
@@ -208,13 +211,25 @@ class KafkaMember:
         renewing.result()
 
     async def _renew(self, reason: str) -> None:
-        """Give up a consumer that will never read again, and join anew."""
+        """Give up a consumer that will never read again, and join anew; when all of Kafka is silent it is kept."""
         began, consumer = _now(), self._consumer
+        if not died_of(consumer) and not await self._kafka_answers():
+            return
         self._rebalances.settled.clear()
         await within(self._cluster.settings.rebalance_timeout / 2, self._rebalances.take_back())
         await abandon_consumer(consumer)
         await self._joining.join(self._rebalances, self._use)
         log.warning("member.renewed", group=self._group, reason=reason, seconds=round(_now() - began, 3))
+
+    async def _kafka_answers(self) -> bool:
+        """Ask over another connection than the consumer's."""
+        try:
+            await self._admin.partitions(self._topics)
+        except LogUnavailable:
+            if self._polling is not None:
+                self._polling.silence = AWAY_AFTER
+            return False
+        return True
 
     async def _poll(
         self, polling: Polling, partitions: Collection[TopicPartition], max_records: int, seconds: float

@@ -37,8 +37,9 @@ class Polling:
         self._before: dict[TopicPartition, int | None] = {}
         self._seeks: dict[TopicPartition, int] = {}
         self._answer = 0
-        # When a broker was heard last, on the loop's clock.
-        self._heard = asyncio.get_running_loop().time()
+        self._began = 0.0
+        # Seconds spent in `getmany` without hearing of a broker; what is not asked for cannot be silent.
+        self.silence = 0.0
 
     async def next(self, wanted: Collection[TopicPartition], *, max_records: int, within: float) -> Found:
         """The next records of the partitions wanted, as far as they are ours; nothing after so many seconds.
@@ -59,7 +60,7 @@ class Polling:
         finally:
             if not task.cancelled() and task.exception() is not None:
                 count_fetches(self._consumer)
-        self._listen(wanted, found=bool(found))
+        self._listen(found=bool(found))
         given, again = sort_out(
             found,
             mine=self._rebalances.owned,
@@ -90,10 +91,6 @@ class Polling:
             return self._seeks.get(at)
         return self._before[at] if at in self._before else position_of(self._consumer, at)
 
-    def silent_for(self) -> float:
-        """Seconds since a broker was heard, as far as that can be told."""
-        return asyncio.get_running_loop().time() - self._heard
-
     async def end(self, within: float) -> None:
         """Wait for a `getmany` under way; the consumer was left, so it returns."""
         if self._task is not None:
@@ -103,18 +100,19 @@ class Polling:
 
     def _begin(self, wanted: Collection[TopicPartition], max_records: int, within: float) -> None:
         chosen = [at for at in wanted if at in self._rebalances.owned]
-        if self._epoch != self._rebalances.epoch or not chosen:
-            self._heard = asyncio.get_running_loop().time()
+        self._began = asyncio.get_running_loop().time()
         self._epoch, self._seeks = self._rebalances.epoch, {}
         self._before = {at: position_of(self._consumer, at) for at in chosen}
         selection = [KafkaPartition(*at) for at in chosen] or [NOBODY]
         getmany = self._consumer.getmany(*selection, timeout_ms=max(0, int(within * 1000)), max_records=max_records)
         self._task = asyncio.create_task(getmany, name="kafka-getmany")
 
-    def _listen(self, wanted: Collection[TopicPartition], *, found: bool) -> None:
-        answer = last_answer(self._consumer, wanted)
-        if found or answer != self._answer:
-            self._answer, self._heard = answer, asyncio.get_running_loop().time()
+    def _listen(self, *, found: bool) -> None:
+        """Note whether a broker answered a fetch, with records or without; it does so twice a second."""
+        answer = last_answer(self._consumer, self._before)
+        heard = found or answer != self._answer or not self._before
+        self.silence = 0.0 if heard else self.silence + asyncio.get_running_loop().time() - self._began
+        self._answer = answer
 
 
 def sort_out(

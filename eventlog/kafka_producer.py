@@ -162,6 +162,7 @@ class Producers:
     def _install(self, generation: Generation) -> None:
         self.current = generation
         if self.away is not None:
+            self._doubted = None
             log.info("log.connected", log="kafka", servers=str(self._cluster))
         self.away, self._lost, self._asked = None, False, float("-inf")
         if self._user is not None:

@@ -23,10 +23,14 @@ class KafkaSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
-    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = None
-    sasl_username: str | None = None
-    sasl_password: SecretStr | None = None
+    security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
+        default="PLAINTEXT", description="How brokers are spoken to: SSL encrypts, SASL logs in."
+    )
+    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = Field(
+        default=None, description="How to log in, where the protocol says SASL."
+    )
+    sasl_username: str | None = Field(default=None, description="Who logs in.")
+    sasl_password: SecretStr | None = Field(default=None, description="The password of that user.")
     ssl_cafile: Path | None = Field(default=None, description="The CA of the brokers; default: those of the system.")
     ssl_certfile: Path | None = Field(default=None, description="Our certificate, where brokers ask for one.")
     ssl_keyfile: Path | None = Field(default=None, description="The key of our certificate.")
@@ -43,7 +47,7 @@ class KafkaSettings(BaseModel):
         default=timedelta(0), description="A batch waits this long to fill; 0s: until the one before is acknowledged."
     )
     max_batch_bytes: int = Field(default=256 * KIB, ge=KIB, description="Bytes of a batch that has several records.")
-    max_batch_records: int = Field(default=10_000, ge=1)
+    max_batch_records: int = Field(default=10_000, ge=1, description="Records of one batch.")
     max_message_bytes: int = Field(
         default=2 * MIB + 64 * KIB,
         ge=KIB,
@@ -63,7 +67,8 @@ class KafkaSettings(BaseModel):
         default=timedelta(seconds=40), description="A member's longest request: joining waits for a whole rebalance."
     )
     silent_after: Duration = Field(
-        default=timedelta(seconds=30), description="A member whose fetches get no answer for so long is renewed."
+        default=timedelta(seconds=30),
+        description="A member that alone hears nothing from Kafka for so long is renewed.",
     )
 
     replication_factor: int | None = Field(
