@@ -9,6 +9,7 @@ from cli.output import printable, stdout
 from dispatcher.observers import AttemptEnded, HandlerStopped, Happening, TimerChanged
 from dispatcher.outcome import Dead, Done, Retry
 from receiver.reports import Answered
+from schemas.events import Timer
 
 _WIDTH = 18
 
@@ -59,7 +60,8 @@ class Screen:
         line = self._line(ended.entry, "magenta", indent=2)
         style = {Done: "green", Retry: "yellow", Dead: "red"}[type(ended.outcome)]
         line.append(ended.next, style=style)
-        line.append(f"  {_milliseconds(ended)}  {printable(ended.event_type)}", style="dim")
+        what = "its timer came due" if ended.event_type == Timer.event_type else ended.event_type
+        line.append(f"  {_milliseconds(ended)}  {printable(what)}  {printable(ended.key)}", style="dim")
         self._out.print(line)
         if ended.error is not None and not isinstance(ended.outcome, Done):
             self._explain(ended, ended.error)
