@@ -30,7 +30,7 @@ class Recent:
 
     def add(self, identity: bytes) -> None:
         """Take note of an id; the oldest one is forgotten."""
-        if identity in self._ids:
+        if identity in self._ids or self.bound == 0:
             return
         if len(self._order) >= self.bound:
             self._ids.discard(self._order.popleft())

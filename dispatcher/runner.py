@@ -96,44 +96,12 @@ class Runner:
             await asyncio.wait(tasks, timeout=cancel.total_seconds())
         return not _running(partitions)
 
-    def _ended(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
-            self.on_stop(error)
-        self.poke()
+    async def advance(self, work: Work) -> timedelta | None:
+        """One attempt at an item, unless it has been made, and what follows from it.
 
-    async def _run(self, lane: Lane[Work]) -> None:
-        following: Lane[Work] | None = lane
-        count = 0
-        while following is not None:
-            await self._turn(following)
-            count += 1
-            if count % _POLITE == 0:
-                await asyncio.sleep(0)
-            following = None if self._halted else self.holdings.lanes.take()
-
-    async def _turn(self, lane: Lane[Work]) -> None:
-        """One attempt at a lane's first item, or at carrying out what an earlier one left."""
-        work, task = lane.head, asyncio.current_task()
-        partition = work.partition
-        if task is not None:
-            partition.running.add(task)
-        try:
-            wait = await self._advance(work)
-        finally:
-            if task is not None:
-                partition.running.discard(task)
-        if partition.lost:
-            self.metrics.stale.inc()
-        elif wait is None:
-            self.holdings.settle(work)
-            self.holdings.lanes.advance(lane)
-        else:
-            self.holdings.lanes.wait(lane, self.equipment.clock.monotonic() + wait.total_seconds())
-            self.holdings.rescheduled.set()
-
-    async def _advance(self, work: Work) -> timedelta | None:
-        """Bring an item as far as it goes now; how long to wait before going on, None when it is settled."""
+        Returns:
+            How long to wait before going on; None when nothing is left to do, or the partition is lost.
+        """
         try:
             if work.tries.settlement is None:
                 decided = await self._attempt(work)
@@ -157,6 +125,42 @@ class Runner:
             if settled.context is not None and settled.context.timers:
                 self.holdings.rescheduled.set()
         return None
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self.on_stop(error)
+        self.poke()
+
+    async def _run(self, lane: Lane[Work]) -> None:
+        following: Lane[Work] | None = lane
+        count = 0
+        while following is not None:
+            await self._turn(following)
+            count += 1
+            if count % _POLITE == 0:
+                await asyncio.sleep(0)
+            following = None if self._halted else self.holdings.lanes.take()
+
+    async def _turn(self, lane: Lane[Work]) -> None:
+        """One attempt at a lane's first item, or at carrying out what an earlier one left."""
+        work, task = lane.head, asyncio.current_task()
+        partition = work.partition
+        if task is not None:
+            partition.running.add(task)
+        try:
+            wait = await self.advance(work)
+        finally:
+            if task is not None:
+                partition.running.discard(task)
+        if partition.lost:
+            self.metrics.stale.inc()
+        elif wait is None:
+            self.holdings.settle(work)
+            self.holdings.lanes.advance(lane)
+        else:
+            self.holdings.lanes.wait(lane, self.equipment.clock.monotonic() + wait.total_seconds())
+            self.holdings.rescheduled.set()
 
     async def _attempt(self, work: Work) -> Settlement | timedelta:
         if _is_over(work):

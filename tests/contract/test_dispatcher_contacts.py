@@ -65,13 +65,14 @@ async def test_a_snapshot_tells_the_contact(rig: Rig) -> None:
 
 
 async def test_a_snapshots_id_names_the_version(rig: Rig) -> None:
-    """The same version published twice is the same event."""
+    """An attempt publishes a version once; what the next attempt publishes again is the same event."""
     mine = contacts(rig)
     saved = await mine.save(ADA, at=NOW, name="Ada")
     await mine.publish(saved.id)
     await mine.publish(saved.id)
-    ids = {decode(record).id for record in await rig.records("contacts.state")}
-    assert ids == {f"contact.snapshot:{saved.id}:1"}
+    await contacts(rig).publish(saved.id)
+    ids = [decode(record).id for record in await rig.records("contacts.state")]
+    assert ids == [f"contact.snapshot:{saved.id}:1"] * 2
 
 
 async def test_what_an_event_changed_stays_known_until_it_is_done(rig: Rig) -> None:

@@ -1,0 +1,358 @@
+"""Run a handler in a test: one attempt at one event, with the code that runs it in production and a clock that you set.
+
+    result = await run_once(ask, event_of(MessageCreated(...)), config={"after": "10m"})
+    assert result.timers == {"ask": NOW + timedelta(minutes=10)}
+
+State (timers, effects, caps, contacts) is kept in a real store in a temporary folder; `Harness` keeps it from one event
+to the next and fires timers when its clock is put forward.
+"""
+
+import asyncio
+import tempfile
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel
+
+from clients.account import Account
+from dispatcher.equipment import Equipment
+from dispatcher.holdings import Holdings
+from dispatcher.observers import AttemptEnded, Happening
+from dispatcher.outcome import Outcome
+from dispatcher.partition import Partition, Recent
+from dispatcher.runner import Runner
+from dispatcher.settings import Entry, entry_of
+from dispatcher.timers import text_of
+from dispatcher.tracker import Tracker
+from dispatcher.work import Firing, Received, Work
+from eventlog.sqlite import SqliteEventLog
+from handlers.api import Handler
+from schemas.durations import duration
+from schemas.envelope import decode, encode
+from schemas.events import Data, Event, Timer
+from schemas.record import StoredRecord, TopicPartition
+from schemas.topics import Topics, TopicSettings
+from store.migrations import migrate
+from store.schedule import TimerRow, TimerSet, firing_id
+from store.store import Store
+
+NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
+"""What the clock shows unless you set it."""
+
+D = TypeVar("D", bound=Data)
+_STOPS = timedelta(seconds=5)
+_SETTER = "hookline.testing"
+
+
+@dataclass(slots=True)
+class FakeClock:
+    """A clock that stands still until it is put forward; sleeping puts it forward."""
+
+    time: datetime = NOW
+    _seconds: float = 0.0
+
+    def now(self) -> datetime:
+        """The time it shows, UTC."""
+        return self.time
+
+    def monotonic(self) -> float:
+        """Seconds it was put forward so far."""
+        return self._seconds
+
+    def advance(self, by: str | timedelta) -> None:
+        """Put it forward."""
+        step = duration(by)
+        self.time += step
+        self._seconds += step.total_seconds()
+
+    async def sleep(self, seconds: float) -> None:
+        """Put it forward by so many seconds, at once."""
+        self.advance(timedelta(seconds=seconds))
+        await asyncio.sleep(0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """What one attempt did."""
+
+    event: Event
+    # Done, Retry(after, …) or Dead(reason, detail); a Retry's wait is the longest the policy allows.
+    outcome: Outcome
+    # What the handler raised.
+    error: BaseException | None
+    # Events and contact snapshots that are in the log now.
+    published: tuple[Event, ...]
+    # Timer name → when it is due, None for one that was cancelled.
+    timers: Mapping[str, datetime | None]
+
+
+def event_of(
+    data: D,
+    *,
+    key: str | None = None,
+    identity: str | None = None,
+    source: str = "support",
+    platform: str = "mygptassistants",
+    time: datetime = NOW,
+) -> Event[D]:
+    """An event as a receiver would make it.
+
+    Args:
+        data: what it tells.
+        key: by default the conversation's, contact's or bot's id.
+        identity: the event's id; by default one that names the fact.
+        source: the source it came from.
+        platform: the source's platform.
+        time: when it happened.
+    """
+    named = next((found for name in _KEYS if isinstance(found := getattr(data, name, None), str)), "key")
+    fact = next((found for name in _FACTS if isinstance(found := getattr(data, name, None), str)), named)
+    return Event(
+        id=identity or f"{data.event_type}:{fact}",
+        type=data.event_type,
+        source=source,
+        platform=platform,
+        key=key or named,
+        time=time,
+        received_at=time,
+        origin="webhook",
+        data=data,
+    )
+
+
+async def run_once(
+    handler: Handler[Any, Any],
+    event: Event[Any],
+    *,
+    config: BaseModel | Mapping[str, Any] | None = None,
+    account: Account | None = None,
+    accounts: Mapping[str, Account] | None = None,
+    now: datetime = NOW,
+    attempt: int = 1,
+) -> Attempt:
+    """One attempt at one event, in a world of its own.
+
+    Args:
+        handler: what `@handler` made.
+        event: what it is given; `Event[Timer]` too.
+        config: its settings, as values or as a table of the configuration would hold them.
+        account: the account of the event's source.
+        accounts: further accounts, by name.
+        now: the time.
+        attempt: which attempt this is.
+    """
+    async with Harness.opened(handler, config=config, account=account, accounts=accounts, now=now) as harness:
+        return await harness.run_once(event, attempt=attempt)
+
+
+@dataclass(slots=True, kw_only=True)
+class Harness:
+    """A handler and its state, from one event to the next: `async with Harness.opened(handler) as harness`."""
+
+    clock: FakeClock
+    store: Store
+    _log: SqliteEventLog
+    _entry: Entry
+    _runner: Runner
+    _partition: Partition
+    _happened: list[Happening] = field(default_factory=list)
+
+    @classmethod
+    @asynccontextmanager
+    async def opened(
+        cls,
+        handler: Handler[Any, Any],
+        *,
+        config: BaseModel | Mapping[str, Any] | None = None,
+        account: Account | None = None,
+        accounts: Mapping[str, Account] | None = None,
+        now: datetime = NOW,
+    ) -> "AsyncIterator[Harness]":
+        """A new world; arguments as of `run_once`. The account serves every source."""
+        given = config if isinstance(config, BaseModel) else handler.config.model_validate(config or {})
+        entry, topics, clock = entry_of(handler, config=given), Topics(), FakeClock(now)
+        with tempfile.TemporaryDirectory(prefix="hookline-") as folder:
+            url = f"sqlite:///{Path(folder) / 'state.db'}"
+            await migrate(url)
+            store, log = Store.open(url), SqliteEventLog(Path(folder) / "events.db")
+            await store.start()
+            try:
+                await log.start()
+                await log.create({name: TopicSettings(partitions=1) for name in topics.all()})
+                known = {**(accounts or {}), **({} if account is None else {account.name: account})}
+                happened: list[Happening] = []
+                equipment = Equipment(
+                    log=log,
+                    store=store,
+                    topics=topics,
+                    accounts=known,
+                    account_of=_EverySource(account.name) if account is not None else {},
+                    clock=clock,
+                    jitter=lambda: 1.0,
+                    observers=(happened.append,),
+                )
+                yield await cls._of(entry, equipment, log, clock, happened)
+            finally:
+                await log.stop(_STOPS)
+                await store.stop()
+
+    @classmethod
+    async def _of(
+        cls, entry: Entry, equipment: Equipment, log: SqliteEventLog, clock: FakeClock, happened: list[Happening]
+    ) -> "Harness":
+        at = TopicPartition(equipment.topics.name("conversations"), 0)
+        epoch = (await equipment.store.owners.claim(entry.name, [at]))[at]
+        runner = Runner(
+            entry=entry,
+            equipment=equipment,
+            holdings=Holdings(),
+            metrics=equipment.metrics.of(entry.name),
+            on_lost=lambda _: None,
+            on_stop=_raise,
+        )
+        partition = Partition(at=at, epoch=epoch, tracker=Tracker(0), recent=Recent(0))
+        return cls(
+            clock=clock,
+            store=equipment.store,
+            _log=log,
+            _entry=entry,
+            _runner=runner,
+            _partition=partition,
+            _happened=happened,
+        )
+
+    async def run_once(self, event: Event[Any], *, attempt: int = 1) -> Attempt:
+        """One attempt at an event. The same event again is what a redelivery would be.
+
+        Raises:
+            ValueError: the handler is not given events of that type.
+        """
+        if type(event.data) not in self._entry.handler.on:
+            raise ValueError(f"{self._entry.name} is not given {type(event.data).__name__}: it is not in its on=")
+        work = await self._firing(event) if isinstance(event.data, Timer) else await self._received(event)
+        work.tries.made = attempt - 1
+        return await self._attempt(work, event)
+
+    async def advance(self, by: str | timedelta) -> Sequence[Attempt]:
+        """Put the clock forward and fire the timers that come due, one attempt each, in order."""
+        self.clock.advance(by)
+        attempts = []
+        while due := self._partition.timers.due(self.clock.now()):
+            for row in due:
+                if self._partition.timers.pending(row):
+                    work = Firing(self._partition, row, offset=self._partition.tracker.position - 1)
+                    attempts.append(await self._attempt(work, work.event()))
+        return attempts
+
+    async def restart(self) -> None:
+        """Forget what is only in memory, as a crash does: another owner takes over, with the timers of the store."""
+        store, entry, before = self.store, self._entry, self._partition
+        epoch = (await store.owners.claim(entry.name, [before.at]))[before.at]
+        self._partition = Partition(
+            at=before.at, epoch=epoch, tracker=Tracker(before.tracker.position), recent=Recent(0)
+        )
+        self._partition.timers.load(await store.schedule.load(entry.name, before.at))
+
+    async def _attempt(self, work: Work, event: Event[Any]) -> Attempt:
+        before = await self._ends()
+        self._happened.clear()
+        await self._runner.advance(work)
+        ended = next(each for each in self._happened if isinstance(each, AttemptEnded))
+        settlement = work.tries.settlement
+        context = settlement.context if settlement is not None else None
+        wished = {} if context is None else context.timers
+        return Attempt(
+            event=event,
+            outcome=ended.outcome,
+            error=ended.error,
+            published=tuple([found async for found in self._events(before)]),
+            timers={name: wish.due if isinstance(wish, TimerSet) else None for name, wish in wished.items()},
+        )
+
+    async def _received(self, event: Event[Any]) -> Received:
+        """The record of an event, as it comes from a log."""
+        topics = self._runner.equipment.topics
+        record = encode(event, topics.of(event.type))
+        offset = self._partition.tracker.position
+        self._partition.tracker.add(offset)
+        stored = StoredRecord(
+            topic=record.topic,
+            key=record.key,
+            value=record.value,
+            headers=record.headers,
+            timestamp=record.timestamp,
+            partition=0,
+            offset=offset,
+        )
+        return Received(self._partition, stored)
+
+    async def _firing(self, event: Event[Timer]) -> Firing:
+        """The firing of a timer that somebody set, as the event says."""
+        timer, partition = event.data, self._partition
+        to_be = TimerSet(
+            source=event.source,
+            key=event.key,
+            name=timer.name,
+            due=timer.due,
+            platform=event.platform,
+            conversation_id=text_of(timer.conversation_id, timer.data),
+            received_at=event.received_at,
+        )
+        offset, setter = partition.tracker.position, event.cause or _SETTER
+        partition.tracker.passed(offset + 1)
+        await self.store.schedule.settle(
+            self._entry.name,
+            partition.at,
+            partition.epoch,
+            offset=offset,
+            event_id=setter,
+            now=self.clock.now(),
+            set=[to_be],
+        )
+        values = {name: getattr(to_be, name) for name in TimerSet.__dataclass_fields__}
+        row = TimerRow(
+            **values,
+            handler=self._entry.name,
+            at=partition.at,
+            setter_offset=offset,
+            setter_id=setter,
+            firing=firing_id(self._entry.name, to_be, setter),
+        )
+        partition.timers.set(row)
+        return Firing(partition, row, offset=offset)
+
+    async def _ends(self) -> Mapping[TopicPartition, int]:
+        topics = self._runner.equipment.topics
+        return await self._log.offsets([TopicPartition(name, 0) for name in topics.all()], "end")
+
+    async def _events(self, start: Mapping[TopicPartition, int]) -> AsyncIterator[Event]:
+        """What is new in the log, but for dead letters and tombstones."""
+        dead = self._runner.equipment.topics.name("dead")
+        async for record in self._log.read(
+            {at: offset for at, offset in start.items() if at.topic != dead}, follow=False
+        ):
+            if record.value is not None:
+                yield decode(record)
+
+
+class _EverySource(dict[str, str]):
+    """Every source has the same account."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self._name = name
+
+    def get(self, key: str, default: Any = None) -> Any:  # noqa: ARG002 - the same for all
+        return self._name
+
+
+def _raise(error: BaseException) -> None:
+    raise error
+
+
+_KEYS = ("conversation_id", "contact_id", "workflow_run_id", "bot_id")
+_FACTS = ("message_id", *_KEYS)

@@ -1,0 +1,12 @@
+"""Ask how it went, ten minutes after a visitor's last message."""
+
+from hookline import Context, Event, MessageCreated, Timer, handler
+
+
+@handler("how-did-it-go", on=(MessageCreated, Timer), timeout="20s")
+async def how_did_it_go(event: Event[MessageCreated | Timer], ctx: Context) -> None:
+    """Ask how it went, ten minutes after a visitor's last message."""
+    if isinstance(event.data, Timer):
+        await ctx.once("ask", lambda: ctx.account().send(event.key, "How did it go?"))
+    elif event.data.role == "user":
+        await ctx.schedule("ask", after="10m")  # the same name on the same key: a newer message moves it

@@ -1,0 +1,256 @@
+"""Write once more when a conversation went silent, was completed, or a word fell that asks for it.
+
+The platform posts our own message back as an event, and its bot answers it. So messages of ours are recognised, and
+before one is sent the conversation is read: who has been followed up since their last word is left in peace.
+"""
+
+import hashlib
+import re
+from datetime import datetime, time, timedelta
+from string import Formatter
+from typing import Annotated, Literal, Self
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+
+from clients.account import Account, ChatMessage, Sent
+from clients.errors import NotSupported
+from handlers.api import Context, GiveUp, handler
+from schemas.contacts import Identity
+from schemas.durations import Duration
+from schemas.events import ConversationCompleted, Event, MessageCreated, Timer
+
+TIMER = "follow-up"
+TAG = "hookline"
+"""The metadata field of a message that says that it is ours: the fingerprint of its text."""
+
+_SPACE = re.compile(r"\s+")
+# Clocks of a platform and ours may differ by so much.
+_SKEW = timedelta(minutes=1)
+# Below so many letters a template could match what a visitor writes.
+_LETTERS = 8
+
+
+class QuietHours(BaseModel):
+    """A part of the day, perhaps over midnight, written `22:00-08:00`."""
+
+    model_config = ConfigDict(frozen=True)
+
+    begin: time
+    end: time
+
+    def until(self, now: datetime, zone: ZoneInfo) -> datetime | None:
+        """When the quiet that lies over a moment ends; None outside of it."""
+        local = now.astimezone(zone)
+        for day in (local.date() - timedelta(days=1), local.date()):
+            begin = datetime.combine(day, self.begin, zone)
+            last = day if self.begin < self.end else day + timedelta(days=1)
+            end = datetime.combine(last, self.end, zone)
+            if begin <= local < end:
+                return end
+        return None
+
+
+def _quiet(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    begin, dash, end = value.partition("-")
+    if not dash or begin.strip() == end.strip():
+        raise ValueError("write two different times of the day: 22:00-08:00")
+    return {"begin": begin.strip(), "end": end.strip()}
+
+
+class FollowUp(BaseModel):
+    """`[handlers.follow-up-chat]`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    message: str = Field(description="What is sent; {name} is the contact's name.")
+    after: Duration = Field(default=timedelta(minutes=30), description="How long after what `when` names.")
+    when: tuple[Literal["silence", "completed", "keyword"], ...] = Field(default=("silence",), min_length=1)
+    keywords: tuple[str, ...] = Field(default=(), description='Words of a visitor that ask for it, for "keyword".')
+    unnamed: str = Field(default="there", description="Stands for {name} where nobody knows it.")
+    limit: int = Field(default=1, ge=1, description="Follow-ups to one contact in a day (UTC).")
+    quiet: Annotated[QuietHours, BeforeValidator(_quiet)] | None = Field(
+        default=None, description="Hours of the day without follow-ups, such as 22:00-08:00: they wait until its end."
+    )
+    timezone: str = Field(default="UTC", description="Where `quiet` counts, such as Europe/Berlin.")
+    max_age: Duration = Field(default=timedelta(hours=1), description="Events and timers older than this do nothing.")
+
+    @field_validator("message")
+    @classmethod
+    def _template(cls, value: str) -> str:
+        parts = list(Formatter().parse(value))
+        if any(field not in (None, "name") or spec or conversion for _, field, spec, conversion in parts):
+            raise ValueError("the only placeholder is {name}; a brace itself is written twice")
+        if sum(letter.isalnum() for literal, *_ in parts for letter in literal) < _LETTERS:
+            raise ValueError(f"needs at least {_LETTERS} letters beside {{name}}, to be told from what visitors write")
+        return value
+
+    @field_validator("timezone")
+    @classmethod
+    def _zone(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+            raise ValueError("is no time zone of the IANA database, such as Europe/Berlin") from error
+        return value
+
+    @model_validator(mode="after")
+    def _words(self) -> Self:
+        if ("keyword" in self.when) != bool(self.keywords):
+            raise ValueError('"keyword" in `when` and `keywords` belong together')
+        return self
+
+    def text(self, name: str | None) -> str:
+        """The message to one contact."""
+        return self.message.format(name=(name or "").strip() or self.unnamed)
+
+    def asked_for(self, content: str) -> bool:
+        """Whether a visitor's words contain a keyword, as whole words in any case."""
+        return any(re.search(rf"(?<!\w){re.escape(word)}(?!\w)", content, re.IGNORECASE) for word in self.keywords)
+
+    def is_ours(self, content: str) -> bool:
+        """Whether a text is this message to anybody."""
+        parts = Formatter().parse(self.message.strip())
+        pattern = "".join(re.escape(_SPACE.sub(" ", literal)) + (".*" if field else "") for literal, field, *_ in parts)
+        return re.fullmatch(pattern, _folded(content)) is not None
+
+
+@handler("follow-up-chat", on=(MessageCreated, ConversationCompleted, Timer), config=FollowUp, timeout="90s")
+async def follow_up_chat(event: Event[MessageCreated | ConversationCompleted | Timer], ctx: Context[FollowUp]) -> None:
+    """Write once more after silence, a completed conversation, or a keyword."""
+    match event.data:
+        case Timer():
+            await _fire(event, event.data, ctx)
+        case MessageCreated() as message if _sent_by_us(message, ctx.config):
+            pass
+        case MessageCreated(role="user") as message if ctx.config.asked_for(message.content):
+            await _schedule(event, message, ctx)
+        case MessageCreated(role="assistant") as message if "silence" in ctx.config.when:
+            await _schedule(event, message, ctx)
+        case MessageCreated(role="user" | "agent"):
+            await ctx.cancel(TIMER)
+        case ConversationCompleted() as completed if "completed" in ctx.config.when:
+            await _schedule(event, completed, ctx)
+        case ConversationCompleted():
+            await ctx.cancel(TIMER)
+
+
+async def _schedule(
+    event: Event[MessageCreated | ConversationCompleted | Timer],
+    about: MessageCreated | ConversationCompleted,
+    ctx: Context[FollowUp],
+) -> None:
+    if ctx.now - event.time > ctx.config.max_age or event.origin == "handler" or not _has_account(ctx):
+        return
+    contact = about.contact
+    known = {
+        "contact": contact.id if contact else None,
+        "name": contact.name if contact else None,
+        "message": about.message_id if isinstance(about, MessageCreated) else None,
+    }
+    await ctx.schedule(TIMER, after=ctx.config.after, data={name: value for name, value in known.items() if value})
+
+
+async def _fire(
+    event: Event[MessageCreated | ConversationCompleted | Timer], timer: Timer, ctx: Context[FollowUp]
+) -> None:
+    config, conversation = ctx.config, timer.conversation_id
+    if conversation is None or ctx.now - timer.due > config.max_age:
+        ctx.log.info("followup.skipped", reason="it is too late", due=timer.due.isoformat())
+        return
+    if config.quiet is not None and (end := config.quiet.until(ctx.now, ZoneInfo(config.timezone))) is not None:
+        await ctx.schedule(TIMER, after=end - timer.due, data=timer.data)
+        return
+    account, (person, name) = ctx.account(), await _contact(event, timer, ctx)
+    if (reason := await _superseded(account, conversation, timer, config)) is not None:
+        ctx.log.info("followup.skipped", reason=reason)
+        return
+    if not await ctx.allow("day", person, limit=config.limit, per="1d"):
+        ctx.log.info("followup.skipped", reason="the contact has had enough of them today")
+        return
+    text = config.text(name)
+    await ctx.once(
+        "send",
+        lambda: account.send(conversation, text, metadata={TAG: fingerprint(text)}),
+        returns=Sent,
+        probe=lambda: _find(account, conversation, text, since=timer.due - _SKEW),
+    )
+    ctx.log.info("followup.sent", account=account.name)
+
+
+async def _contact(
+    event: Event[MessageCreated | ConversationCompleted | Timer], timer: Timer, ctx: Context[FollowUp]
+) -> tuple[str, str | None]:
+    """Whom the cap protects, and their name: one person over all sources, where we know them."""
+    told, name = timer.data.get("contact"), timer.data.get("name")
+    if not isinstance(told, str):
+        return f"conversation/{event.source}/{event.key}", name if isinstance(name, str) else None
+    identity = Identity(source=event.source, platform=event.platform, id=told)
+    contact = await ctx.contacts.find(identity=identity)
+    if contact is None:
+        return f"contact/{event.source}/{told}", name if isinstance(name, str) else None
+    return f"contact/{contact.id}", name if isinstance(name, str) else contact.name
+
+
+async def _superseded(account: Account, conversation: str, timer: Timer, config: FollowUp) -> str | None:
+    """Why nothing is to be sent, as the platform's own history tells; None if nothing speaks against it."""
+    try:
+        history = [message async for message in account.history(conversation)]
+    except NotSupported:
+        # the timer was cancelled by what we were told, and the cap holds the rest
+        return None
+    ours = [number for number, message in enumerate(history) if config.is_ours(message.content)]
+    theirs = [number for number, message in enumerate(history) if message.role == "user" and number not in ours]
+    if ours and (not theirs or ours[-1] > theirs[-1]):
+        return "the visitor has not answered the last one"
+    setter = timer.data.get("message")
+    seen = [number for number, message in enumerate(history) if message.id == setter]
+    if seen and any(number > seen[-1] for number in theirs):
+        return "the visitor has written since"
+    return None
+
+
+async def _find(account: Account, conversation: str, text: str, *, since: datetime) -> Sent | None:
+    """Look whether the message was sent by an attempt that did not see the answer.
+
+    Raises:
+        ValueError: the history does not tell when a message of that text was sent.
+    """
+    async for message in account.history(conversation):
+        if _folded(message.content) == _folded(text) and _is_since(message, since):
+            return Sent(message_id=message.id, conversation_id=conversation)
+    return None
+
+
+def _is_since(message: ChatMessage, since: datetime) -> bool:
+    if message.at is None:
+        raise ValueError("a message of that text has no time")
+    return message.at >= since
+
+
+def _has_account(ctx: Context[FollowUp]) -> bool:
+    try:
+        ctx.account()
+    except GiveUp as error:
+        ctx.log.debug("followup.skipped", reason=error.reason)
+        return False
+    return True
+
+
+def _sent_by_us(message: MessageCreated, config: FollowUp) -> bool:
+    """Whether a message is one of ours that the platform posts back: by its tag, or by its words."""
+    metadata = message.extra.get("metadata")
+    tagged = isinstance(metadata, dict) and metadata.get(TAG) == fingerprint(message.content)
+    return tagged or config.is_ours(message.content)
+
+
+def fingerprint(text: str) -> str:
+    """Tells a text from others. A tag that a platform copies to later messages does not fit theirs."""
+    return hashlib.sha256(_folded(text).encode("utf-8", "replace")).hexdigest()[:16]
+
+
+def _folded(text: str) -> str:
+    """A text without what platforms may do to its white space."""
+    return _SPACE.sub(" ", text.strip())

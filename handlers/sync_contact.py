@@ -1,0 +1,175 @@
+"""Keep one contact per person, tell the log when it changed, and the accounts that should know.
+
+Platforms tell of people in contact events, and in passing inside messages, conversations and handoffs.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
+
+from clients.account import Account
+from clients.account import Contact as PlatformContact
+from clients.errors import NotFound, NotSupported
+from handlers.api import AccountName, Context, handler
+from schemas.contacts import Contact, Identity
+from schemas.events import (
+    ContactCreated,
+    ContactDeleted,
+    ContactRef,
+    ContactUpdated,
+    ConversationCompleted,
+    ConversationCreated,
+    ConversationUpdated,
+    Data,
+    Event,
+    HandoffClosed,
+    HandoffRequested,
+    MessageCreated,
+)
+
+
+class SyncContact(BaseModel):
+    """`[handlers.sync-contact]`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    push: tuple[AccountName, ...] = Field(default=(), description="Accounts that are told what differs from theirs.")
+    verified: tuple[str, ...] = Field(
+        default=(),
+        description="Sources whose e-mail addresses were verified by the platform: contacts that share one become one.",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Who an event is about, in the words of its source."""
+
+    id: str
+    name: str | None = None
+    email: str | None = None
+    phone: str | None = None
+    attributes: dict[str, JsonValue] = field(default_factory=dict)
+
+
+@handler(
+    "sync-contact",
+    on=(
+        ContactCreated,
+        ContactUpdated,
+        ContactDeleted,
+        MessageCreated,
+        ConversationCreated,
+        ConversationUpdated,
+        ConversationCompleted,
+        HandoffRequested,
+        HandoffClosed,
+    ),
+    config=SyncContact,
+    timeout="60s",
+)
+async def sync_contact(event: Event[Data], ctx: Context[SyncContact]) -> None:
+    """Keep one contact per person, and publish it when it changed."""
+    person = person_of(event.data)
+    if person is None:
+        return
+    identity = Identity(source=event.source, platform=event.platform, id=person.id)
+    if isinstance(event.data, ContactDeleted):
+        await ctx.contacts.delete(identity, at=event.time)
+    else:
+        await ctx.contacts.save(
+            identity,
+            at=event.time,
+            name=person.name,
+            email=person.email,
+            phone=person.phone,
+            attributes=person.attributes,
+            email_verified=event.source in ctx.config.verified,
+        )
+    await _publish(ctx)
+    for contact_id in sorted(await ctx.contacts.changed()):
+        contact = await ctx.contacts.find(contact_id=contact_id)
+        # an id that was merged away leads to the contact that goes on
+        if contact is not None and contact.id == contact_id:
+            for name in ctx.config.push:
+                await _push(contact, ctx.account(name), event, ctx)
+    # the platforms' own ids may have been learned on the way
+    await _publish(ctx)
+
+
+def person_of(data: Data) -> Person | None:
+    """Whom an event tells of; None if it does not say, or not enough to know them again."""
+    if isinstance(data, (ContactCreated, ContactUpdated)):
+        return Person(data.contact_id, data.name, data.email, data.phone, dict(data.attributes))
+    if isinstance(data, ContactDeleted):
+        return Person(data.contact_id)
+    ref = getattr(data, "contact", None)
+    if not isinstance(ref, ContactRef):
+        return None
+    known_as = ref.id or _address("email", ref.email) or _address("phone", ref.phone)
+    return None if known_as is None else Person(known_as, ref.name, ref.email, ref.phone)
+
+
+def missing(contact: Contact, theirs: PlatformContact) -> dict[str, Any]:
+    """What a platform does not know of a contact, or knows differently. What only it knows is left alone."""
+    differs: dict[str, Any] = {
+        name: value
+        for name in ("name", "email", "phone")
+        if (value := getattr(contact, name)) is not None and value != getattr(theirs, name)
+    }
+    attributes = {**theirs.attributes, **contact.attributes}
+    if attributes != theirs.attributes:
+        differs["attributes"] = attributes
+    return differs
+
+
+async def _publish(ctx: Context[SyncContact]) -> None:
+    for contact_id in sorted(await ctx.contacts.changed()):
+        await ctx.contacts.publish(contact_id)
+
+
+async def _push(contact: Contact, account: Account, event: Event[Data], ctx: Context[SyncContact]) -> None:
+    """Tell one account what differs from what it knows, as far as its platform can be told.
+
+    A person the account does not know by an id of its own is found or made by e-mail address; without one, not at all.
+    """
+    try:
+        theirs = await _known_there(contact, account)
+        if theirs is None and contact.email is None:
+            return
+        differs = missing(contact, theirs or PlatformContact())
+        if not differs:
+            return
+        told = await account.upsert_contact(PlatformContact(id=theirs and theirs.id, **differs))
+    except NotSupported as error:
+        if await ctx.allow("not-supported", account.name, limit=1, per="1d"):
+            ctx.log.warning("contact.unpushed", account=account.name, cause=str(error))
+        return
+    if theirs is None and told.id is not None:
+        await _learn(contact, account, told.id, event, ctx)
+
+
+async def _known_there(contact: Contact, account: Account) -> PlatformContact | None:
+    for identity in contact.identities:
+        if identity.source == account.name and identity.platform == account.platform:
+            try:
+                return await account.get_contact(identity.id)
+            except NotFound:
+                # an id that the caller passed through the platform, or a contact that was removed there
+                continue
+    return None
+
+
+async def _learn(
+    contact: Contact, account: Account, their_id: str, event: Event[Data], ctx: Context[SyncContact]
+) -> None:
+    """Remember under which id the account knows the contact from now on."""
+    identity = Identity(source=account.name, platform=account.platform, id=their_id)
+    holder = await ctx.contacts.save(identity, at=event.time)
+    if holder.id != contact.id:
+        await ctx.contacts.merge(contact.id, holder.id, at=event.time)
+
+
+def _address(kind: str, value: str | None) -> str | None:
+    folded = (value or "").strip().casefold()
+    return f"{kind}:{folded}" if folded else None

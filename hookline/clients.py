@@ -1,0 +1,45 @@
+"""The platforms' typed clients, their errors and what they give: `ctx.account(platform=MyGPTAssistants)`.
+
+Kept out of `hookline` itself: importing it needs aiohttp, which handlers of a light test do not.
+"""
+
+from clients.account import Account, ChatMessage, Chunk, Contact, Conversation, Sent
+from clients.errors import (
+    BadAnswer,
+    ClientError,
+    ConnectionLost,
+    ForbiddenAddress,
+    NotFound,
+    NotSupported,
+    OutOfCredit,
+    PlatformDown,
+    RateLimited,
+    Rejected,
+    TimedOut,
+    Unauthorized,
+    Unreachable,
+)
+from clients.mygptassistants import MyGPTAssistants
+
+__all__ = [
+    "Account",
+    "BadAnswer",
+    "ChatMessage",
+    "Chunk",
+    "ClientError",
+    "ConnectionLost",
+    "Contact",
+    "Conversation",
+    "ForbiddenAddress",
+    "MyGPTAssistants",
+    "NotFound",
+    "NotSupported",
+    "OutOfCredit",
+    "PlatformDown",
+    "RateLimited",
+    "Rejected",
+    "Sent",
+    "TimedOut",
+    "Unauthorized",
+    "Unreachable",
+]

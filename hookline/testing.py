@@ -1,0 +1,12 @@
+"""Run a handler in a test: one attempt at one event, with the code that runs it in production and a clock that you set.
+
+    result = await run_once(ask, event_of(MessageCreated(...)), config={"after": "10m"})
+    assert result.timers == {"ask": NOW + timedelta(minutes=10)}
+
+`Harness` keeps the handler's state from one event to the next, and fires timers when its clock is put forward.
+"""
+
+from dispatcher.outcome import Dead, Done, Retry
+from dispatcher.testing import NOW, Attempt, FakeClock, Harness, event_of, run_once
+
+__all__ = ["NOW", "Attempt", "Dead", "Done", "FakeClock", "Harness", "Retry", "event_of", "run_once"]

@@ -1,0 +1,215 @@
+"""follow-up-chat against the simulated platform, with the real client: when it writes, and never twice."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from clients.mygptassistants import MyGPTAssistants
+from clients.settings import MyGPTAssistantsSettings
+from dispatcher.testing import Attempt, Harness, event_of
+from handlers.follow_up_chat import TAG, fingerprint, follow_up_chat
+from hookline.testing import Dead, Done, Retry
+from schemas.contacts import Identity
+from schemas.durations import duration
+from schemas.events import ContactRef, MessageCreated
+from simulator import Fault, ManualClock, Simulator
+
+NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
+TEXT = "Did that answer your question, Ada?"
+CONFIG: dict[str, Any] = {"message": "Did that answer your question, {name}?", "after": "10m"}
+ADA = ContactRef(id="ada", name="Ada")
+
+
+@dataclass
+class Scene:
+    """A conversation that a visitor began, and the handler that watches it."""
+
+    simulator: Simulator
+    client: MyGPTAssistants
+    harness: Harness
+    conversation: str
+    clock: ManualClock
+
+    async def history(self) -> list[tuple[str, str]]:
+        return [(message.role, message.content) async for message in self.client.history(self.conversation)]
+
+    async def ours(self) -> int:
+        """How often our text stands in the conversation."""
+        return sum(content == TEXT for _, content in await self.history())
+
+    async def tell(self, back: int = 1) -> Attempt:
+        """Give the handler the event of a message of the history, counted from the end."""
+        messages = [message async for message in self.client.history(self.conversation)]
+        told = messages[-back]
+        data = MessageCreated.model_validate(
+            {
+                "message_id": told.id,
+                "conversation_id": self.conversation,
+                "role": told.role,
+                "content": told.content,
+                "contact": ADA,
+            }
+        )
+        return await self.harness.run_once(event_of(data, time=self.harness.clock.now()))
+
+    async def silence(self, by: str = "11m") -> list[Attempt]:
+        """Let time pass, here and at the platform, and timers fire."""
+        await self.clock.advance(duration(by).total_seconds())
+        return list(await self.harness.advance(by))
+
+
+@asynccontextmanager
+async def scene(**config: Any) -> AsyncIterator[Scene]:
+    clock = ManualClock(NOON)
+    async with Simulator(clock=clock, seed=1, limits=False) as simulator:
+        values = {
+            "platform": "mygptassistants",
+            "api_key": "mga_key",
+            "bot_id": "bot_1",
+            "base_url": simulator.base_url(),
+            "allow_private": True,
+            "timeouts": {"connect": "1s", "total": "1s", "deadline": "1s"},
+        }
+        settings = MyGPTAssistantsSettings.model_validate(values)
+        async with (
+            MyGPTAssistants("support", settings) as client,
+            Harness.opened(follow_up_chat, config={**CONFIG, **config}, account=client, now=NOON) as harness,
+        ):
+            begun = await client.send(None, "When do you open?")
+            assert begun.conversation_id is not None
+            made = Scene(simulator, client, harness, begun.conversation_id, clock)
+            await made.tell(2)
+            await made.tell(1)
+            yield made
+
+
+@pytest.fixture
+async def asked() -> AsyncIterator[Scene]:
+    """The visitor asked, the assistant answered, and the handler was told."""
+    async with scene() as made:
+        yield made
+
+
+async def test_it_writes_once_after_the_silence(asked: Scene) -> None:
+    """With the contact's name and our tag, and the platform's bot answers it."""
+    assert await asked.silence("9m") == []
+    [attempt] = await asked.silence("2m")
+    assert attempt.outcome == Done()
+    assert (await asked.history())[2] == ("user", TEXT)
+    received = asked.simulator.received[-1]
+    assert (received.content, received.metadata) == (TEXT, {TAG: fingerprint(TEXT)})
+
+
+async def test_it_does_not_answer_itself(asked: Scene) -> None:
+    """Our message and the bot's answer to it come back as events: nobody is written to again."""
+    await asked.silence()
+    assert (await asked.tell(2)).timers == {}
+    assert (await asked.tell(1)).timers != {}
+    [attempt] = await asked.silence()
+    assert attempt.outcome == Done()
+    assert await asked.ours() == 1
+
+
+async def test_a_visitor_who_answers_is_left_in_peace(asked: Scene) -> None:
+    """Their message cancels the timer."""
+    await asked.client.send(asked.conversation, "Thank you")
+    await asked.tell(2)
+    assert await asked.silence() == []
+
+
+async def test_a_visitor_who_answered_unseen_is_left_in_peace(asked: Scene) -> None:
+    """Their message stands in the platform's history, and its event has not come yet."""
+    await asked.client.send(asked.conversation, "Thank you")
+    [attempt] = await asked.silence()
+    assert attempt.outcome == Done()
+    assert await asked.ours() == 0
+
+
+async def test_a_crash_after_sending_does_not_send_twice(asked: Scene) -> None:
+    """The message was sent and nobody wrote it down: the next attempt finds it in the history."""
+
+    class Crash(BaseException):
+        pass
+
+    async def crash(*args: object, **more: object) -> None:
+        raise Crash
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(asked.harness.store.effects, "finish", crash)
+        with pytest.raises(Crash):
+            await asked.silence()
+    assert await asked.ours() == 1
+    await asked.harness.restart()
+    [attempt] = await asked.silence("1s")
+    assert attempt.outcome == Done()
+    assert await asked.ours() == 1
+
+
+async def test_a_lost_answer_does_not_send_twice(asked: Scene) -> None:
+    """The platform took the message and the connection broke: the retry finds it."""
+    send = asked.client.send
+
+    async def breaking(*args: Any, **more: Any) -> Any:
+        asked.simulator.misbehave(Fault(kind="reset", route="chat", when="after"))
+        return await send(*args, **more)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(asked.client, "send", breaking)
+        [first] = await asked.silence()
+    assert isinstance(first.outcome, Retry)
+    assert await asked.ours() == 1
+    await asked.harness.restart()
+    [second] = await asked.silence("1s")
+    assert second.outcome == Done()
+    assert await asked.ours() == 1
+
+
+async def test_a_contact_has_a_limit_a_day() -> None:
+    """Over all conversations: the second one is not written to."""
+    async with scene() as made:
+        await made.harness.store.contacts.save(
+            Identity(source="support", platform="mygptassistants", id="ada"),
+            at=made.harness.clock.now(),
+            now=made.harness.clock.now(),
+            name="Ada",
+        )
+        await made.silence()
+        assert await made.ours() == 1
+        second = await made.client.send(None, "And on Sundays?")
+        assert second.conversation_id is not None
+        other = Scene(made.simulator, made.client, made.harness, second.conversation_id, made.clock)
+        await other.tell(1)
+        [attempt] = await other.silence()
+        assert attempt.outcome == Done()
+        assert await other.ours() == 0
+
+
+async def test_quiet_hours_put_it_off() -> None:
+    """It waits until they end, and is sent then."""
+    async with scene(quiet="11:00-15:00") as made:
+        [attempt] = await made.silence()
+        assert attempt.timers == {"follow-up": NOON + timedelta(hours=3)}
+        assert await made.ours() == 0
+        [sent] = await made.silence("3h")
+        assert sent.outcome == Done()
+        assert await made.ours() == 1
+
+
+async def test_a_timer_that_comes_much_too_late_does_nothing(asked: Scene) -> None:
+    """After a downtime of hours nobody is asked about this morning."""
+    [attempt] = await asked.silence("3h")
+    assert attempt.outcome == Done()
+    assert await asked.ours() == 0
+
+
+async def test_a_conversation_that_is_gone_is_dead() -> None:
+    """The platform knows it no more: no attempt can succeed."""
+    async with scene() as made:
+        await made.simulator.world.reset(webhooks=True)
+        [attempt] = await made.silence()
+        assert isinstance(attempt.outcome, Dead)
+        assert attempt.outcome.reason == "rejected"

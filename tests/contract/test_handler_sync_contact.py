@@ -1,0 +1,126 @@
+"""sync-contact against the simulated platform's contacts, with the real client: what is pushed, and what is not."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from clients.account import Contact as PlatformContact
+from clients.mygptassistants import MyGPTAssistants
+from clients.settings import MyGPTAssistantsSettings
+from dispatcher.testing import Attempt, Harness, event_of
+from handlers.sync_contact import sync_contact
+from hookline.testing import Done, Retry
+from schemas.contacts import Identity
+from schemas.events import ContactRef, ContactSnapshot, MessageCreated
+from simulator import Fault, Simulator, SystemClock
+
+ADA = ContactRef(id="ada", name="Ada", email="ada@example.org")
+
+
+@dataclass
+class Scene:
+    """A platform whose contacts are kept, and the handler that keeps them."""
+
+    simulator: Simulator
+    client: MyGPTAssistants
+    harness: Harness
+    _told: int = 0
+
+    async def tell(self, contact: ContactRef) -> Attempt:
+        """Give the handler a message of somebody."""
+        self._told += 1
+        data = MessageCreated(
+            message_id=f"m{self._told}", conversation_id="c1", role="user", content="hi", contact=contact
+        )
+        return await self.harness.run_once(event_of(data, source="chat"))
+
+    async def there(self) -> list[PlatformContact]:
+        """The platform's contacts."""
+        return [contact async for contact in self.client.contacts()]
+
+
+@asynccontextmanager
+async def scene(*, contacts: bool = True) -> AsyncIterator[Scene]:
+    async with Simulator(clock=SystemClock(), seed=1, limits=False) as simulator:
+        values: dict[str, Any] = {
+            "platform": "mygptassistants",
+            "api_key": "mga_key",
+            "bot_id": "bot_1",
+            "base_url": simulator.base_url(),
+            "allow_private": True,
+            "contacts": {"enabled": contacts},
+            "timeouts": {"connect": "1s", "total": "1s", "deadline": "1s"},
+        }
+        async with (
+            MyGPTAssistants("crm", MyGPTAssistantsSettings.model_validate(values)) as client,
+            Harness.opened(sync_contact, config={"push": ["crm"]}, account=client) as harness,
+        ):
+            yield Scene(simulator, client, harness)
+
+
+@pytest.fixture
+async def crm() -> AsyncIterator[Scene]:
+    async with scene() as made:
+        yield made
+
+
+async def test_a_new_person_is_made_there(crm: Scene) -> None:
+    """Found by e-mail address, else made; the id they have there is kept with the contact."""
+    attempt = await crm.tell(ADA)
+    assert attempt.outcome == Done()
+    [made] = await crm.there()
+    assert (made.name, made.email) == ("Ada", "ada@example.org")
+    contact = await crm.harness.store.contacts.find(
+        identity=Identity(source="crm", platform="mygptassistants", id=made.id or "")
+    )
+    assert contact is not None
+    assert {identity.source for identity in contact.identities} == {"chat", "crm"}
+    last = attempt.published[-1].data
+    assert isinstance(last, ContactSnapshot)
+    assert (last.contact_id, last.version) == (contact.id, contact.version)
+
+
+async def test_a_change_is_told_and_nothing_is_made_twice(crm: Scene) -> None:
+    """By the id that was learned."""
+    await crm.tell(ADA)
+    await crm.tell(ADA.model_copy(update={"name": "Ada Lovelace", "phone": "+49 30 1"}))
+    assert [(each.name, each.phone) for each in await crm.there()] == [("Ada Lovelace", "+49 30 1")]
+
+
+async def test_an_event_that_changes_nothing_calls_nobody(crm: Scene) -> None:
+    """Messages come by the thousand: the platform is not asked for each."""
+    await crm.tell(ADA)
+    crm.simulator.misbehave(Fault(kind="server_error", route="data", count=None))
+    assert (await crm.tell(ADA)).outcome == Done()
+
+
+async def test_a_person_without_an_address_is_not_made_there(crm: Scene) -> None:
+    """A visitor nobody knows is no contact."""
+    assert (await crm.tell(ContactRef(id="visitor-7"))).outcome == Done()
+    assert await crm.there() == []
+
+
+async def test_a_platform_that_is_away_is_told_later(crm: Scene) -> None:
+    """The snapshot is published all the same, and the retry pushes though the row has not changed since."""
+    crm.simulator.misbehave(Fault(kind="server_error", route="data", count=None))
+    first = await crm.tell(ADA)
+    assert isinstance(first.outcome, Retry)
+    assert len(first.published) == 1
+    crm.simulator.behave()
+    crm._told -= 1
+    assert (await crm.tell(ADA)).outcome == Done()
+    assert [each.email for each in await crm.there()] == ["ada@example.org"]
+
+
+async def test_a_platform_without_contacts_is_said_once_and_not_retried(capsys: pytest.CaptureFixture[str]) -> None:
+    """Handlers carry on where a platform has nothing."""
+    async with scene(contacts=False) as made:
+        outcomes = [
+            (await made.tell(ADA)).outcome,
+            (await made.tell(ADA.model_copy(update={"name": "Ada Lovelace"}))).outcome,
+        ]
+    assert outcomes == [Done(), Done()]
+    assert capsys.readouterr().out.count("contact.unpushed") == 1
