@@ -18,7 +18,7 @@ from receiver.answers import accepted_body, json_response, problem_response, tex
 from receiver.body import Body
 from receiver.delivery import Delivery, Headers, Target, route
 from receiver.health import Check, Health, health_of, status_of
-from receiver.intake import Accepted, Handshaken, Named, Outcome, Refusal, intake, screen
+from receiver.intake import Accepted, Handshaken, Named, Outcome, Refusal, decide, screen
 from receiver.keep import Keep, Kept, Unkept
 from receiver.limits import Bucket, Budget, retry_after
 from receiver.openapi import document
@@ -146,7 +146,7 @@ class Receiver:
             if isinstance(body, Problem):
                 return _problem(body, "body")
             delivery = Delivery(method=request.method, target=target, headers=headers, body=body)
-            return await self._settle(source, intake(source, delivery, self._topics, self._clock()))
+            return await self._settle(source, decide(source, delivery, self._topics, self._clock()))
         finally:
             place.leave()
 

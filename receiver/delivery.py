@@ -35,9 +35,9 @@ class Headers:
         value = self._values.get(name)
         return None if value is None else value.strip(b" \t")
 
-    def repeated(self, name: bytes) -> bool:
-        """Whether a lower-case name stands there more than once."""
-        return name in self._repeated
+    def repeats(self, names: Iterable[bytes]) -> bool:
+        """Whether one of these lower-case names stands there more than once."""
+        return bool(self._repeated) and not self._repeated.isdisjoint(names)
 
     def media_type(self) -> str:
         """The content type without its parameters, in lower case; empty when it is missing."""

@@ -102,8 +102,11 @@ def intake(source: Source, delivery: Delivery, topics: Topics, now: datetime) ->
         topics: the topics of this installation.
         now: the time of receipt, aware.
     """
-    if refusal := screen(source, delivery.method, delivery.headers):
-        return refusal
+    return screen(source, delivery.method, delivery.headers) or decide(source, delivery, topics, now)
+
+
+def decide(source: Source, delivery: Delivery, topics: Topics, now: datetime) -> Outcome:
+    """What becomes of a delivery that was screened before its body was read: the rest of `intake`."""
     if delivery.method == "GET":
         answer = answer_get(source.platform.handshakes, delivery.target, source.ring.secrets)
         return Handshaken(answer=answer) if answer else _unauthenticated("handshake-wrong")

@@ -44,12 +44,9 @@ class Keyring:
         self.id_header = _low(scheme.id_header)
         in_header = scheme.token if scheme.token and scheme.token.where == "header" else None
         self.token_header = _low(in_header.name if in_header else None)
-
-    @property
-    def guarded(self) -> tuple[bytes, ...]:
-        """The headers that may stand in a request only once: of two, two readers might believe different ones."""
+        # The headers that may stand in a request only once: of two, two readers might believe different ones.
         names = (self.timestamp_header, self.signature_header, self.id_header, self.token_header, b"content-type")
-        return tuple(name for name in names if name)
+        self.guarded = tuple(name for name in names if name)
 
     def __repr__(self) -> str:
         return f"Keyring({self.scheme.mode}, {len(self.secrets)} secrets)"

@@ -14,7 +14,8 @@ Key = tuple[str, str]
 """(source, event id)"""
 
 PATIENCE = timedelta(milliseconds=50)
-# After a failure the store is left alone for so long: every delivery would wait for nothing.
+# A store that fails, or is slow so many times in a row, is left alone for so long: all would wait for nothing.
+_STRIKES = 3
 _PAUSE = 1.0
 
 
@@ -52,6 +53,8 @@ class Lookups:
         self._open: _Batch | None = None
         self._running: asyncio.Task[None] | None = None
         self._paused_until = 0.0
+        # Slow answers in a row.
+        self._slow = 0
         self.degraded = False
 
     async def known(self, keys: Iterable[Key]) -> set[Key]:
@@ -82,18 +85,26 @@ class Lookups:
             self._running = None
 
     async def _ask(self, batch: _Batch) -> None:
-        loop = asyncio.get_running_loop()
         try:
             # Counted from the first key: whoever waited for the batch before has waited already.
             async with asyncio.timeout_at(batch.opened + self._patience):
                 batch.known = await self._known(list(batch.keys), self._clock())
-        except (StoreError, TimeoutError) as error:
-            self._paused_until = loop.time() + _PAUSE
-            self._turn(degraded=True, cause=type(error).__name__)
+        except StoreError as error:
+            self._leave_alone(type(error).__name__)
+        except TimeoutError:
+            # One slow answer is a busy moment, and no reason to miss copies for a second.
+            self._slow += 1
+            if self._slow >= _STRIKES:
+                self._leave_alone("slow")
         else:
+            self._slow = 0
             self._turn(degraded=False)
         finally:
             batch.answered.set()
+
+    def _leave_alone(self, cause: str) -> None:
+        self._paused_until = asyncio.get_running_loop().time() + _PAUSE
+        self._turn(degraded=True, cause=cause)
 
     def _turn(self, *, degraded: bool, cause: str = "") -> None:
         if degraded and not self.degraded:

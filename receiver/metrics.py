@@ -1,11 +1,14 @@
 """The receiver's metrics. Labels come from the configuration and from closed lists, never from a request."""
 
 from collections.abc import Callable
+from typing import Any, TypeVar, cast
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from receiver.limits import Budget
 from receiver.reports import Answered
+
+Labelled = TypeVar("Labelled", Counter, Histogram)
 
 # Every request for a source we do not have counts under one label, however many names are tried.
 UNKNOWN = "(unknown)"
@@ -21,6 +24,7 @@ class Metrics:
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._registry = registry
+        self._children: dict[tuple[object, ...], Any] = {}
         self.deliveries = Counter(
             "hookline_deliveries",
             "Requests answered, by source and outcome (accepted, duplicate, handshake, or a problem's name).",
@@ -56,17 +60,17 @@ class Metrics:
     def __call__(self, answered: Answered) -> None:
         """Count an answer."""
         source = answered.source or UNKNOWN
-        self.deliveries.labels(source, answered.outcome).inc()
-        self.seconds.labels(source).observe(answered.seconds)
+        self._child(self.deliveries, source, answered.outcome).inc()
+        self._child(self.seconds, source).observe(answered.seconds)
         if answered.secret is not None:
-            self.secrets.labels(source, str(answered.secret)).inc()
+            self._child(self.secrets, source, str(answered.secret)).inc()
         if answered.outcome == "accepted":
             for event_type in answered.types:
-                self.events.labels(source, event_type).inc()
+                self._child(self.events, source, event_type).inc()
         elif answered.outcome not in ("duplicate", "handshake"):
             # A cause in words belongs to the log: as a label it would be one of many.
             reason = answered.reason if answered.outcome != "not-stored" else answered.outcome
-            self.refusals.labels(source, reason or answered.outcome).inc()
+            self._child(self.refusals, source, reason or answered.outcome).inc()
 
     def watch(
         self,
@@ -82,6 +86,14 @@ class Metrics:
         self._gauge("hookline_connections", "Open connections.", connections)
         self._gauge("hookline_connections_turned_away", "Connections closed because there were too many.", turned_away)
         self._gauge("hookline_dedupe_degraded", "1 while copies are not looked for.", lambda: int(degraded()))
+
+    def _child(self, metric: Labelled, *labels: str) -> Labelled:
+        # `labels()` takes a lock and builds a key each time; there are as many children as label sets, which are few.
+        key = (id(metric), *labels)
+        child = self._children.get(key)
+        if child is None:
+            child = self._children[key] = metric.labels(*labels)
+        return cast("Labelled", child)
 
     def _gauge(self, name: str, text: str, read: Callable[[], int]) -> None:
         Gauge(name, text, registry=self._registry).set_function(read)

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 
 from receiver.delivery import Delivery, RawHeaders
 from receiver.sources.platform import Unreadable
@@ -80,11 +81,18 @@ def masked(headers: RawHeaders, *, credential: bytes = b"") -> Iterator[tuple[st
     left = MAX_HEADER_BYTES
     for name, value in headers:
         low = name.lower()
-        shown = MASK if low == credential or _CREDENTIALS.search(low) else value
+        label, secret = _labelled(low)
+        shown = MASK if secret or low == credential else value
         left -= len(low) + len(shown)
         if left < 0:
             return
-        yield f"http-{low.decode('ascii', 'replace')}", shown
+        yield label, shown
+
+
+@lru_cache(maxsize=1_024)
+def _labelled(low: bytes) -> tuple[str, bool]:
+    """The record header of an HTTP header, and whether its value is a credential."""
+    return f"http-{low.decode('ascii', 'replace')}", _CREDENTIALS.search(low) is not None
 
 
 def _headers(receipt: Receipt, about: Headers) -> Headers:

@@ -3,6 +3,7 @@
 A hook is a plain callable that is given a frozen `Answered`. It holds no body, no header and no secret.
 """
 
+import logging
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -58,6 +59,8 @@ class LogReports:
     def __call__(self, answered: Answered) -> None:
         """Write the line."""
         if answered.outcome in ("accepted", "duplicate", "handshake"):
+            if not log.is_enabled_for(logging.DEBUG):
+                return
             log.debug(
                 "delivery.accepted",
                 source=answered.source,

@@ -65,7 +65,7 @@ def verify(ring: Keyring, delivery: Delivery, now: datetime) -> Verified | Refus
 
 
 def _verified(ring: Keyring, delivery: Delivery, now: datetime) -> Verified:
-    if any(delivery.headers.repeated(name) for name in ring.guarded):
+    if delivery.headers.repeats(ring.guarded):
         raise Unproved("header-repeated")
     suffix = _past_token(ring, delivery.target.rest)
     match ring.scheme.mode:

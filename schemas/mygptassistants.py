@@ -39,6 +39,9 @@ _ROLES: dict[str, Role] = {
 }
 
 
+_PERSON = ("id", "email", "name", "phone")
+
+
 def as_role(value: object) -> object:
     """A role in one of its spellings; a sender given as an object names it in `role` or `type`."""
     if isinstance(value, dict):
@@ -91,9 +94,9 @@ class About(Payload):
 
     def contact(self) -> ContactRef | None:
         """The person as the platform gave them, completed from `metadata`; None when nothing is told."""
-        told = self.person or Person.model_validate({})
-        passed = Passed.model_validate(self.metadata if isinstance(self.metadata, dict) else {})
-        found = {name: getattr(told, name) or getattr(passed, name) for name in ("id", "email", "name", "phone")}
+        told = self.person
+        passed = Passed.model_validate(self.metadata) if isinstance(self.metadata, dict) else None
+        found = {name: getattr(told, name, None) or getattr(passed, name, None) for name in _PERSON}
         return ContactRef(**found) if any(found.values()) else None
 
     def extra(self) -> dict[str, JsonValue]:

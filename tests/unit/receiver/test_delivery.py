@@ -57,7 +57,7 @@ def test_header_names_are_found_in_any_case() -> None:
 def test_repeated_header_is_seen_in_any_case() -> None:
     """Two spellings of one name are one name."""
     headers = Headers([(b"X-Thing", b"a"), (b"x-thing", b"b"), (b"Other", b"c")])
-    assert (headers.repeated(b"x-thing"), headers.repeated(b"other"), headers.get(b"x-thing")) == (True, False, b"a")
+    assert (headers.repeats([b"x-thing"]), headers.repeats([b"other"]), headers.get(b"x-thing")) == (True, False, b"a")
 
 
 @pytest.mark.parametrize(
