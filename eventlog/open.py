@@ -5,7 +5,6 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import cast
 from urllib.parse import unquote
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -49,8 +48,7 @@ def open_log(url: str, settings: EventLogSettings, *, topics: Mapping[str, Topic
     if url.startswith(_KAFKA):
         from eventlog.kafka import KafkaEventLog  # noqa: PLC0415 - users of SQLite do not pay for aiokafka
 
-        # Its `kind` is the narrower Literal["kafka"], which mypy does not take for a protocol's plain attribute.
-        return cast("EventLog", KafkaEventLog(_brokers(url), settings.kafka))
+        return KafkaEventLog(_brokers(url), settings.kafka)
     return SqliteEventLog(sqlite_path(url), topics=topics or {}, max_bytes=settings.max_bytes)
 
 
