@@ -67,7 +67,11 @@ class FollowUp(BaseModel):
 
     message: str = Field(description="What is sent; {name} is the contact's name.")
     after: Duration = Field(default=timedelta(minutes=30), description="How long after what `when` names.")
-    when: tuple[Literal["silence", "completed", "keyword"], ...] = Field(default=("silence",), min_length=1)
+    when: tuple[Literal["silence", "completed", "keyword"], ...] = Field(
+        default=("silence",),
+        min_length=1,
+        description="What asks for one: no word after an assistant's answer, a completed conversation, a keyword.",
+    )
     keywords: tuple[str, ...] = Field(default=(), description='Words of a visitor that ask for it, for "keyword".')
     unnamed: str = Field(default="there", description="Stands for {name} where nobody knows it.")
     limit: int = Field(default=1, ge=1, description="Follow-ups to one contact in a day (UTC).")

@@ -24,7 +24,7 @@ class TopicSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     partitions: int = Field(default=12, ge=1, le=1000, description="Fixed when the topic is created.")
-    retention: Duration | None = Field(default=timedelta(days=14), description="Older records may go; none keeps all.")
+    retention: Duration | None = Field(default=timedelta(days=14), description="Older records may go.")
     compact: bool = Field(default=False, description="Of records with one key only the latest is kept.")
 
 
