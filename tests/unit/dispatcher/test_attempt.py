@@ -1,0 +1,98 @@
+"""Whatever a handler raises is a value, but cancellation and exit pass through."""
+
+import asyncio
+from datetime import timedelta
+from typing import Any, cast
+
+import pytest
+
+from dispatcher.attempt import AttemptTimedOut, CancelledItself, attempt, strangers_code
+from handlers.api import Context, GiveUp
+from schemas.events import Event
+
+EVENT = cast("Event", None)
+CTX = cast("Context[Any]", None)
+MINUTE = timedelta(minutes=1)
+
+
+async def test_a_return_is_no_error() -> None:
+    """None says that it is done."""
+
+    async def run(event: Event, ctx: Context[Any]) -> None: ...
+
+    assert await attempt(run, EVENT, CTX, MINUTE) is None
+
+
+async def test_what_is_raised_comes_back() -> None:
+    """With its traceback."""
+
+    async def run(event: Event, ctx: Context[Any]) -> None:
+        raise GiveUp("no")
+
+    error = await attempt(run, EVENT, CTX, MINUTE)
+    assert isinstance(error, GiveUp)
+    assert error.__traceback__ is not None
+
+
+async def test_a_timeout_of_the_attempt_is_told_from_one_of_the_handlers() -> None:
+    """A TimeoutError of the handler's own stays what it is."""
+
+    async def sleeps(event: Event, ctx: Context[Any]) -> None:
+        await asyncio.sleep(60)
+
+    async def raises(event: Event, ctx: Context[Any]) -> None:
+        raise TimeoutError("its own")
+
+    late = await attempt(sleeps, EVENT, CTX, timedelta(milliseconds=5))
+    own = await attempt(raises, EVENT, CTX, MINUTE)
+    assert isinstance(late, AttemptTimedOut)
+    assert str(late) == "no result within 0.005 s"
+    assert type(own) is TimeoutError
+
+
+async def test_a_cancellation_of_the_worker_passes() -> None:
+    """A revoked partition ends the attempt, and the worker sees the cancellation."""
+    begun = asyncio.Event()
+
+    async def run(event: Event, ctx: Context[Any]) -> None:
+        begun.set()
+        await asyncio.sleep(60)
+
+    task = asyncio.create_task(attempt(run, EVENT, CTX, MINUTE))
+    await begun.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
+async def test_a_cancellation_of_the_handlers_own_is_an_error() -> None:
+    """It awaited a task that somebody cancelled: nobody cancelled the worker."""
+
+    async def run(event: Event, ctx: Context[Any]) -> None:
+        inner = asyncio.create_task(asyncio.sleep(60))
+        inner.cancel()
+        await inner
+
+    assert isinstance(await attempt(run, EVENT, CTX, MINUTE), CancelledItself)
+
+
+async def test_a_cancellation_in_the_middle_of_a_timeout_passes() -> None:
+    """Being told to stop wins over being late."""
+
+    async def run(event: Event, ctx: Context[Any]) -> None:
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            await asyncio.sleep(60)
+
+    task = asyncio.create_task(attempt(run, EVENT, CTX, timedelta(milliseconds=5)))
+    await asyncio.sleep(0.05)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
+def test_exit_passes() -> None:
+    """A plugin that ends the process is not stopped from it here."""
+    with pytest.raises(SystemExit), strangers_code():
+        raise SystemExit(3)
