@@ -1,7 +1,7 @@
 """Reading Kafka without a group: for `tail`, `replay` and whoever wants to know."""
 
 import asyncio
-from collections.abc import AsyncIterator, Collection, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer
@@ -15,7 +15,7 @@ from eventlog.kafka_causes import CONNECTING, cause_of
 from eventlog.kafka_client import Cluster
 from eventlog.kafka_private import abandon_consumer
 from eventlog.kafka_probe import probe
-from schemas.record import StoredRecord, TopicPartition
+from schemas.record import Headers, StoredRecord, TopicPartition
 
 # One call of `getmany`: how long it waits, in milliseconds, and how much it returns.
 POLL, RECORDS = 500, 500
@@ -29,9 +29,14 @@ def stored(record: ConsumerRecord[Any, Any]) -> StoredRecord:
         offset=record.offset,
         key=record.key,
         value=record.value,
-        headers=tuple(record.headers),
+        headers=_headers(record.headers),
         timestamp=record.timestamp,
     )
+
+
+def _headers(headers: Sequence[tuple[str, bytes | None]]) -> Headers:
+    """Kafka knows headers without a value; ours have an empty one then."""
+    return tuple((name, b"" if value is None else value) for name, value in headers)
 
 
 def out_of_range(error: OffsetOutOfRangeError) -> tuple[TopicPartition, int]:

@@ -176,24 +176,47 @@ async def test_what_waits_behind_a_refused_batch_is_kept(mock_kafka: MockCluster
         assert await outcomes([refused, behind]) == [RecordRefused, int]
 
 
-async def test_batches_of_other_partitions_survive_a_replacement(mock_kafka: MockCluster) -> None:
-    """They are acknowledged on the old producer while the new one starts."""
+@asynccontextmanager
+async def log_on_two_brokers() -> AsyncIterator[tuple[MockCluster, KafkaEventLog]]:
+    """A log whose topic t has one partition on each of two brokers."""
     cluster = MockCluster.launch(2)
+    log = KafkaEventLog(cluster.bootstrap)
     try:
         await cluster.create_topic("t", partitions=2)
         cluster.set_leader("t", 0, 1)
         cluster.set_leader("t", 1, 2)
-        log = KafkaEventLog(cluster.bootstrap)
         await log.start()
         assert await outcomes([log.append(record(), partition=n) for n in (0, 1)]) == [int] * 2
+        yield cluster, log
+    finally:
+        await log.stop(STOPS)
+        cluster.close()
+
+
+async def test_batches_of_other_partitions_survive_a_replacement() -> None:
+    """They are acknowledged on the old producer while the new one starts."""
+    async with log_on_two_brokers() as (cluster, log):
         cluster.set_rtt(200, broker=2)
         slow = log.append(record(), partition=1)
         await asyncio.sleep(0.05)
         cluster.push_errors(PRODUCE, [OUT_OF_ORDER])
         assert await outcomes([log.append(record(), partition=0), slow]) == [LogUnavailable, int]
-        await log.stop(STOPS)
-    finally:
-        cluster.close()
+
+
+async def test_a_producer_is_left_at_once() -> None:
+    """Two brokers that do not answer hold neither a task nor the time of whoever leaves."""
+    async with log_on_two_brokers() as (cluster, log):
+        for broker in (1, 2):
+            cluster.set_rtt(20_000, broker=broker)
+        appended = [log.append(record(), partition=n) for n in (0, 1)]
+        await asyncio.sleep(0.05)
+        producer, began = log._producers.current, asyncio.get_running_loop().time()
+        assert producer is not None
+        await producer.abandon("to see how long it takes")
+        assert asyncio.get_running_loop().time() - began < 1
+        left = [task.get_coro() for task in asyncio.all_tasks()]
+        assert [each for each in left if getattr(each, "__qualname__", "").startswith("Sender.")] == []
+        assert await outcomes(appended) == [LogUnavailable] * 2
 
 
 async def test_an_append_to_a_broker_that_is_away_fails_at_once(mock_kafka: MockCluster) -> None:
