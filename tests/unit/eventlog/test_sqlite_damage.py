@@ -59,6 +59,18 @@ async def test_a_removed_file_takes_nothing(tmp_path: Path) -> None:
         assert log.health().ok is True
 
 
+async def test_a_replaced_file_is_the_log(tmp_path: Path) -> None:
+    """Records go where everybody looks for them, not into the file that used to have the name."""
+    async with running(tmp_path) as log:
+        await append(log, 3)
+        for end in ("", "-wal", "-shm"):
+            (tmp_path / f"events.db{end}").rename(tmp_path / f"moved{end}")
+        async with running(tmp_path) as other:
+            assert await append(log, 2) == [0, 1]
+            assert await other.offsets([AT], "end") == {AT: 2}
+            assert await log.offsets([AT], "end") == {AT: 2}
+
+
 async def test_damage_while_running_is_told(tmp_path: Path) -> None:
     """A damaged page fails what needs it, with words, and nothing crashes."""
     async with running(tmp_path) as log:
