@@ -40,12 +40,11 @@ class Body:
             self._entered = False
 
     async def read(self, stream: StreamReader, settings: ReceiverSettings) -> bytes | Problem:
-        """The whole body, or why it cannot be had."""
+        """The whole body, or why it cannot be had. What was in the buffer already may be over the limit."""
         try:
             if stream.is_eof():
-                # Header and body came together, as with most deliveries: nothing to wait for.
-                body = stream.read_nowait()
-                return body if len(body) <= self._limit else problems.TOO_LARGE
+                # Header and body came together, as with most deliveries: nothing to wait for, and intake measures it.
+                return stream.read_nowait()
             return await self._gather(stream, settings)
         except TimeoutError:
             return problems.INCOMPLETE

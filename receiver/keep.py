@@ -125,6 +125,7 @@ class Keep:
         """
         tally = _Tally()
         mine = self._claim(source, records, tally)
+        failure = Unkept("the delivery it came with was given up")
         try:
             known = await self._dedupe.known(flight.key for flight in mine) if mine else set()
             fresh = [flight for flight in mine if flight.key not in known]
@@ -133,12 +134,13 @@ class Keep:
                     self._land(flight, None)
             self._append(fresh, copy if fresh else None, tally)
         except EventLogError as error:
-            return _unkept(error)
+            failure = _unkept(error)
+            return failure
         finally:
             # What was not handed to the log, for whatever reason, is on no way.
             for flight in mine:
                 if not flight.appended and flight.key in self._flights:
-                    self._land(flight, Unkept("the delivery it came with was not stored"))
+                    self._land(flight, failure)
         return await self._wait(tally, duplicate=not fresh and bool(records), deadline=deadline)
 
     def _claim(self, source: str, records: Iterable[Named], tally: _Tally) -> list[_Flight]:

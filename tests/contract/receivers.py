@@ -49,6 +49,7 @@ class Running:
     server: ReceiverServer
     port: int
     log: Any
+    topics: Topics = TOPICS
     answered: list[Answered] = field(default_factory=list)
 
     async def post(
@@ -88,7 +89,7 @@ class Running:
     async def records(self, topic: str) -> list[StoredRecord]:
         """What a topic holds."""
         log: EventLog = self.log
-        name = TOPICS.name(topic)  # type: ignore[arg-type]  # a test names topics in words
+        name = self.topics.name(topic)  # type: ignore[arg-type]  # a test names topics in words
         count = (await log.partitions([name]))[name]
         start = await log.offsets([TopicPartition(name, n) for n in range(count)], "earliest")
         return [record async for record in log.read(start, follow=False)]
@@ -121,6 +122,7 @@ async def receiving(
     dedupe: DedupeStore,
     *,
     sources: Mapping[str, Mapping[str, Any]] | None = None,
+    topics: Topics = TOPICS,
     **settings: Any,
 ) -> AsyncIterator[Running]:
     """A receiver over a log and a store, stopped afterwards."""
@@ -131,13 +133,13 @@ async def receiving(
         sources=open_sources(known, bounds),
         log=log,
         dedupe=dedupe,
-        topics=TOPICS,
+        topics=topics,
         version="1.2.3",
         reports=(answered.append,),
     )
     server = await ReceiverServer.start(parts, bounds)
     try:
-        yield Running(server, server.port, log, answered)
+        yield Running(server, server.port, log, topics, answered)
     finally:
         await server.stop(timedelta(seconds=2))
 

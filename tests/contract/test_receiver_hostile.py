@@ -147,6 +147,7 @@ REFUSED = {
     "longer than told by chunks": (
         request(CHUNKED, CLOSE, length=False, body=chunked(b"x" * 1_048_577)), 413,
     ),
+    "chunks without end": (request(CHUNKED, length=False, body=b"1ffffff\r\n" + b"x" * 1_200_000), 413),
     "shorter than told": (request(b"Content-Length: 1000", length=False), 400),
     "HTTP/0.9": (b"POST /in/support\r\n\r\n", 401),
 }  # fmt: skip
@@ -232,32 +233,32 @@ async def test_headers_of_a_megabyte_are_cut_off(receiver: Running) -> None:
 async def test_header_that_does_not_come_is_cut_off(receiver: Running, begun: bytes) -> None:
     """A connection that says nothing, or half of something, is closed after the deadline."""
     started = time.monotonic()
-    assert await receiver.raw(begun, within=5) == []
-    assert time.monotonic() - started < 2
+    assert await receiver.raw(begun, within=9) == []
+    assert time.monotonic() - started < 5
 
 
 async def test_dripping_header_is_cut_off(receiver: Running) -> None:
     """A byte now and then does not extend the deadline."""
     drops = [bytes([byte]) for byte in LINE + b"\r\nX-A: " + b"a" * 60]
     started = time.monotonic()
-    assert await receiver.raw(*drops, pause=0.05, within=5) == []
-    assert time.monotonic() - started < 5
+    assert await receiver.raw(*drops, pause=0.05, within=9) == []
+    assert time.monotonic() - started < 9
 
 
 async def test_half_a_header_after_a_request_is_cut_off(receiver: Running) -> None:
     """The deadline holds for every request of a connection."""
     started = time.monotonic()
-    answers = await receiver.raw(request(), LINE, pause=0.1, within=5)
+    answers = await receiver.raw(request(), LINE, pause=0.1, within=9)
     assert [answer.status for answer in answers] == [202]
-    assert time.monotonic() - started < 3
+    assert time.monotonic() - started < 6
 
 
 async def test_body_that_does_not_come_is_answered(receiver: Running) -> None:
     """400, and the place is free again."""
     started = time.monotonic()
-    (answer,) = await receiver.raw(request()[:-10], within=5)
+    (answer,) = await receiver.raw(request()[:-10], within=9)
     assert (answer.status, answer.json()["type"]) == (400, "urn:hookline:problem:incomplete-body")
-    assert time.monotonic() - started < 4
+    assert time.monotonic() - started < 7
     assert receiver.server._receiver.budget.requests == 0
 
 
@@ -265,7 +266,7 @@ async def test_dripping_body_is_cut_off(receiver: Running) -> None:
     """Less than the least rate is too slow, however steadily it comes."""
     raw = request()
     head, body = raw[: -len(MESSAGE)], raw[-len(MESSAGE) :]
-    (answer,) = await receiver.raw(head, *(body[n : n + 1] for n in range(40)), pause=0.03, within=5)
+    (answer,) = await receiver.raw(head, *(body[n : n + 1] for n in range(40)), pause=0.03, within=9)
     assert answer.status == 400
 
 
@@ -307,9 +308,9 @@ async def test_dripping_connections_do_not_keep_honest_senders_waiting() -> None
             writer.write(b"POST /in/support HTTP/1.1\r\nX-A: ")
         started = time.monotonic()
         answer = await running.post()
-        assert (answer.status, time.monotonic() - started < 1.0) == (202, True)
+        assert (answer.status, time.monotonic() - started < 3.0) == (202, True)
         ends = await asyncio.gather(
-            *(asyncio.wait_for(reader.read(), 5) for reader, _ in drippers), return_exceptions=True
+            *(asyncio.wait_for(reader.read(), 9) for reader, _ in drippers), return_exceptions=True
         )
         assert all(end == b"" or isinstance(end, ConnectionError) for end in ends)
         for _, writer in drippers:

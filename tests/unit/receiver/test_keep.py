@@ -174,6 +174,17 @@ async def test_log_that_refuses_at_once() -> None:
     assert kit.keep.in_flight == 0
 
 
+async def test_copy_of_a_refused_delivery_is_told_the_same_cause() -> None:
+    """Whoever waited for the first learns why it failed."""
+    kit = Kit()
+    kit.store.hanging = asyncio.Event()
+    waiting = [asyncio.create_task(kit.kept("a", copy=None)) for _ in range(2)]
+    await soon(lambda: bool(kit.store.asked))
+    kit.log.refusing = LogUnavailable("away")
+    kit.store.hanging.set()
+    assert await asyncio.gather(*waiting) == [Unkept("away", timedelta(seconds=1))] * 2
+
+
 async def test_record_the_log_will_never_take() -> None:
     """It is no 2xx, and no crash."""
     kit = Kit()

@@ -247,6 +247,12 @@ def test_symmetric_signature_does_not_pass_for_an_asymmetric_one() -> None:
     assert reason(standard([(b"webhook-signature", b"v1a," + value[3:]), *rest], public)) == "signature-wrong"
 
 
+def test_shared_secret_does_not_pass_under_the_asymmetric_prefix() -> None:
+    """The prefix says which kind of key made a signature."""
+    (_, value), *rest = headers_of()
+    assert reason(standard([(b"webhook-signature", b"v1a," + value.removeprefix(b"v1,")), *rest])) == "signature-wrong"
+
+
 def test_hexadecimal_capitals_are_the_same_number() -> None:
     """Some senders write capitals."""
     body = b"{}"
