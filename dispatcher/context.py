@@ -45,6 +45,7 @@ class AttemptContext:
     publications: list[Publication] = field(default_factory=list)
     # Timer name → what was wished last: the timer as it is to be, or its name if it is to be cancelled.
     timers: dict[str, TimerSet | TimerName] = field(default_factory=dict)
+    _contacts: EntryContacts | None = None
 
     @property
     def config(self) -> Any:
@@ -64,9 +65,19 @@ class AttemptContext:
         )
         return logger
 
-    @cached_property
+    @property
     def contacts(self) -> EntryContacts:
         """The contacts hookline keeps."""
+        if self._contacts is None:
+            self._contacts = self._make_contacts()
+        return self._contacts
+
+    async def settle_contacts(self) -> None:
+        """The event is done: it owes the log nothing of the contacts it published."""
+        if self._contacts is not None and self._contacts.published:
+            await self._contacts.settle()
+
+    def _make_contacts(self) -> EntryContacts:
         return EntryContacts(
             contacts=self.equipment.store.contacts,
             log=self.equipment.log,

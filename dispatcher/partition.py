@@ -9,7 +9,7 @@ from dispatcher.equipment import Limits
 from dispatcher.timers import Gate, Timers
 from dispatcher.tracker import Tracker
 from dispatcher.work import Received
-from schemas.record import Record, TopicPartition
+from schemas.record import TopicPartition
 from store.owners import Epoch
 from store.schedule import TimerRow
 
@@ -77,22 +77,17 @@ class Partition:
     def hold(self, work: Received) -> None:
         """Take note of a record that a lane holds from now on."""
         self.unsettled[work.offset] = work
-        self.unsettled_bytes += work.record.size
+        self.unsettled_bytes += work.size
 
     def settle(self, work: Received) -> None:
         """A record's work is done: it is not handled again."""
         del self.unsettled[work.offset]
-        self.unsettled_bytes -= work.record.size
+        self.unsettled_bytes -= work.size
         self.tracker.done(work.offset)
-        self.recent.add(identity_of(work.record))
+        self.recent.add(work.heading.identity)
 
     @property
     def oldest(self) -> int | None:
         """When the oldest unsettled record was received, in milliseconds since the epoch."""
         first = next(iter(self.unsettled.values()), None)
         return None if first is None else first.record.timestamp
-
-
-def identity_of(record: Record) -> bytes:
-    """What is the same in every copy of an event: its source and id."""
-    return (record.header("ce_source") or b"") + b"\0" + (record.header("ce_id") or b"")

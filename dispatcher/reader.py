@@ -14,9 +14,9 @@ import structlog
 from dispatcher.equipment import Limits
 from dispatcher.errors import describe
 from dispatcher.holdings import Holdings
-from dispatcher.partition import Partition, identity_of
+from dispatcher.partition import Partition
 from dispatcher.settings import Entry
-from dispatcher.work import Received, lane_of_record
+from dispatcher.work import Heading, Received, lane_of_record
 from eventlog.errors import LogUnavailable, NotOwner
 from eventlog.log import Member
 from schemas.record import StoredRecord
@@ -44,13 +44,12 @@ class Wanted:
             own=f"/handlers/{entry.name}".encode(),
         )
 
-    def __call__(self, record: StoredRecord) -> bool:
+    def __call__(self, heading: Heading) -> bool:
         """Whether a record is for the handler: not what it published itself."""
-        source = record.header("ce_source") or b""
         return (
-            record.header("ce_type") in self.types
-            and source != self.own
-            and (self.sources is None or source.rpartition(b"/")[2] in self.sources)
+            heading.event_type in self.types
+            and heading.source != self.own
+            and (self.sources is None or heading.source_name in self.sources)
         )
 
 
@@ -118,12 +117,13 @@ class Reader:
             self._leave(partition)
             return
         for record in records:
+            heading = Heading.of(record)
             if not partition.tracker.add(record.offset):
-                partition.recent.add(identity_of(record))
-            elif self.wanted(record):
-                work = Received(partition, record)
+                partition.recent.add(heading.identity)
+            elif self.wanted(heading):
+                work = Received(partition, record, heading, record.size)
                 partition.hold(work)
-                self.holdings.lanes.put(lane_of_record(record), work)
+                self.holdings.lanes.put(lane_of_record(record, heading), work)
             else:
                 partition.tracker.done(record.offset)
         partition.tracker.passed(self.member.position(partition.at))

@@ -21,7 +21,7 @@ from dispatcher.lanes import Lane
 from dispatcher.metrics import EntryMetrics
 from dispatcher.observers import AttemptEnded
 from dispatcher.outcome import Dead, Done, Outcome, Retry, decide
-from dispatcher.partition import Partition, identity_of
+from dispatcher.partition import Partition
 from dispatcher.settings import Entry
 from dispatcher.settlement import NOTHING, Settlement, Settler, of_dead, of_done
 from dispatcher.work import Received, Work, names_of
@@ -275,7 +275,7 @@ class Runner:
 def _is_over(work: Work) -> bool:
     """Whether it was settled under another offset shortly before, or its timer was moved or cancelled meanwhile."""
     if isinstance(work, Received):
-        return identity_of(work.record) in work.partition.recent
+        return work.heading.identity in work.partition.recent
     return not work.partition.timers.pending(work.row)
 
 

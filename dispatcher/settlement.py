@@ -98,8 +98,8 @@ class Settler:
             if settlement.death is not None:
                 raise HandlerStopped(f"a dead letter cannot be kept: {describe(error)}") from error
             return await self.carry_out(work, self._buried(work, settlement, error))
-        if isinstance(settlement.outcome, Done) and settlement.context and settlement.context.contacts.published:
-            await settlement.context.contacts.settle()
+        if isinstance(settlement.outcome, Done) and settlement.context is not None:
+            await settlement.context.settle_contacts()
         return settlement
 
     def _buried(self, work: Work, settlement: Settlement, error: Exception) -> Settlement:
@@ -117,7 +117,7 @@ class Settler:
         return of_dead(work, death, self.equipment, event_id=settlement.event_id)
 
     async def _append(self, settlement: Settlement) -> None:
-        if settlement.appended:
+        if settlement.appended or not settlement.records:
             return
         records = settlement.records
         while True:

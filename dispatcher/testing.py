@@ -28,7 +28,7 @@ from dispatcher.runner import Runner
 from dispatcher.settings import Entry, entry_of
 from dispatcher.timers import text_of
 from dispatcher.tracker import Tracker
-from dispatcher.work import Firing, Received, Work
+from dispatcher.work import Firing, Heading, Received, Work
 from eventlog.sqlite import SqliteEventLog
 from handlers.api import Handler
 from schemas.durations import duration
@@ -288,7 +288,7 @@ class Harness:
             partition=0,
             offset=offset,
         )
-        return Received(self._partition, stored)
+        return Received(self._partition, stored, Heading.of(stored), stored.size)
 
     async def _firing(self, event: Event[Timer]) -> Firing:
         """The firing of a timer that somebody set, as the event says."""

@@ -8,7 +8,7 @@ from dispatcher.lanes import LaneKey
 from dispatcher.timers import parts_of
 from schemas.envelope import decode
 from schemas.events import Event, Timer
-from schemas.record import StoredRecord
+from schemas.record import Record, StoredRecord
 from store.schedule import TimerRow
 
 if TYPE_CHECKING:
@@ -33,12 +33,40 @@ class Tries:
     settling_failed: int = 0
 
 
+class Heading(NamedTuple):
+    """What a record's headers say of its event, read once; empty where they do not say."""
+
+    event_type: bytes
+    # `/sources/{source}` or `/handlers/{handler}`.
+    source: bytes
+    event_id: bytes
+
+    @classmethod
+    def of(cls, record: Record) -> "Heading":
+        """Read a record's headers."""
+        given = dict(record.headers)
+        return cls(given.get("ce_type", b""), given.get("ce_source", b""), given.get("ce_id", b""))
+
+    @property
+    def source_name(self) -> bytes:
+        """The source or handler without what it is."""
+        return self.source.rpartition(b"/")[2]
+
+    @property
+    def identity(self) -> bytes:
+        """What is the same in every copy of an event: its source and id."""
+        return self.source + b"\0" + self.event_id
+
+
 @dataclass(slots=True, eq=False)
 class Received:
     """A record that the handler asked for."""
 
     partition: "Partition"
     record: StoredRecord
+    heading: Heading
+    # Bytes it takes in memory, about.
+    size: int
     tries: Tries = field(default_factory=Tries)
 
     @property
@@ -99,16 +127,15 @@ def names_of(work: Work) -> Names:
     """The names of a work's event, read without decoding it."""
     if isinstance(work, Firing):
         return Names(work.row.firing, Timer.event_type, work.row.source, work.row.key)
-    record = work.record
-    texts = [(record.header(name) or b"").decode("utf-8", "replace") for name in ("ce_id", "ce_type", "ce_source")]
-    return Names(texts[0], texts[1], texts[2].rpartition("/")[2], (record.key or b"").decode("utf-8", "replace"))
+    heading = work.heading
+    texts = (heading.event_id, heading.event_type, heading.source_name, work.record.key or b"")
+    return Names(*(text.decode("utf-8", "replace") for text in texts))
 
 
-def lane_of_record(record: StoredRecord) -> LaneKey:
+def lane_of_record(record: StoredRecord, heading: Heading) -> LaneKey:
     """Where a record's turn is decided. A record without a key has no order to keep and a lane of its own."""
-    source = (record.header("ce_source") or b"").rpartition(b"/")[2]
     offset = -1 if record.key is not None else record.offset
-    return LaneKey(record.topic, record.partition, source, record.key, offset)
+    return LaneKey(record.topic, record.partition, heading.source_name, record.key, offset)
 
 
 def lane_of_timer(row: TimerRow) -> LaneKey:

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from dispatcher.lanes import LaneKey
-from dispatcher.partition import Partition, Recent, identity_of
+from dispatcher.partition import Partition, Recent
 from dispatcher.reader import Wanted
 from dispatcher.tracker import Tracker
-from dispatcher.work import Received, lane_of_record, lane_of_timer, names_of
+from dispatcher.work import Heading, Received, lane_of_record, lane_of_timer, names_of
 from handlers.api import Context, handler
 from schemas.envelope import encode
 from schemas.events import Event, MessageCreated, Timer
@@ -37,21 +37,29 @@ def stored(event: Event, *, offset: int = 7, **changes: Any) -> StoredRecord:
     return replace(made, **changes)
 
 
+def heading(event: Event, **changes: Any) -> Heading:
+    return Heading.of(stored(event, **changes))
+
+
+def lane(record: StoredRecord) -> LaneKey:
+    return lane_of_record(record, Heading.of(record))
+
+
 def test_a_lane_is_topic_source_and_key() -> None:
     """Two events of one conversation are in one lane."""
     one, two = stored(message(1), offset=1), stored(message(2), offset=2)
-    assert lane_of_record(one) == lane_of_record(two) == LaneKey("t", 0, b"support", b"c1")
+    assert lane(one) == lane(two) == LaneKey("t", 0, b"support", b"c1")
 
 
 def test_a_record_without_a_key_has_a_lane_of_its_own() -> None:
     """There is no order to keep."""
     one, two = stored(message(1), offset=1, key=None), stored(message(2), offset=2, key=None)
-    assert lane_of_record(one) != lane_of_record(two)
+    assert lane(one) != lane(two)
 
 
 def test_a_timer_is_in_the_lane_of_the_event_that_set_it() -> None:
     """It never runs beside a message of its conversation."""
-    assert lane_of_timer(row()) == lane_of_record(stored(message(1)))
+    assert lane_of_timer(row()) == lane(stored(message(1)))
 
 
 @pytest.mark.parametrize(
@@ -66,20 +74,20 @@ def test_a_timer_is_in_the_lane_of_the_event_that_set_it() -> None:
 def test_what_a_handler_is_given(changes: dict[str, Any], wanted: bool) -> None:
     """Its types, its sources, and nothing that it published itself; read from the headers."""
     only = Wanted.of(quick(h, sources=["support", "h"]))
-    assert only(stored(replace(message(1), **changes))) is wanted
+    assert only(heading(replace(message(1), **changes))) is wanted
 
 
 def test_without_sources_every_source_is_wanted() -> None:
     """Also another handler."""
     every = Wanted.of(quick(h))
-    assert every(stored(replace(message(1), source="shop")))
-    assert every(stored(replace(message(1), source="other", origin="handler")))
-    assert not every(stored(replace(message(1), source="h", origin="handler")))
+    assert every(heading(replace(message(1), source="shop")))
+    assert every(heading(replace(message(1), source="other", origin="handler")))
+    assert not every(heading(replace(message(1), source="h", origin="handler")))
 
 
 def test_a_record_that_is_no_event_is_not_wanted() -> None:
     """A tombstone has no type."""
-    assert not Wanted.of(quick(h))(stored(message(1), headers=(), value=None))
+    assert not Wanted.of(quick(h))(heading(message(1), headers=(), value=None))
 
 
 def test_names_are_read_without_decoding() -> None:
@@ -88,7 +96,7 @@ def test_names_are_read_without_decoding() -> None:
         at=TopicPartition("t", 0), epoch=Epoch(value=1, clean=True), tracker=Tracker(0), recent=Recent(3)
     )
     broken = stored(message(1), value=b"\xff", key=b"\xff")
-    names = names_of(Received(partition, broken))
+    names = names_of(Received(partition, broken, Heading.of(broken), broken.size))
     assert names == ("message.created:m1", "message.created", "support", "\ufffd")
 
 
@@ -102,5 +110,4 @@ def test_the_ids_settled_last_are_remembered() -> None:
 
 def test_an_id_belongs_to_its_source() -> None:
     """Two sources may use one id."""
-    one, two = stored(message(1)), stored(replace(message(1), source="shop"))
-    assert identity_of(one) != identity_of(two)
+    assert heading(message(1)).identity != heading(replace(message(1), source="shop")).identity
