@@ -148,8 +148,13 @@ class Connection(web.RequestHandler):
         del message
         if request.writer.output_size > 0:
             raise ConnectionError("part of an answer is sent already")
-        self._owner.malformed(type(exc).__name__)
-        response = problem_response(MALFORMED if status == MALFORMED.status else FAILED)
+        if status == MALFORMED.status:
+            self._owner.malformed(type(exc).__name__)
+            response = problem_response(MALFORMED)
+        else:
+            # `respond` does not raise; whoever it tells of its answers may.
+            log.error("delivery.failed", error=type(exc).__name__)
+            response = problem_response(FAILED)
         response.force_close()
         # Said in so many words: aiohttp answers what it could not read as HTTP/1.0, where closing goes unsaid.
         response.headers["Connection"] = "close"

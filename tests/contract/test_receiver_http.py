@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import standardwebhooks
+import structlog
 
 from eventlog.errors import LogUnavailable
 from eventlog.open import EventLogSettings, open_log
@@ -305,6 +306,39 @@ async def test_error_of_our_own_is_no_500() -> None:
         assert problem(answer) == (503, "internal")
         assert (await running.request("GET", "/livez")).status == 200
         assert running.answered[0].reason == "ZeroDivisionError"
+
+
+async def test_hook_that_raises_is_no_500() -> None:
+    """A screen that cannot be written to does not break the door."""
+    async with receiving(MemoryLog(), MemoryStore()) as running:
+        running.answered.clear()
+        running.server._receiver._reports = (lambda _: 1 // 0,)  # type: ignore[assignment]  # a hook of nobody's
+        assert problem(await running.post()) == (503, "internal")
+        running.server._receiver._reports = ()
+        assert (await running.post()).status == 202
+
+
+async def test_secrets_and_people_are_in_no_output(tmp_path: Path) -> None:
+    """Canaries in secrets, headers and bodies: not one in log lines, answers, metrics or reports."""
+    canary = "canary7531"
+    sources = {"support": {"platform": "mygptassistants", "secrets": [f"{canary}-secret-0123456789"]}}
+    bodies = [
+        MESSAGE.replace(b'"hi"', f'"{canary}@example.com"'.encode()),
+        MESSAGE.replace(b'"user"', f'"{canary}"'.encode()),
+        f'{{"type":"{canary}","data":{{"{canary}":1}}}}'.encode(),
+        f'{{"{canary}'.encode(),
+    ]
+    said: list[bytes] = []
+    with structlog.testing.capture_logs() as lines:
+        async with opened(tmp_path) as (log, dedupe), receiving(log, dedupe, sources=sources) as running:
+            for body in bodies:
+                for secret in (sources["support"]["secrets"][0], f"wrong-{canary}-0123456789"):  # type: ignore[index]  # a list
+                    headers = [*signed("mygptassistants", body, secret=secret), (b"Authorization", canary.encode())]
+                    answer = await running.post(body=body, headers=[*headers, (b"X-Note", canary.encode())])
+                    said += [answer.body, str(answer.headers).encode()]
+            said += [str(one).encode() for one in running.answered]
+    assert len(lines) >= len(bodies)
+    assert [text for text in (*said, str(lines).encode()) if canary.encode() in text] == []
 
 
 async def test_health_and_interface_are_served(receiver: Running) -> None:
