@@ -332,7 +332,7 @@ async def test_secrets_and_people_are_in_no_output(tmp_path: Path) -> None:
     with structlog.testing.capture_logs() as lines:
         async with opened(tmp_path) as (log, dedupe), receiving(log, dedupe, sources=sources) as running:
             for body in bodies:
-                for secret in (sources["support"]["secrets"][0], f"wrong-{canary}-0123456789"):  # type: ignore[index]  # a list
+                for secret in (f"{canary}-secret-0123456789", f"wrong-{canary}-0123456789"):
                     headers = [*signed("mygptassistants", body, secret=secret), (b"Authorization", canary.encode())]
                     answer = await running.post(body=body, headers=[*headers, (b"X-Note", canary.encode())])
                     said += [answer.body, str(answer.headers).encode()]
