@@ -48,7 +48,7 @@ class Caps:
         this_use = and_(*(cap_uses.c[column] == value for column, value in use.items()))
 
         async def work(connection: AsyncConnection) -> bool:
-            new = insert(connection, caps).values(**window, name=name, key=key, used=0)
+            new = insert(connection.dialect.name, caps).values(**window, name=name, key=key, used=0)
             await connection.execute(new.on_conflict_do_nothing())
             # Locks the window until the commit, so that two lanes do not both take the last use.
             used = (await connection.execute(select(caps.c.used).where(this_window).with_for_update())).scalar_one()
@@ -56,7 +56,7 @@ class Caps:
                 return True
             if used >= limit:
                 return False
-            await connection.execute(insert(connection, cap_uses).values(use))
+            await connection.execute(insert(connection.dialect.name, cap_uses).values(use))
             await connection.execute(update(caps).where(this_window).values(used=used + 1))
             return True
 

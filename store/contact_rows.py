@@ -55,7 +55,7 @@ async def add(connection: AsyncConnection, person: Person) -> None:
     Raises:
         Collision: somebody has its verified address by now.
     """
-    await _unique(connection, insert(connection, contacts).values(id=person.id, **_values(person)))
+    await _unique(connection, insert(connection.dialect.name, contacts).values(id=person.id, **_values(person)))
 
 
 async def swap(connection: AsyncConnection, before: Person, after: Person) -> None:
@@ -81,7 +81,7 @@ async def move(connection: AsyncConnection, gone: Person, into: Person) -> None:
     )
     await _remove(connection, gone)
     former = {"id": gone.id, "into_id": into.id, "version": gone.version + 1, "at": into.updated_at}
-    await connection.execute(insert(connection, former_contacts).values(former))
+    await connection.execute(insert(connection.dialect.name, former_contacts).values(former))
 
 
 async def bury(connection: AsyncConnection, gone: Person, at: datetime) -> None:
@@ -93,7 +93,7 @@ async def bury(connection: AsyncConnection, gone: Person, at: datetime) -> None:
     await connection.execute(update(former_contacts).where(former_contacts.c.into_id == gone.id).values(into_id=None))
     await _remove(connection, gone)
     former = {"id": gone.id, "into_id": None, "version": gone.version + 1, "at": at}
-    await connection.execute(insert(connection, former_contacts).values(former))
+    await connection.execute(insert(connection.dialect.name, former_contacts).values(former))
 
 
 async def attach(connection: AsyncConnection, identity: Identity, contact_id: str, at: datetime) -> None:
@@ -111,7 +111,7 @@ async def attach(connection: AsyncConnection, identity: Identity, contact_id: st
         "removed_at": None,
         "former_id": None,
     }
-    statement = insert(connection, identities).values(slot=slot_of(identity), **row)
+    statement = insert(connection.dialect.name, identities).values(slot=slot_of(identity), **row)
     statement = statement.on_conflict_do_update(
         index_elements=["slot"], set_=row, where=identities.c.contact_id.is_(None) & (identities.c.removed_at < at)
     )
@@ -136,7 +136,7 @@ async def detach(connection: AsyncConnection, identity: Identity, at: datetime, 
         "removed_at": at,
         "former_id": former_id,
     }
-    statement = insert(connection, identities).values(slot=slot_of(identity), **row)
+    statement = insert(connection.dialect.name, identities).values(slot=slot_of(identity), **row)
     await connection.execute(statement.on_conflict_do_update(index_elements=["slot"], set_=row))
 
 

@@ -104,8 +104,8 @@ async def told(
     if cause is not None:
         if changed:
             row = {"cause": fingerprint(cause), "since": now}
-            statement = insert(connection, unpublished).values([{**row, "contact_id": each} for each in changed])
-            await connection.execute(statement.on_conflict_do_nothing())
+            statement = insert(connection.dialect.name, unpublished).on_conflict_do_nothing()
+            await connection.execute(statement, [{**row, "contact_id": each} for each in sorted(changed)])
         changed = await owed(connection, cause)
     others = [each for each in changed if each != person.id]
     return Saved(

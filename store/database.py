@@ -17,8 +17,9 @@ from sqlalchemy import event
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
-from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy.pool import AsyncAdaptedQueuePool, ConnectionPoolEntry
 
+from store import sqlite_connection
 from store.addresses import Address, PostgresAddress, SqliteAddress
 from store.errors import StoreUnavailable
 from store.foreign import FOREIGN, driver_error, is_repeatable, translate
@@ -179,9 +180,9 @@ def engine(address: Address, *, patience: timedelta, connections: int | None = N
 
 def _sqlite(address: SqliteAddress, patience: timedelta, connections: int) -> AsyncEngine:
     made = create_async_engine(
-        f"sqlite+aiosqlite:///{address.path}",
-        # Transactions begin when we say so; the driver would begin one before the first write only.
-        connect_args={"isolation_level": None, "timeout": patience.total_seconds()},
+        "sqlite+aiosqlite:///",
+        async_creator=functools.partial(sqlite_connection.connect, address.path, patience=patience),
+        poolclass=AsyncAdaptedQueuePool,
         pool_size=connections,
         max_overflow=0,
         hide_parameters=True,

@@ -95,7 +95,7 @@ class Effects:
                 "token": token,
                 "begun_at": now,
             }
-            statement = insert(connection, effects).values(row).on_conflict_do_nothing()
+            statement = insert(connection.dialect.name, effects).values(row).on_conflict_do_nothing()
             if (await connection.execute(statement)).rowcount > 0:
                 return Fresh()
             columns = (effects.c.token, effects.c.begun_at, effects.c.result)

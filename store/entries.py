@@ -47,7 +47,7 @@ class Entries:
 
         async def work(connection: AsyncConnection) -> StartedAt:
             row = {"handler": handler, "start_at": at, "registered_at": now}
-            statement = insert(connection, entries).values(row).on_conflict_do_nothing()
+            statement = insert(connection.dialect.name, entries).values(row).on_conflict_do_nothing()
             first = (await connection.execute(statement)).rowcount > 0
             found = (await connection.execute(select(entries).where(entries.c.handler == handler))).one()
             return StartedAt(

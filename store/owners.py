@@ -54,7 +54,7 @@ class Owners:
         ]
 
         async def work(connection: AsyncConnection) -> dict[TopicPartition, Epoch]:
-            statement = insert(connection, owners).values(rows)
+            statement = insert(connection.dialect.name, owners).values(rows)
             statement = statement.on_conflict_do_update(
                 index_elements=["handler", "topic", "partition"],
                 set_={"epoch": owners.c.epoch + 1, "found_clean": owners.c.clean, "clean": false()},

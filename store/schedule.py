@@ -8,9 +8,10 @@ is delivered again finds its own or a later offset there and changes nothing.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any
 
-from sqlalchemy import case, delete, select, update
+from sqlalchemy import Insert, case, delete, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from schemas.record import TopicPartition
@@ -220,11 +221,16 @@ async def _end(connection: AsyncConnection, handler: str, at: TopicPartition, fi
 
 
 async def _write(connection: AsyncConnection, rows: list[dict[str, Any]], *, by_firing: bool) -> None:
-    statement = insert(connection, schedule).values(rows)
+    await connection.execute(_upsert(connection.dialect.name, by_firing=by_firing), rows)
+
+
+@cache
+def _upsert(dialect: str, *, by_firing: bool) -> Insert:
+    statement = insert(dialect, schedule)
     new, old = statement.excluded, schedule.c
     written = ("state", "setter_id", "due", "firing", "platform", "conversation_id", "received_at", "written_at")
     later = old.setter_offset < new.setter_offset
-    statement = statement.on_conflict_do_update(
+    return statement.on_conflict_do_update(
         index_elements=["handler", "topic", "partition", "slot"],
         index_where=IS_TIMER,
         set_={name: new[name] for name in written}
@@ -232,7 +238,6 @@ async def _write(connection: AsyncConnection, rows: list[dict[str, Any]], *, by_
         # A firing runs in its lane after all that was read there, and only once: it is the latest in any case.
         where=None if by_firing else later,
     )
-    await connection.execute(statement)
 
 
 def _timer(row: Any) -> TimerRow:

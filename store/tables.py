@@ -104,7 +104,7 @@ def _partial(name: str, where: ColumnElement[bool], *columns: Column[Any], uniqu
 _PLACE = (schedule.c.handler, schedule.c.topic, schedule.c.partition)
 _partial("uq_schedule_timer", IS_TIMER, *_PLACE, schedule.c.slot, unique=True)
 _partial("ix_schedule_pending", IS_PENDING, *_PLACE, schedule.c.id)
-_partial("ix_schedule_firing", IS_PENDING, schedule.c.firing)
+_partial("ix_schedule_firing", IS_PENDING, *_PLACE, schedule.c.firing)
 _partial("ix_schedule_settled", IS_OVER, schedule.c.written_at)
 
 effects = Table(

@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from store.contacts import Contacts, Tombstone
 from store.store import Store
 from tests.contract.interleaving import SteppedDatabase, Turns
+from tests.contract.store_watch import Watch, clear
 from tests.contract.stores import check_promises, minute, opened, person
 
 X, Y, Z = (person(name) for name in "xyz")
@@ -129,35 +130,6 @@ async def serial_endings(folder: Path, scene: Scene) -> list[Any]:
     return endings
 
 
-class Watch:
-    """Looks at the tables between the steps: versions only grow, and grow with every visible change."""
-
-    QUERY = (
-        "SELECT id, version, coalesce(name, '') || '|' || coalesce(email, '') || '|' || coalesce(phone, '') AS seen"
-        " FROM contacts UNION ALL SELECT id, version, 'former' FROM former_contacts"
-    )
-
-    def __init__(self, store: Store) -> None:
-        self._store = store
-        self._seen: dict[str, tuple[int, str]] = {}
-        self.steps = 0
-
-    async def look(self) -> None:
-        async def work(connection: AsyncConnection) -> list[Any]:
-            return list(await connection.execute(text(self.QUERY)))
-
-        found = await self._store._database.read(work)
-        now = {row.id: (row.version, row.seen) for row in found}
-        assert len(now) == len(found), "an id lives and is a tombstone"
-        for contact_id, (version, seen) in self._seen.items():
-            assert contact_id in now, "an id vanished"
-            later, shown = now[contact_id]
-            assert later > version or (later, shown) == (version, seen), "a version went back or stood still"
-            assert seen != "former" or shown == "former", "a tombstone came alive"
-        self._seen = now
-        self.steps += 1
-
-
 @pytest.mark.parametrize("name", SCENES)
 async def test_three_writers_end_as_if_one_came_after_another(
     store: Store, store_url: str, tmp_path: Path, name: str
@@ -185,11 +157,3 @@ async def test_three_writers_end_as_if_one_came_after_another(
         await check_promises(store_url)
         assert await ending(store.contacts, ids, store) in endings, f"seed {seed}"
         assert watch.steps > 15
-
-
-async def clear(store: Store) -> None:
-    async def work(connection: AsyncConnection) -> None:
-        for table in ("unpublished", "identities", "former_contacts", "contacts"):
-            await connection.execute(text(f"DELETE FROM {table}"))  # noqa: S608 - the names above
-
-    await store._database.write(work)

@@ -84,7 +84,7 @@ def _schedule(op: Operations) -> None:
     place = ["handler", "topic", "partition"]
     _partial_index(op, "uq_schedule_timer", [*place, "slot"], "kind = 'timer'", unique=True)
     _partial_index(op, "ix_schedule_pending", [*place, "id"], "state = 'set'")
-    _partial_index(op, "ix_schedule_firing", ["firing"], "state = 'set'")
+    _partial_index(op, "ix_schedule_firing", [*place, "firing"], "state = 'set'")
     _partial_index(op, "ix_schedule_settled", ["written_at"], "state <> 'set'")
 
 

@@ -1,0 +1,104 @@
+"""The connection that needs one trip to its thread per statement, and the plans SQLite makes of our statements."""
+
+import sqlite3
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import aiosqlite
+import pytest
+from sqlalchemy import event
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from schemas.contacts import Identity
+from store.owners import Epoch
+from store.schedule import TimerName
+from store.sqlite_connection import connect
+from store.store import Store
+from tests.contract.stores import AT, NOW, minute, opened
+
+SECOND = timedelta(seconds=1)
+
+
+async def test_a_statement_gives_rows_description_and_count(tmp_path: Path) -> None:
+    """As the driver's own cursor does."""
+    connection = await connect(tmp_path / "x.db", patience=SECOND)
+    try:
+        cursor = connection.cursor()
+        await cursor.execute("CREATE TABLE t (a INTEGER PRIMARY KEY, b TEXT)")
+        assert (cursor.description, await cursor.fetchall()) == (None, [])
+        await cursor.executemany("INSERT INTO t (b) VALUES (?)", [("x",), ("y",), ("z",)])
+        assert cursor.rowcount == 3
+        await cursor.execute("UPDATE t SET b = ? WHERE a > ? RETURNING a", ("w", 1))
+        assert (await cursor.fetchall(), cursor.rowcount) == ([(2,), (3,)], 2)
+        assert [name for name, *_ in cursor.description] == ["a"]
+    finally:
+        await connection.close()
+
+
+async def test_an_error_comes_out_and_the_connection_goes_on(tmp_path: Path) -> None:
+    """The cursor of the failed statement is closed with it."""
+    connection = await connect(tmp_path / "x.db", patience=SECOND)
+    try:
+        with pytest.raises(sqlite3.OperationalError, match="no such table"):
+            await connection.cursor().execute("SELECT * FROM nowhere")
+        cursor = await connection.cursor().execute("SELECT 1")
+        assert await cursor.fetchall() == [(1,)]
+    finally:
+        await connection.close()
+
+
+def test_aiosqlite_still_has_what_is_leaned_on() -> None:
+    """Private names of a pinned library."""
+    connection = aiosqlite.connect(":memory:")
+    assert callable(connection._execute)
+    assert connection._thread.daemon is False
+    assert isinstance(type(connection).__dict__["_conn"], property)
+
+
+class Told:
+    """Keeps the statements a store runs."""
+
+    def __init__(self, store: Store) -> None:
+        self.statements: list[tuple[str, Any]] = []
+        event.listen(store._database._engine.sync_engine, "before_cursor_execute", self._keep)
+
+    def _keep(self, _: Any, __: Any, statement: str, parameters: Any, *___: Any) -> None:
+        self.statements.append((statement, parameters))
+
+
+async def test_no_statement_walks_through_a_table(tmp_path: Path) -> None:
+    """Each finds its rows by an index, with a hundred thousand timers as with one."""
+    async with opened(f"sqlite:///{tmp_path}/state.db") as store:
+        told = Told(store)
+        await store.owners.claim("h", [AT])
+        epoch = Epoch(1, clean=True)
+        names = [TimerName(source="s", key="k", name="n")]
+        await store.schedule.settle("h", AT, epoch, offset=1, event_id="1", now=NOW, cancel=names, fired=None)
+        await store.schedule.settle("h", AT, epoch, offset=1, event_id="1", now=NOW, fired="f")
+        await store.schedule.load("h", AT)
+        who = Identity(source="s", platform="p", id="1")
+        saved = await store.contacts.save(who, at=NOW, now=NOW, email="a@x.org", email_verified=True, cause="e")
+        await store.contacts.save(who, at=minute(1), now=NOW, phone="1", cause="e")
+        await store.contacts.find(email="a@x.org")
+        await store.contacts.find(identity=who)
+        await store.contacts.find(contact_id=saved.contact.id)
+        await store.contacts.delete(who, at=minute(2), now=NOW)
+        await store.caps.allow("h", "n", "k", limit=1, window_start=NOW, source="s", event_id="1")
+        await store.expire(NOW)
+
+        async def plans(connection: AsyncConnection) -> dict[str, list[str]]:
+            found = {}
+            for statement, parameters in told.statements:
+                if statement.startswith(("SELECT", "INSERT", "UPDATE", "DELETE", "WITH")):
+                    one = parameters[0] if isinstance(parameters, list) else parameters
+                    rows = await connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", one)
+                    found[statement] = [row.detail for row in rows]
+            return found
+
+        explained = await store._database.read(plans)
+    firing = next(plan for statement, plan in explained.items() if statement.startswith("UPDATE schedule"))
+    assert "ix_schedule_firing (handler=? AND topic=? AND partition=? AND firing=?)" in firing[0]
+    walks = {statement: plan for statement, plan in explained.items() if any(step.startswith("SCAN") for step in plan)}
+    assert len(explained) > 25
+    assert walks == {}
