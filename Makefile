@@ -1,7 +1,7 @@
 # `make` lists the targets. `make dev` and `make test` need nothing before them but Python >= 3.11.
 
 .DEFAULT_GOAL := help
-.PHONY: help install dev test check lint bench schemas clean
+.PHONY: help install dev test check lint bench schemas docs clean
 
 # The first Python >= 3.11 that can also make a virtual environment; name another with `make PYTHON=…`.
 PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3 python; do \
@@ -41,6 +41,9 @@ bench: install ## measure speed; prints figures, asserts nothing
 
 schemas: install ## write the JSON Schemas anew
 	@$(BIN)/hookline schemas export schemas/generated
+
+docs: install ## write what docs/ has from the code anew
+	@$(BIN)/python -m tests.conventions.reference
 
 clean: ## remove .venv and caches, never your data
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist

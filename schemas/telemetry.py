@@ -29,7 +29,6 @@ LOG_EVENTS: Mapping[str, str] = MappingProxyType(
         "partitions.assigned": "This worker owns these partitions of a handler now.",
         "partitions.revoked": "This worker gave these partitions back.",
         # dispatcher
-        "attempt.done": "A handler returned: the event is settled.",
         "attempt.failed": "An attempt failed and will be repeated; `next` says when.",
         "event.dead": "An event went to the dead-letter topic; `reason` says why.",
         "settlement.delayed": "The log or the store is away: what a handler finished is carried out when it answers.",
@@ -54,6 +53,6 @@ LOG_EVENTS: Mapping[str, str] = MappingProxyType(
         # roles
         "role.started": "A role serves.",
         "role.stopping": "A role was told to stop and drains.",
-        "role.stopped": "A role stopped; `clean` says whether all work was settled.",
+        "role.stopped": "A role stopped.",
     }
 )

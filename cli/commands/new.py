@@ -40,17 +40,19 @@ async def {function}(event: Event[MessageCreated], ctx: Context[Config]) -> None
 _TEST = '''\
 """The test of {name}; run it with: pytest {path}"""
 
+import asyncio
+
+from {module} import {function}
+
 from hookline import MessageCreated
-from hookline.testing import Attempt, event, run_once
-
-from hookline_plugins.{module} import {function}
+from hookline.testing import Done, event_of, run_once
 
 
-async def test_it_is_done_with_a_message() -> None:
+def test_it_is_done_with_a_message() -> None:
     """A visitor's message is handled without an error."""
     message = MessageCreated(message_id="m1", conversation_id="c1", role="user", content="Hello?")
-    attempt: Attempt = await run_once({function}, event(message, key="c1"))
-    assert attempt.outcome == "done"
+    attempt = asyncio.run(run_once({function}, event_of(message)))
+    assert attempt.outcome == Done()
 '''
 
 

@@ -1,0 +1,50 @@
+"""The sections of `hookline.toml`, found by walking the models. Pure but for loading the handlers."""
+
+from collections.abc import Iterator, Mapping
+
+from pydantic import BaseModel
+
+from cli.settings import BUILT_IN, Settings
+from dispatcher.registry import load
+from dispatcher.settings import CommonSettings
+from schemas.topics import TopicSettings
+from tests.conventions.reference.contract import topic_defaults
+from tests.conventions.reference.settings import section_of, settings_of, settings_table
+
+
+def sections() -> Mapping[str, type[BaseModel]]:
+    """Section → its model: `eventlog.kafka`, `sources.NAME`, `handlers.follow-up-chat`."""
+    found = dict(_below(Settings, ()))
+    found["handlers.NAME"] = CommonSettings
+    for name, config in handler_configs().items():
+        found |= dict(_below(config, ("handlers", name)))
+    return found
+
+
+def handler_configs() -> Mapping[str, type[BaseModel]]:
+    """Handler that comes with hookline → the model of its own settings.
+
+    Raises:
+        AssertionError: one of them cannot be loaded.
+    """
+    registry = load()
+    assert not registry.problems, [str(problem) for problem in registry.problems]
+    return {name: registry.handlers[name].handler.config for name in BUILT_IN}
+
+
+def blocks() -> dict[str, str]:
+    """A table for each section, and how each topic is kept."""
+    tables = {name: settings_table(model) for name, model in sections().items() if settings_of(model)}
+    return tables | {"topic defaults": topic_defaults()}
+
+
+def _below(model: type[BaseModel], path: tuple[str, ...]) -> Iterator[tuple[str, type[BaseModel]]]:
+    if path:
+        yield ".".join(path), model
+    for name, field in model.model_fields.items():
+        inner = section_of(field)
+        if inner is TopicSettings:
+            yield "topics.TOPIC", inner
+        elif inner is not None:
+            named = ("NAME",) if "dict" in str(field.annotation) else ()
+            yield from _below(inner, (*path, name, *named))

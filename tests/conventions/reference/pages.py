@@ -1,0 +1,31 @@
+"""The pages of the documentation that hold blocks made from the code."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import MappingProxyType
+
+from tests.conventions.reference import commands, configuration, contract, log_events, metrics, problems
+from tests.conventions.reference.blocks import renewed
+
+ROOT = Path(__file__).parents[3]
+
+PAGES: Mapping[str, Callable[[], dict[str, str]]] = MappingProxyType(
+    {
+        "docs/configuration.md": configuration.blocks,
+        "docs/reference/commands.md": commands.blocks,
+        "docs/reference/metrics.md": metrics.blocks,
+        "docs/reference/log-events.md": log_events.blocks,
+        "docs/reference/problems.md": problems.blocks,
+        "docs/reference/topics-and-records.md": contract.blocks,
+    }
+)
+"""Page → what makes its blocks."""
+
+
+def made_anew(page: str) -> str:
+    """A page as it should be.
+
+    Raises:
+        WrongBlocks: it lacks a block, or has one that nobody makes.
+    """
+    return renewed((ROOT / page).read_text(encoding="utf-8"), PAGES[page]())

@@ -1,0 +1,61 @@
+"""`hookline new handler` writes what works: it type-checks, its test passes, it is found and can be configured."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from cli.base import Installation
+from cli.places import Places
+from cli.plugins import loaded
+from tests.conventions.fences import ROOT
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty folder in which the command was run."""
+    found = tmp_path_factory.mktemp("new")
+    done = run(found, "hookline", "new", "handler", "thank-you")
+    assert done.returncode == 0, done.stderr
+    return found
+
+
+def run(folder: Path, *words: str, **environ: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", *words]
+    return subprocess.run(
+        command, cwd=folder, env={"PATH": "", **environ}, capture_output=True, text=True, check=False, timeout=110
+    )
+
+
+def test_it_writes_a_plugin_and_its_test(folder: Path) -> None:
+    """Two files, and nothing else."""
+    files = [path for path in folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts]
+    assert sorted(str(path.relative_to(folder)) for path in files) == [
+        "plugins/test_thank_you.py",
+        "plugins/thank_you.py",
+    ]
+
+
+def test_its_test_passes(folder: Path) -> None:
+    """As a user runs it: plain pytest, no settings, no other plugin of pytest's."""
+    done = run(folder, "pytest", "-q", "-p", "no:cacheprovider", "plugins", PYTEST_DISABLE_PLUGIN_AUTOLOAD="1")
+    assert done.returncode == 0, done.stdout
+    assert "1 passed" in done.stdout
+
+
+def test_it_type_checks(folder: Path) -> None:
+    """The strict mypy finds nothing, so that what is found later is the author's."""
+    files = [str(path) for path in sorted((folder / "plugins").glob("*.py"))]
+    config = str(ROOT / "pyproject.toml")
+    done = run(ROOT, "mypy", "--strict", "--config-file", config, *files, MYPYPATH=f"{folder / 'plugins'}:{ROOT}")
+    assert (done.returncode, done.stdout) == (0, "Success: no issues found in 2 source files\n")
+
+
+def test_it_is_found_and_runs_without_a_section(folder: Path) -> None:
+    """`[handlers] path` is all it needs."""
+    config = folder / "hookline.toml"
+    config.write_text('[handlers]\npath = ["./plugins"]\n', encoding="utf-8")
+    found = loaded(Installation(Places(config=config, data=folder / "data", environ={}), "auto"))
+    assert found.problems == []
+    assert "thank-you" in [entry.name for entry in found.plan.entries]
