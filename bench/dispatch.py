@@ -52,8 +52,9 @@ class Row:
 
 @asynccontextmanager
 async def filled(url: str, folder: Path, events: int) -> AsyncIterator[tuple[EventLog, Store, Topics]]:
-    """A log with so many messages in it, and an empty store."""
+    """A log with so many messages in it, a new file where no URL is given, and an empty store."""
     topics = Topics(prefix=f"bench-{uuid.uuid4().hex[:8]}.")
+    url = url or f"sqlite:///{folder / f'{topics.prefix}db'}"
     log = open_log(url, EventLogSettings(url=url))
     await log.start()
     await log.create({topics.name("conversations"): TopicSettings(partitions=PARTITIONS)})
@@ -112,7 +113,7 @@ async def main(arguments: argparse.Namespace) -> None:
     print(f"{'log':8} {'handler':22} {'events/s':>10} {'CPU us/event':>13}")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        logs = {"sqlite": f"sqlite:///{folder / 'events.db'}"}
+        logs = {"sqlite": ""}
         if arguments.kafka:
             logs["kafka"] = f"kafka://{arguments.kafka}"
         for log, url in logs.items():

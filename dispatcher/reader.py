@@ -121,7 +121,7 @@ class Reader:
             if not partition.tracker.add(record.offset):
                 partition.recent.add(heading.identity)
             elif self.wanted(heading):
-                work = Received(partition, record, heading, record.size)
+                work = Received(partition, record, heading)
                 partition.hold(work)
                 self.holdings.lanes.put(lane_of_record(record, heading), work)
             else:

@@ -288,7 +288,7 @@ class Harness:
             partition=0,
             offset=offset,
         )
-        return Received(self._partition, stored, Heading.of(stored), stored.size)
+        return Received(self._partition, stored, Heading.of(stored))
 
     async def _firing(self, event: Event[Timer]) -> Firing:
         """The firing of a timer that somebody set, as the event says."""

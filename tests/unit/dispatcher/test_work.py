@@ -96,7 +96,7 @@ def test_names_are_read_without_decoding() -> None:
         at=TopicPartition("t", 0), epoch=Epoch(value=1, clean=True), tracker=Tracker(0), recent=Recent(3)
     )
     broken = stored(message(1), value=b"\xff", key=b"\xff")
-    names = names_of(Received(partition, broken, Heading.of(broken), broken.size))
+    names = names_of(Received(partition, broken, Heading.of(broken)))
     assert names == ("message.created:m1", "message.created", "support", "\ufffd")
 
 
