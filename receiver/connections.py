@@ -216,7 +216,8 @@ class Connections(web.Server):
         """Close the connections on which nothing is under way."""
         for connection in self.connections:
             if isinstance(connection, Connection) and connection.idle:
-                connection.close()
+                # `close` would only end the task behind it, and leave the sender waiting.
+                connection.force_close()
 
     def _request(
         self,

@@ -23,6 +23,7 @@ from receiver.dedupe import Dedupe, DedupeStore
 from receiver.errors import AddressTaken
 from receiver.health import Check
 from receiver.keep import Appender, Keep
+from receiver.lookups import PATIENCE
 from receiver.metrics import Metrics
 from receiver.reports import LogReports, Report
 from receiver.settings import ReceiverSettings
@@ -62,6 +63,8 @@ class ReceiverParts:
     topics: Topics
     # One for each receiver.
     registry: CollectorRegistry = field(default_factory=CollectorRegistry)
+    # How long a delivery waits for the dedupe store before it counts as new.
+    patience: timedelta = PATIENCE
     version: str = "0"
     clock: Callable[[], datetime] = utc_now
     # More of what `/readyz` tells.
@@ -95,7 +98,7 @@ class ReceiverServer:
         for source in parts.sources.values():
             if source.signs_nothing:
                 log.warning("source.unverified", source=source.name, next='anybody may post there: verify = "none"')
-        dedupe = Dedupe(parts.dedupe, clock=parts.clock)
+        dedupe = Dedupe(parts.dedupe, clock=parts.clock, patience=parts.patience)
         keep = Keep(parts.log, dedupe)
         metrics = Metrics(parts.registry)
         receiver = Receiver(

@@ -22,6 +22,8 @@ from store.dedupe import Dedupe
 from tests.unit.receiver.parts import MESSAGE, SECRETS, signed
 
 STOPS = timedelta(seconds=5)
+# A loaded machine's store may need more than the 50 ms that a delivery gives it.
+PATIENT = timedelta(seconds=5)
 TOPICS = Topics()
 SOURCES: dict[str, dict[str, Any]] = {
     "support": {"platform": "mygptassistants", "secrets": [SECRETS["mygptassistants"]]},
@@ -123,6 +125,7 @@ async def receiving(
     *,
     sources: Mapping[str, Mapping[str, Any]] | None = None,
     topics: Topics = TOPICS,
+    patience: timedelta = PATIENT,
     **settings: Any,
 ) -> AsyncIterator[Running]:
     """A receiver over a log and a store, stopped afterwards."""
@@ -134,6 +137,7 @@ async def receiving(
         log=log,
         dedupe=dedupe,
         topics=topics,
+        patience=patience,
         version="1.2.3",
         reports=(answered.append,),
     )

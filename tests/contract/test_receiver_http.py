@@ -15,6 +15,7 @@ from eventlog.errors import LogUnavailable
 from eventlog.open import EventLogSettings, open_log
 from receiver.connections import assert_c_parser
 from receiver.errors import AddressTaken, UnsafeParser
+from receiver.lookups import PATIENCE
 from receiver.server import ReceiverParts, ReceiverServer, utc_now
 from receiver.settings import ReceiverSettings
 from schemas.envelope import decode
@@ -286,7 +287,7 @@ async def test_dedupe_store_that_hangs_costs_fifty_milliseconds() -> None:
     """Once: after that it is left alone for a second."""
     store = MemoryStore()
     store.hanging = asyncio.Event()
-    async with receiving(MemoryLog(), store) as running:
+    async with receiving(MemoryLog(), store, patience=PATIENCE) as running:
         started = time.monotonic()
         answers = [await running.post(body=MESSAGE.replace(b"msg_1", b"m%d" % n)) for n in range(5)]
         assert [answer.status for answer in answers] == [202] * 5
@@ -420,6 +421,24 @@ async def test_idle_connections_do_not_hold_a_stop() -> None:
         assert await running.server.stop(timedelta(seconds=5)) is True
         assert time.monotonic() - started < 3.0
         assert await reader.read() == b""
+        await hang_up(writer)
+
+
+async def test_idle_connections_go_first() -> None:
+    """While the last delivery is awaited, spare connections are closed: nothing new comes in on them."""
+    log = MemoryLog(durable=False)
+    async with receiving(log, MemoryStore()) as running:
+        reader, writer = await asyncio.open_connection("127.0.0.1", running.port)
+        writer.write(b"GET /livez HTTP/1.1\r\nHost: t\r\n\r\n")
+        await reader.readuntil(b"}}")
+        waiting = asyncio.create_task(running.post())
+        await eventually(lambda: len(log.records) == 2)
+        stopping = asyncio.create_task(running.server.stop(timedelta(seconds=20)))
+        assert await asyncio.wait_for(reader.read(), 10) == b""
+        assert not waiting.done()
+        log.settle()
+        assert (await waiting).status == 202
+        assert await stopping is True
         await hang_up(writer)
 
 
