@@ -15,9 +15,18 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 from cli.main import main
+from eventlog import sqlite
+from eventlog.sqlite_member import LeaseSettings
+
+
+def shorten_leases() -> None:
+    """Let the embedded log miss a dead worker after two seconds instead of ten: a hundred deaths are waited for."""
+    short = functools.partial(LeaseSettings, lasts=timedelta(seconds=2), heartbeat=timedelta(seconds=0.4))
+    vars(sqlite)["LeaseSettings"] = short
 
 
 def arm(step: str) -> None:

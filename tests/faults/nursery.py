@@ -15,7 +15,7 @@ from contextlib import suppress
 from typing import Any, NoReturn
 
 from cli.main import main
-from tests.faults.killer import arm
+from tests.faults.killer import arm, shorten_leases
 
 # What the roles import only when they are called.
 LATER = (
@@ -103,6 +103,8 @@ if __name__ == "__main__":
     gc.freeze()
     wanted = serve()
     _become(wanted)
+    if wanted["short_leases"]:
+        shorten_leases()
     for step in wanted["kill_at"]:
         arm(step)
     main()

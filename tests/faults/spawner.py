@@ -77,8 +77,14 @@ class Spawner:
         if self._nursery.stdout is not None:
             self._nursery.stdout.close()
 
-    def __call__(self, command: Command, kill_at: Sequence[str] = ()) -> Process:
-        """Fork a process that runs this command; give it to `Hookline` as `launch`."""
+    def __call__(self, command: Command, kill_at: Sequence[str] = (), *, short_leases: bool = False) -> Process:
+        """Fork a process that runs this command; give it to `Hookline` as `launch`.
+
+        Args:
+            command: what to run.
+            kill_at: it kills itself at the first of these steps: `module:function:before|after:n`.
+            short_leases: see `killer.shorten_leases`.
+        """
         request = {
             "arguments": list(command.arguments),
             "folder": str(command.folder),
@@ -86,6 +92,7 @@ class Spawner:
             "output": str(command.output),
             "errors": str(command.errors),
             "kill_at": list(kill_at),
+            "short_leases": short_leases,
         }
         for file in (command.output, command.errors):
             file.touch()
@@ -95,9 +102,9 @@ class Spawner:
             self._nursery.stdin.flush()
             return self._forked.get(timeout=FORKS_WITHIN)
 
-    def killing(self, *steps: str) -> "partial[Process]":
-        """The same, and the process kills itself at the first of these steps: `module:function:before|after:n`."""
-        return partial(self.__call__, kill_at=steps)
+    def killing(self, *steps: str, short_leases: bool = False) -> "partial[Process]":
+        """The same, with the rest of its arguments."""
+        return partial(self.__call__, kill_at=steps, short_leases=short_leases)
 
     def _listen(self) -> None:
         assert self._nursery.stdout is not None

@@ -31,7 +31,7 @@ def around(*functions: str, hits: Sequence[int] = (1,)) -> list[str]:
 REQUEST = around(
     "receiver.body:Body.read",
     "receiver.verification:verify",
-    "receiver.intake:intake",
+    "receiver.intake:_taken",
     "receiver.dedupe:Dedupe.known",
     "receiver.keep:Keep._append",
     "receiver.keep:Keep._landed",

@@ -1,0 +1,180 @@
+"""kill -9 of the worker before and after every step of its work: each event handled, in order, its effects once.
+
+The steps are spread over many small workshops that run side by side: after a death the next worker has to wait until
+the old one's lease, or session, is over, and waiting costs nothing. In each of them one worker after another kills
+itself at the next step, and in the end the books are read: the log, the dead letters, the handler's journal, and the
+effects that reached the world outside.
+"""
+
+import signal
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.faults.spawner import Spawner
+from tests.faults.workshop import Workshop, workshop
+from tests.servers.broker import Broker
+
+LOGS = ("sqlite", pytest.param("kafka", marks=pytest.mark.kafka))
+SIDE_BY_SIDE = 8
+DIES_WITHIN = 45.0
+FINISHED_WITHIN = 45.0
+# A dead member of a group is missed after this time; on the embedded log after two seconds (`killer.shorten_leases`).
+QUICK_SESSION = '[eventlog.kafka]\nsession_timeout = "1500ms"'
+
+
+def around(*functions: str, hits: Sequence[int] = (1,)) -> list[str]:
+    """The steps before and after some functions, at these of their calls."""
+    return [f"{function}:{when}:{hit}" for function in functions for hit in hits for when in ("before", "after")]
+
+
+MEMBER = {"sqlite": "eventlog.sqlite_member:SqliteMember", "kafka": "eventlog.kafka_member:KafkaMember"}
+
+
+def first_start(log: str) -> list[str]:
+    """The first start of an entry: where it begins is noted in the store and committed, before anything is read."""
+    return [
+        *around("store.entries:Entries.start_of", f"{MEMBER[log]}.commit"),
+        *around("store.effects:Effects.finish", hits=(1, 3)),
+    ]
+
+
+START = around(
+    "cli.roles:_add_worker",
+    "store.owners:Owners.claim",
+    "dispatcher.positions:Positions.open",
+    "dispatcher.membership:Membership.assigned",
+)
+ATTEMPT = [
+    *around("dispatcher.reader:Reader._take", hits=(1, 3)),
+    *around("dispatcher.attempt:attempt", hits=(1, 5)),
+]
+# After a death between an effect and its result the probe is asked, or the event is dead as uncertain.
+EFFECTS = [
+    [
+        *around("store.effects:Effects.begin", hits=(hit,)),
+        f"dispatcher.effects:Once._run:after:{hit}",
+        "dispatcher.effects:Once._probe:before:1",
+        f"store.effects:Effects.finish:after:{hit}",
+    ]
+    for hit in (1, 4)
+]
+SETTLE = around(
+    "dispatcher.settlement:Settler.carry_out",
+    "dispatcher.settlement:Settler._durable",
+    "store.schedule:Schedule.settle",
+    "dispatcher.holdings:Holdings.settle",
+    hits=(1, 6),
+)
+# The letter is not written yet; it is, and the event is not settled.
+DEAD = around("dispatcher.dead:letter", "dispatcher.runner:Runner._buried", hits=(2,))
+TIMER = [
+    *around("dispatcher.timers:Gate.leave", "dispatcher.timers:Timers.fired"),
+    *around("dispatcher.work:Firing.event", hits=(1, 3)),
+]
+COMMIT = {
+    "sqlite": around("eventlog.sqlite_writer:write", hits=(2, 4, 7))
+    + around(
+        "eventlog.sqlite_member:SqliteMember.commit", "eventlog.sqlite_lease:acquire", "eventlog.sqlite_lease:renew"
+    ),
+    "kafka": around("aiokafka.conn:AIOKafkaConnection.send", hits=(6, 12, 18, 24))
+    + around("eventlog.kafka_member:KafkaMember.commit", "eventlog.kafka_generation:Generation.send"),
+}
+DRAIN = {
+    "sqlite": around("eventlog.sqlite_member:SqliteMember.stop", "eventlog.sqlite_lease:release"),
+    "kafka": around("eventlog.kafka_member:KafkaMember.stop", "eventlog.kafka:KafkaEventLog.stop"),
+}
+DRAIN_BOTH = around(
+    "dispatcher.dispatcher:Dispatcher.stop",
+    "dispatcher.membership:Membership._leave",
+    "dispatcher.membership:Membership.revoked",
+    "store.owners:Owners.release",
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """Where workshops are opened."""
+
+    log: str
+    folder: Path
+    spawner: Spawner
+    options: dict[str, Any]
+    prefix: str
+
+    def run(self, number: int, steps: Sequence[str], *, drained: bool = False) -> None:
+        """One workshop in which a worker dies at each of these steps."""
+        prefix = f"{self.prefix}{number}."
+        with workshop(self.folder / str(number), self.spawner, prefix=prefix, **self.options) as shop:
+            role = shop.door.open()
+            shop.door.wait_ready(role)
+            for step in steps:
+                die(shop, step, drained=drained)
+            shop.work()
+            shop.finished(seconds=FINISHED_WITHIN)
+
+
+def die(shop: Workshop, step: str, *, drained: bool) -> None:
+    """Start a worker and see it die at a step; when it is drained, once it has worked and was told to stop."""
+    role = shop.work(step)
+    if drained:
+        written = len(shop.lines())
+        assert shop.feed_until(lambda: len(shop.lines()) > written, seconds=DIES_WITHIN), f"no work: {role.said()}"
+        role.signal(signal.SIGTERM)
+    shop.feed_until(lambda: role.process.poll() is not None, seconds=DIES_WITHIN)
+    assert role.process.poll() == -signal.SIGKILL, f"{step}: {role.process.poll()}, {role.said()[-800:]}"
+
+
+@pytest.fixture(params=LOGS)
+def place(request: pytest.FixtureRequest, tmp_path: Path, fresh_prefix: str, spawner: Spawner) -> Place:
+    """Each event log in turn."""
+    options = {}
+    if request.param == "kafka":
+        broker: Broker = request.getfixturevalue("kafka")
+        options = {"eventlog": f"kafka://{broker.bootstrap}", "more": QUICK_SESSION}
+    return Place(log=request.param, folder=tmp_path, spawner=spawner, options=options, prefix=fresh_prefix)
+
+
+def side_by_side(place: Place, groups: Sequence[Sequence[str]], *, drained: bool = False) -> None:
+    """Run workshops, each with its group of steps."""
+    with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
+        running = [
+            pool.submit(place.run, number, steps, drained=drained) for number, steps in enumerate(groups) if steps
+        ]
+    errors = [str(error) for each in running if (error := each.exception())]
+    assert errors == []
+
+
+def split(steps: Sequence[str], count: int) -> list[list[str]]:
+    """The steps in order, in so many groups of about the same size."""
+    size = -(-len(steps) // count)
+    return [list(steps[start : start + size]) for start in range(0, len(steps), size)]
+
+
+def test_killed_around_every_step_of_the_start(place: Place) -> None:
+    """The first start of an entry above all: where it begins is decided once."""
+    side_by_side(place, [*split(first_start(place.log), 2), *split(START, 2)])
+
+
+def test_killed_around_every_step_of_an_attempt(place: Place) -> None:
+    """Fetching, running the handler, and its effects: before and after the world was changed."""
+    side_by_side(place, [*split(ATTEMPT, 2), *EFFECTS])
+
+
+def test_killed_around_every_step_of_a_settlement(place: Place) -> None:
+    """Published events, timers, dead letters, and the note that it is done."""
+    side_by_side(place, [*split(SETTLE, 4), DEAD, *split(TIMER, 2)])
+
+
+def test_killed_around_every_step_of_a_commit(place: Place) -> None:
+    """How far it is, in the log's own words: transactions and leases, requests."""
+    side_by_side(place, split(COMMIT[place.log], 4))
+
+
+def test_killed_around_every_step_of_the_drain(place: Place) -> None:
+    """SIGTERM, and death before the stop is over."""
+    side_by_side(place, split(DRAIN_BOTH + DRAIN[place.log], 4), drained=True)
