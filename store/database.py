@@ -21,7 +21,8 @@ from sqlalchemy.pool import AsyncAdaptedQueuePool, ConnectionPoolEntry
 
 from store import sqlite_connection
 from store.addresses import Address, PostgresAddress, SqliteAddress
-from store.errors import StoreUnavailable
+from store.errors import StoreMisconfigured, StoreUnavailable
+from store.files import inode
 from store.foreign import FOREIGN, driver_error, is_repeatable, translate
 
 T = TypeVar("T")
@@ -57,6 +58,8 @@ class Database:
         self._stopped = False
         # When a deadline was missed last: connections of before may be dead without anybody having told us.
         self._doubt = float("-inf")
+        # The SQLite file as it was at the first call.
+        self._inode: tuple[int, int] | None = None
         if self.shared:
             event.listen(self._engine.sync_engine, "connect", self._connected)
             event.listen(self._engine.sync_engine, "checkout", self._checked_out)
@@ -95,6 +98,11 @@ class Database:
         if self._stopped:
             call.close()
             raise StoreUnavailable(f"The store {self.address.shown} was stopped by this process.")
+        try:
+            self._check_file()
+        except StoreMisconfigured:
+            call.close()
+            raise
         limit = deadline or self._deadline
         task = asyncio.create_task(call)
         self._keep(task)
@@ -111,6 +119,19 @@ class Database:
             f"The store {self.address.shown} did not answer within {limit.total_seconds():g} s."
             " What was being written may still be."
         )
+
+    def _check_file(self) -> None:
+        """Notice that the file was replaced or removed: open connections would go on writing to what is gone."""
+        if not isinstance(self.address, SqliteAddress):
+            return
+        now = inode(self.address.path)
+        if self._inode is None:
+            self._inode = now
+        elif now != self._inode:
+            raise StoreMisconfigured(
+                f"The store's file {self.address.path} was {'removed' if now is None else 'replaced'} while it was in"
+                " use. Stop every role before restoring a file, then start again."
+            )
 
     def _keep(self, task: asyncio.Task[Any]) -> None:
         self._calls.add(task)

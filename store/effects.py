@@ -4,6 +4,7 @@ Begun row → effect → result. An error that proves that nothing happened take
 else nobody knows, and the next attempt is told so (`Begun`).
 """
 
+import asyncio
 from collections import OrderedDict
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,7 +22,7 @@ from store.errors import StoreUnavailable
 from store.owners import Epoch, hold
 from store.tables import effects
 
-# Begins whose answer was lost, remembered by their tokens; each is one outage in the middle of one call.
+# Begins whose answer was lost, remembered by their tokens: an outage or a timeout in the middle of a call.
 _LOST = 10_000
 
 
@@ -64,7 +65,7 @@ class Effects:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        # A begin that failed may have been written all the same, though nobody acted on it: these rows count as fresh.
+        # A begin that failed or was cancelled may have been written, though nobody acted on it: it counts as fresh.
         self._lost: OrderedDict[str, None] = OrderedDict()
 
     async def begin(
@@ -106,7 +107,7 @@ class Effects:
 
         try:
             return await self._database.write(work)
-        except StoreUnavailable:
+        except (StoreUnavailable, asyncio.CancelledError):
             self._lost[token] = None
             while len(self._lost) > _LOST:
                 self._lost.popitem(last=False)

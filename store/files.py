@@ -12,29 +12,13 @@ _MODE = 0o600
 # File systems over a network, by the names Linux gives them. SQLite's locks and shared memory do not work on them:
 # https://www.sqlite.org/faq.html#q5 and https://www.sqlite.org/wal.html
 _NETWORK = frozenset(
-    {
-        "9p",
-        "afs",
-        "beegfs",
-        "ceph",
-        "cifs",
-        "fuse.ceph",
-        "fuse.gcsfuse",
-        "fuse.glusterfs",
-        "fuse.rclone",
-        "fuse.s3fs",
-        "fuse.sshfs",
-        "gfs2",
-        "glusterfs",
-        "gpfs",
-        "lustre",
-        "ncpfs",
-        "nfs",
-        "nfs4",
-        "ocfs2",
-        "smb3",
-        "smbfs",
-    }
+    {"9p", "afs", "beegfs", "ceph", "cifs", "coda", "drvfs", "gfs2", "glusterfs", "gpfs", "lustre", "ncpfs"}
+    | {"nfs", "nfs4", "ocfs2", "orangefs", "smb3", "smbfs", "webdav"}
+)
+# File systems in user space with remote files; others of the kind are local (ntfs-3g, mergerfs).
+_NETWORK_FUSE = frozenset(
+    {"blobfuse2", "ceph", "cephfs", "davfs2", "gcsfuse", "glusterfs", "goofys", "juicefs", "mount-s3", "rclone", "s3fs"}
+    | {"seaweedfs", "sshfs"}
 )
 _OCTAL = re.compile(r"\\([0-7]{3})")
 _MOUNTS = Path("/proc/self/mountinfo")
@@ -58,6 +42,15 @@ def ready_file(path: Path) -> None:
         ) from error
 
 
+def inode(path: Path) -> tuple[int, int] | None:
+    """What tells a file from another of the same name; None if there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
 def refuse_network(path: Path) -> None:
     """Refuse a path on a network file system. Only Linux tells; elsewhere every path passes.
 
@@ -67,7 +60,7 @@ def refuse_network(path: Path) -> None:
     if not sys.platform.startswith("linux"):
         return
     kind = file_system(path.resolve(), _MOUNTS.read_text(encoding="utf-8", errors="surrogateescape"))
-    if kind in _NETWORK:
+    if kind is not None and (kind in _NETWORK or kind.removeprefix("fuse.") in _NETWORK_FUSE):
         raise StoreMisconfigured(
             f"The store's file {path} is on a network file system ({kind}), where SQLite's locks do not hold and data"
             " is lost. Use a local disk, or PostgreSQL: [store] url = postgresql://user@host/database."

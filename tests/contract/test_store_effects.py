@@ -125,6 +125,19 @@ async def test_a_begin_whose_answer_was_lost_is_still_fresh(store: Store, store_
         await database.stop()
 
 
+async def test_a_cancelled_begin_is_still_fresh(store: Store, epoch: Epoch) -> None:
+    """An attempt that timed out while it was asking has run nothing."""
+    for number in range(40):
+        key = replace(KEY, name=str(number))
+        begin = asyncio.create_task(store.effects.begin(key, at=AT, epoch=epoch, now=NOW))
+        await asyncio.sleep(number / 4_000)
+        begin.cancel()
+        await asyncio.wait([begin])
+        answered = not begin.cancelled()
+        again = await store.effects.begin(key, at=AT, epoch=epoch, now=NOW)
+        assert again == (Begun(NOW) if answered else Fresh())
+
+
 async def test_another_process_takes_a_lost_begin_for_begun(store: Store, store_url: str, epoch: Epoch) -> None:
     """It cannot know whether somebody acted."""
     database = LosesAnswers(address(store_url))

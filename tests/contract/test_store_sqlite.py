@@ -11,6 +11,10 @@ from sqlalchemy import event
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from schemas.contacts import Identity
+from store import files
+from store.dedupe import Dedupe
+from store.errors import StoreMisconfigured, StoreUnavailable
+from store.migrations import migrate
 from store.owners import Epoch
 from store.schedule import TimerName
 from store.sqlite_connection import connect
@@ -102,3 +106,65 @@ async def test_no_statement_walks_through_a_table(tmp_path: Path) -> None:
     walks = {statement: plan for statement, plan in explained.items() if any(step.startswith("SCAN") for step in plan)}
     assert len(explained) > 25
     assert walks == {}
+
+
+@pytest.mark.parametrize("kind", ["nfs4", "cifs", "fuse.sshfs", "9p"])
+async def test_a_file_on_a_network_file_system_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    """Before anything is made there, by migrating, starting and remembering alike."""
+    mounts = tmp_path / "mountinfo"
+    mounts.write_text(f"1 0 0:1 / / rw - ext4 /dev/vda rw\n2 1 0:2 / {tmp_path} rw - {kind} server:/x rw\n")
+    monkeypatch.setattr(files, "_MOUNTS", mounts)
+    url = f"sqlite:///{tmp_path}/state.db"
+    for call in (migrate(url), Store.open(url).start(), Dedupe.open(url).start()):
+        with pytest.raises(StoreMisconfigured, match=rf"network file system \({kind}\)"):
+            await call
+    assert names(tmp_path) == ["mountinfo"]
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+@pytest.mark.parametrize("how", ["removed", "replaced"])
+async def test_a_file_that_goes_while_it_is_in_use_is_noticed(tmp_path: Path, how: str) -> None:
+    """Or the open connections would write on into nothing, and answer that all is well."""
+    path = tmp_path / "state.db"
+    async with opened(f"sqlite:///{path}") as store:
+        await store.owners.claim("h", [AT])
+        path.rename(tmp_path / "old.db")
+        if how == "replaced":
+            path.write_bytes((tmp_path / "old.db").read_bytes())
+        for call in (store.owners.claim("h", [AT]), store.schedule.load("h", AT)):
+            with pytest.raises(StoreMisconfigured, match=f"was {how} while it was in use"):
+                await call
+
+
+async def test_a_full_disk_is_told_and_leaves_nothing_half(tmp_path: Path) -> None:
+    """The call fails as unavailable; with space it works again."""
+    async with opened(f"sqlite:///{tmp_path}/state.db") as store:
+        await limit_pages(store, 60)
+        who = Identity(source="s", platform="p", id="1")
+        with pytest.raises(StoreUnavailable, match="the disk is full"):
+            await fill(store, who)
+        kept = await store.contacts.find(identity=who)
+        assert kept is not None
+        assert kept.version == len(kept.attributes) > 5
+        assert await store.contacts.unpublished(str(kept.version)) == frozenset()
+        await limit_pages(store, 100_000)
+        assert (await store.contacts.save(who, at=NOW, now=NOW, name="Ann")).contact.version == kept.version + 1
+
+
+async def limit_pages(store: Store, pages: int) -> None:
+    """How large the file may become; a property of the one connection that these calls share."""
+
+    async def work(connection: AsyncConnection) -> None:
+        await connection.exec_driver_sql(f"PRAGMA max_page_count = {pages}")
+
+    await store._database.write(work)
+
+
+async def fill(store: Store, who: Identity) -> None:
+    for number in range(200):
+        await store.contacts.save(who, at=NOW, now=NOW, attributes={str(number): "x" * 1_000}, cause=str(number))
