@@ -52,6 +52,14 @@ def test_every_page_is_linked() -> None:
     assert [str(page.relative_to(ROOT)) for page in pages if page not in linked] == []
 
 
+@pytest.mark.parametrize("page", TEXTS, ids=lambda page: str(page.relative_to(ROOT)))
+def test_files_in_the_text_exist(page: Path) -> None:
+    """A path of the project that a sentence names is there; `<platform>` stands for any."""
+    paths = [code for code in inline_code(page) if re.fullmatch(r"\w[\w.]*/[\w./<>-]*", code)]
+    ours = [path for path in paths if (ROOT / path.partition("/")[0]).is_dir()]
+    assert [path for path in ours if not list(ROOT.glob(re.sub(r"<\w+>", "*", path.rstrip("/"))))] == []
+
+
 @pytest.mark.parametrize("section", sections())
 def test_every_key_stands_in_an_example(section: str) -> None:
     """A key is understood by seeing it written."""
