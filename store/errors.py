@@ -3,6 +3,7 @@
 StoreError
 ├── StoreUnavailable    the database did not answer in time, or cannot be reached: the same call may succeed later
 ├── StoreRefused        the database will never take these values (a bound, a broken rule): repeating does not help
+│   └── ReplaysFull     too many replays of an entry are open
 ├── StoreMisconfigured  the address, credentials, file or schema cannot work; the text says what to change
 ├── NotOwned            another worker owns the partition now: drop it, its writes are refused
 └── ContactUnknown      no contact has this id, or it was deleted
@@ -33,6 +34,19 @@ class StoreUnavailable(StoreError):
 
 class StoreRefused(StoreError):
     """The database, or a bound of hookline, refuses these values for ever."""
+
+
+class ReplaysFull(StoreRefused):
+    """Too many replays of an entry would be open at once."""
+
+    def __init__(self, handler: str, *, bound: int, room: int) -> None:
+        super().__init__(
+            f"At most {bound:,} replays of an entry may be open at once, and {handler} has room for {room:,} more."
+            " Ask again when its worker has done some: `hookline dead list` shows which are open."
+        )
+        self.handler = handler
+        self.bound = bound
+        self.room = room
 
 
 class StoreMisconfigured(StoreError):

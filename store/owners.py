@@ -88,6 +88,21 @@ class Owners:
 
         return await self._database.write(work)
 
+    async def is_owned(self, handler: str, at: TopicPartition) -> bool:
+        """Whether somebody claimed a partition and did not release it: an owner, or one that crashed.
+
+        Raises:
+            StoreError: the database failed.
+        """
+        statement = select(owners.c.clean).where(
+            owners.c.handler == handler, owners.c.topic == at.topic, owners.c.partition == at.partition
+        )
+
+        async def work(connection: AsyncConnection) -> bool:
+            return (await connection.execute(statement)).scalar() is False
+
+        return await self._database.read(work)
+
 
 async def hold(connection: AsyncConnection, handler: str, at: TopicPartition, epoch: Epoch) -> None:
     """Make sure, inside a transaction, that the partition is still owned, and keep it so until the commit.

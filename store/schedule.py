@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 from sqlalchemy import Insert, case, delete, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -24,6 +24,13 @@ from store.tables import IS_OVER, IS_PENDING, IS_TIMER, schedule
 _TIMER = "timer"
 # Rows per statement: a page of timers is about 1 MB.
 _PAGE = 5_000
+
+Over: TypeAlias = Literal["older", "same", "any"]
+"""Over which rows a timer is written.
+
+Those of older events. Also those of the same place: a firing that is replayed comes after the record at its place. Or
+any: a firing runs in its lane after all that was read there, and only once, so it is the latest.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +105,7 @@ class Schedule:
             StoreError: the database failed.
             ValueError: a timer is both set and cancelled.
         """
-        rows = _rows(set, cancel, handler=handler, at=at, offset=offset, event_id=event_id, now=now)
+        rows = rows_of(set, cancel, handler=handler, at=at, offset=offset, event_id=event_id, now=now)
         if not rows and fired is None:
             return
 
@@ -107,7 +114,7 @@ class Schedule:
             if fired is not None and not await _end(connection, handler, at, fired, now):
                 return
             if rows:
-                await _write(connection, rows, by_firing=fired is not None)
+                await write_rows(connection, rows, over="any" if fired is not None else "older")
 
         await self._database.write(work)
 
@@ -125,6 +132,19 @@ class Schedule:
             if len(page) < _PAGE:
                 return found
             after = page[-1].id
+
+    async def is_pending(self, handler: str, firing: str) -> bool:
+        """Whether a timer is set whose firing will be the event of this id.
+
+        Raises:
+            StoreError: the database failed.
+        """
+        statement = select(schedule.c.id).where(schedule.c.handler == handler, IS_PENDING, schedule.c.firing == firing)
+
+        async def work(connection: AsyncConnection) -> bool:
+            return (await connection.execute(statement.limit(1))).first() is not None
+
+        return await self._database.read(work)
 
     async def expire(self, before: datetime, *, limit: int = 10_000) -> int:
         """Throw away timers that fired or were cancelled before a time; returns how many.
@@ -168,7 +188,7 @@ def firing_id(handler: str, timer: TimerName, setter_id: str) -> str:
     return fingerprint("timer", handler, timer.source, timer.key, timer.name, setter_id).hex()
 
 
-def _rows(
+def rows_of(
     sets: Sequence[TimerSet],
     cancels: Sequence[TimerName],
     *,
@@ -178,7 +198,11 @@ def _rows(
     event_id: str,
     now: datetime,
 ) -> list[dict[str, Any]]:
-    """What an attempt asks for as rows, one per timer, in the order of their slots."""
+    """What an attempt asks for as rows, one per timer, in the order of their slots.
+
+    Raises:
+        ValueError: a timer is both set and cancelled.
+    """
     found: dict[bytes, dict[str, Any]] = {}
     for timer in (*cancels, *sets):
         slot = fingerprint(timer.source, timer.key, timer.name)
@@ -220,23 +244,24 @@ async def _end(connection: AsyncConnection, handler: str, at: TopicPartition, fi
     return result.rowcount > 0
 
 
-async def _write(connection: AsyncConnection, rows: list[dict[str, Any]], *, by_firing: bool) -> None:
-    await connection.execute(_upsert(connection.dialect.name, by_firing=by_firing), rows)
+async def write_rows(connection: AsyncConnection, rows: list[dict[str, Any]], *, over: Over) -> None:
+    """Write what an attempt asks for; see `Over` for rows that are there."""
+    await connection.execute(_upsert(connection.dialect.name, over), rows)
 
 
 @cache
-def _upsert(dialect: str, *, by_firing: bool) -> Insert:
+def _upsert(dialect: str, over: Over) -> Insert:
     statement = insert(dialect, schedule)
     new, old = statement.excluded, schedule.c
     written = ("state", "setter_id", "due", "firing", "platform", "conversation_id", "received_at", "written_at")
-    later = old.setter_offset < new.setter_offset
+    older = old.setter_offset < new.setter_offset
+    where = {"older": older, "same": old.setter_offset <= new.setter_offset, "any": None}
     return statement.on_conflict_do_update(
         index_elements=["handler", "topic", "partition", "slot"],
         index_where=IS_TIMER,
         set_={name: new[name] for name in written}
-        | {"setter_offset": case((later, new.setter_offset), else_=old.setter_offset)},
-        # A firing runs in its lane after all that was read there, and only once: it is the latest in any case.
-        where=None if by_firing else later,
+        | {"setter_offset": case((older, new.setter_offset), else_=old.setter_offset)},
+        where=where[over],
     )
 
 

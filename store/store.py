@@ -14,6 +14,7 @@ from store.entries import Entries
 from store.files import ready_file
 from store.migrations import require_current
 from store.owners import Owners
+from store.replays import Replays
 from store.schedule import Schedule
 from store.tables import meta
 
@@ -25,6 +26,8 @@ TIMERS_KEPT = timedelta(days=40)
 CAPS_KEPT = timedelta(days=100)
 # An event that owes a snapshot for so long is dead.
 DEBTS_KEPT = timedelta(days=40)
+# What was dealt with stays marked for longer than anybody keeps dead letters; a mark is a few hundred bytes.
+MARKS_KEPT = timedelta(days=400)
 
 
 class Store:
@@ -39,6 +42,7 @@ class Store:
         self.schedule = Schedule(database)
         self.effects = Effects(database)
         self.entries = Entries(database)
+        self.replays = Replays(database)
 
     @classmethod
     def open(cls, url: str, *, deadline: timedelta = DEADLINE, connections: int | None = None) -> "Store":
@@ -86,6 +90,7 @@ class Store:
             (self.schedule.expire, TIMERS_KEPT),
             (self.caps.expire, CAPS_KEPT),
             (self.contacts.expire, DEBTS_KEPT),
+            (self.replays.expire, MARKS_KEPT),
         )
         gone = 0
         for expire, age in kept:

@@ -16,9 +16,11 @@ from sqlalchemy import (
     ForeignKeyConstraint,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     Table,
     Text,
+    UniqueConstraint,
     literal_column,
 )
 
@@ -220,3 +222,61 @@ cap_uses = Table(
         name="fk_cap_uses_caps",
     ),
 )
+
+# Dead letters that somebody decided on: replayed or discarded.
+replays = Table(
+    "replays",
+    metadata,
+    Column("id", Serial, primary_key=True, autoincrement=True),
+    # The entry that could not handle the event, and handles it in a replay.
+    Column("handler", Text, nullable=False),
+    # Digest of what names the letter: its place in the log, and what it says of itself.
+    Column("slot", Digest, nullable=False),
+    Column("letter_topic", Text, nullable=False),
+    Column("letter_partition", Integer, nullable=False),
+    Column("letter_offset", BigInteger, nullable=False),
+    Column("source", Foreign, nullable=False),
+    Column("event_id", Foreign, nullable=False),
+    Column("failed_at", Foreign, nullable=False),
+    # waiting, running, done, dead, cancelled or discarded.
+    Column("state", Text, nullable=False),
+    # Of `once`: keep or redo.
+    Column("effects", Text, nullable=False),
+    Column("asked_at", Instant, nullable=False),
+    Column("taken_at", Instant),
+    Column("ended_at", Instant),
+    # Why it died again.
+    Column("reason", Text),
+    Column("detail", Foreign),
+    # The record as it was before it died: its first place, and, until the replay is over, all of it.
+    Column("topic", Text),
+    Column("partition", Integer),
+    Column("record_offset", BigInteger),
+    Column("key", LargeBinary),
+    Column("value", LargeBinary),
+    # JSON: [name, base64] of each header, in order; of the record, and of what the letter says of its death.
+    Column("headers", Text),
+    Column("timestamp", BigInteger),
+    Column("death", Text),
+    UniqueConstraint("handler", "slot"),
+    CheckConstraint("state in ('waiting', 'running', 'done', 'dead', 'cancelled', 'discarded')", name="state"),
+    CheckConstraint("effects in ('keep', 'redo')", name="effects"),
+    CheckConstraint("(ended_at is null) = (state in ('waiting', 'running'))", name="open"),
+    CheckConstraint(
+        "ended_at is not null or (topic is not null and partition is not null and record_offset is not null"
+        " and headers is not null and timestamp is not null and death is not null)",
+        name="open_has_record",
+    ),
+)
+IS_OPEN = replays.c.ended_at.is_(None)
+IS_ENDED = replays.c.ended_at.is_not(None)
+_partial(
+    "ix_replays_open",
+    IS_OPEN,
+    replays.c.handler,
+    replays.c.topic,
+    replays.c.partition,
+    replays.c.record_offset,
+    replays.c.id,
+)
+_partial("ix_replays_ended", IS_ENDED, replays.c.ended_at)

@@ -20,9 +20,9 @@ from store.errors import StoreMisconfigured
 from store.migrations import VERSION_TABLE, migrate, pending
 from store.store import Store
 from store.tables import metadata
-from tests.contract.stores import modes, opened, rows
+from tests.contract.stores import AT, modes, opened, rows
 
-STEPS = ["0001: Make the first tables."]
+STEPS = ["0001: Make the first tables.", "0002: Add replays of dead letters."]
 MIGRATE = "import asyncio, sys; from store.migrations import migrate; print(asyncio.run(migrate(sys.argv[1])))"
 
 
@@ -75,10 +75,27 @@ async def test_a_database_without_tables_is_refused(store_url: str) -> None:
     """With the command that makes them."""
     store = Store.open(store_url)
     try:
-        with pytest.raises(StoreMisconfigured, match=r"behind this hookline by 1 step\(s\).*Run `hookline migrate`"):
+        with pytest.raises(StoreMisconfigured, match=r"behind this hookline by 2 step\(s\).*Run `hookline migrate`"):
             await store.start()
     finally:
         await store.stop()
+
+
+async def test_an_older_schema_is_refused_and_brought_up_to_date(store_url: str) -> None:
+    """What was in its tables stays."""
+    async with opened(store_url) as store:
+        await store.owners.claim("h", [AT])
+    await execute(store_url, "DROP TABLE replays")
+    await execute(store_url, f"UPDATE {VERSION_TABLE} SET version_num = '0001'")  # noqa: S608 - a constant
+    older = Store.open(store_url)
+    try:
+        with pytest.raises(StoreMisconfigured, match=r"behind this hookline by 1 step\(s\), from 0002 on"):
+            await older.start()
+    finally:
+        await older.stop()
+    assert await migrate(store_url) == STEPS[1:]
+    async with opened(store_url) as store:
+        assert (await store.owners.claim("h", [AT]))[AT].value == 2
 
 
 async def test_a_newer_schema_is_refused(store_url: str) -> None:

@@ -11,11 +11,14 @@ from sqlalchemy import event
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from schemas.contacts import Identity
+from schemas.record import StoredRecord
 from store import files
 from store.dedupe import Dedupe
 from store.errors import StoreMisconfigured, StoreUnavailable
 from store.migrations import migrate
 from store.owners import Epoch
+from store.replay_rows import LetterName, Order
+from store.replays import Ending
 from store.schedule import TimerName
 from store.sqlite_connection import connect
 from store.store import Store
@@ -71,6 +74,20 @@ class Told:
         self.statements.append((statement, parameters))
 
 
+async def replayed(store: Store, epoch: Epoch) -> None:
+    """All that happens to a replay."""
+    letter = LetterName(handler="h", at=AT, offset=1, source="s", event_id="1", failed_at="")
+    record = StoredRecord(topic=AT.topic, partition=AT.partition, offset=1, key=None, value=None, timestamp=0)
+    await store.replays.ask([Order(letter=letter, record=record, death=())], NOW)
+    await store.replays.room("h")
+    [waiting] = await store.replays.waiting("h")
+    [replay] = await store.replays.take("h", AT, epoch, [waiting.id], now=NOW)
+    await store.replays.end("h", replay, epoch, Ending(state="done"), now=NOW)
+    await store.replays.discard([letter], NOW)
+    await store.replays.found([replay.id])
+    await store.replays.marks("h")
+
+
 async def test_no_statement_walks_through_a_table(tmp_path: Path) -> None:
     """Each finds its rows by an index, with a hundred thousand timers as with one."""
     async with opened(f"sqlite:///{tmp_path}/state.db") as store:
@@ -89,6 +106,7 @@ async def test_no_statement_walks_through_a_table(tmp_path: Path) -> None:
         await store.contacts.find(contact_id=saved.contact.id)
         await store.contacts.delete(who, at=minute(2), now=NOW)
         await store.caps.allow("h", "n", "k", limit=1, window_start=NOW, source="s", event_id="1")
+        await replayed(store, epoch)
         await store.expire(NOW)
 
         async def plans(connection: AsyncConnection) -> dict[str, list[str]]:
@@ -103,6 +121,8 @@ async def test_no_statement_walks_through_a_table(tmp_path: Path) -> None:
         explained = await store._database.read(plans)
     firing = next(plan for statement, plan in explained.items() if statement.startswith("UPDATE schedule"))
     assert "ix_schedule_firing (handler=? AND topic=? AND partition=? AND firing=?)" in firing[0]
+    looking = next(plan for statement, plan in explained.items() if statement.startswith("SELECT replays.id, "))
+    assert looking == ["SEARCH replays USING INDEX ix_replays_open (handler=?)"]
     walks = {statement: plan for statement, plan in explained.items() if any(step.startswith("SCAN") for step in plan)}
     assert len(explained) > 25
     assert walks == {}

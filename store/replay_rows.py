@@ -1,0 +1,220 @@
+"""Dead letters that somebody decided on, as values and as rows of `replays`."""
+
+import base64
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from types import MappingProxyType
+from typing import Any, Literal, TypeAlias
+
+from schemas.record import Headers, StoredRecord, TopicPartition
+from store.digests import fingerprint
+from store.tables import replays
+
+State: TypeAlias = Literal["waiting", "running", "done", "dead", "cancelled", "discarded"]
+"""What becomes of a letter.
+
+A worker takes it soon (waiting), or has (running); it was handled (done); it died again, which wrote another letter
+(dead); its replay was taken back (cancelled); somebody declared it dealt with (discarded).
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LetterName:
+    """What names a dead letter."""
+
+    # The entry that could not handle its event.
+    handler: str
+    # Where it stands.
+    at: TopicPartition
+    offset: int
+    # What it says of itself: in another log another letter may stand at its place.
+    source: str
+    event_id: str
+    failed_at: str
+
+    @property
+    def slot(self) -> bytes:
+        """What stands for it in the index."""
+        at = self.at
+        return fingerprint(at.topic, str(at.partition), str(self.offset), self.source, self.event_id, self.failed_at)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """A letter to be replayed."""
+
+    letter: LetterName
+    # As it was before it died, at its first place.
+    record: StoredRecord
+    # What the letter says of its death.
+    death: Headers
+    # Whether effects of `once` are run anew. Otherwise those that happened keep their results.
+    redo_effects: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mark:
+    """What is known of a letter that somebody decided on."""
+
+    id: int
+    letter: LetterName
+    state: State
+    # Where its event stands, so far as that was ever asked.
+    origin: TopicPartition | None
+    asked_at: datetime
+    ended_at: datetime | None
+    # Why it died again.
+    reason: str | None
+    detail: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replay:
+    """A replay as its worker takes it."""
+
+    id: int
+    record: StoredRecord
+    death: Headers
+    # None: effects that happened keep their results. Else they are run anew, once for the request of that time.
+    redo_effects: datetime | None
+
+
+EMPTY: Mapping[str, None] = MappingProxyType(dict.fromkeys(("key", "value", "headers", "timestamp", "death")))
+"""The record's columns when the replay is over: what people wrote is not kept twice."""
+
+MARKS = (
+    replays.c.id,
+    replays.c.handler,
+    replays.c.letter_topic,
+    replays.c.letter_partition,
+    replays.c.letter_offset,
+    replays.c.source,
+    replays.c.event_id,
+    replays.c.failed_at,
+    replays.c.state,
+    replays.c.topic,
+    replays.c.partition,
+    replays.c.asked_at,
+    replays.c.ended_at,
+    replays.c.reason,
+    replays.c.detail,
+)
+"""The columns of a `Mark`."""
+
+RECORDS = (
+    replays.c.id,
+    replays.c.topic,
+    replays.c.partition,
+    replays.c.record_offset,
+    replays.c.key,
+    replays.c.value,
+    replays.c.headers,
+    replays.c.timestamp,
+    replays.c.death,
+    replays.c.effects,
+    replays.c.asked_at,
+)
+"""The columns of a `Replay`."""
+
+
+def of_order(order: Order, now: datetime) -> dict[str, Any]:
+    """The row of a letter that is to be replayed."""
+    record = order.record
+    return {
+        **_named(order.letter),
+        "topic": record.topic,
+        "partition": record.partition,
+        "record_offset": record.offset,
+        "state": "waiting",
+        "effects": "redo" if order.redo_effects else "keep",
+        "asked_at": now,
+        "taken_at": None,
+        "ended_at": None,
+        "reason": None,
+        "detail": None,
+        "key": record.key,
+        "value": record.value,
+        "headers": _packed(record.headers),
+        "timestamp": record.timestamp,
+        "death": _packed(order.death),
+    }
+
+
+def of_discard(letter: LetterName, now: datetime) -> dict[str, Any]:
+    """The row of a letter that somebody declares dealt with."""
+    return {
+        **_named(letter),
+        **EMPTY,
+        "state": "discarded",
+        "effects": "keep",
+        "asked_at": now,
+        "ended_at": now,
+        "reason": None,
+        "detail": None,
+    }
+
+
+def mark_of(row: Any) -> Mark:
+    """A row without its record."""
+    return Mark(
+        id=row.id,
+        letter=LetterName(
+            handler=row.handler,
+            at=TopicPartition(row.letter_topic, row.letter_partition),
+            offset=row.letter_offset,
+            source=row.source,
+            event_id=row.event_id,
+            failed_at=row.failed_at,
+        ),
+        state=row.state,
+        origin=None if row.topic is None else TopicPartition(row.topic, row.partition),
+        asked_at=row.asked_at,
+        ended_at=row.ended_at,
+        reason=row.reason,
+        detail=row.detail,
+    )
+
+
+def replays_of(rows: Iterable[Any]) -> list[Replay]:
+    """Open rows with their records, in the order of their events."""
+    return [
+        Replay(
+            id=row.id,
+            record=StoredRecord(
+                topic=row.topic,
+                partition=row.partition,
+                offset=row.record_offset,
+                key=row.key,
+                value=row.value,
+                headers=_unpacked(row.headers),
+                timestamp=row.timestamp,
+            ),
+            death=_unpacked(row.death),
+            redo_effects=row.asked_at if row.effects == "redo" else None,
+        )
+        for row in sorted(rows, key=lambda row: (row.record_offset, row.id))
+    ]
+
+
+def _named(letter: LetterName) -> dict[str, Any]:
+    return {
+        "handler": letter.handler,
+        "slot": letter.slot,
+        "letter_topic": letter.at.topic,
+        "letter_partition": letter.at.partition,
+        "letter_offset": letter.offset,
+        "source": letter.source,
+        "event_id": letter.event_id,
+        "failed_at": letter.failed_at,
+    }
+
+
+def _packed(headers: Headers) -> str:
+    """Headers as JSON; names may repeat, values are bytes."""
+    return json.dumps([[name, base64.b64encode(value).decode()] for name, value in headers], separators=(",", ":"))
+
+
+def _unpacked(text: str) -> Headers:
+    return tuple((name, base64.b64decode(value)) for name, value in json.loads(text))
