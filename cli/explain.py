@@ -33,7 +33,8 @@ def _line(path: tuple[str, ...], kind: str, message: str, model: type[BaseModel]
         return f"unknown key {key}{suggestion(path[-1], _siblings(model, path[:-1]))}"
     if kind == "missing":
         return f"{key} is missing"
-    return f"{key}: {message.removeprefix('Value error, ')}"
+    told = message.removeprefix("Value error, ")
+    return f"{key}: {told}" if key else told
 
 
 def suggestion(wrong: str, known: list[str]) -> str:

@@ -2,9 +2,9 @@
 
 import tomllib
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from cli import demo
 from cli.errors import Misconfigured
@@ -19,6 +19,8 @@ from receiver.settings import ReceiverSettings, SourceSettings
 from schemas.topics import DEFAULT_PREFIX, DEFAULTS, TopicName, Topics, TopicSettings
 from store.settings import StoreSettings
 
+# Bytes of a record beside twice its body: key, headers, and what JSON needs to quote the body.
+RECORD_HEADROOM = 64 * 1024
 # Handlers that come with hookline: a variable may configure them without a section in the file.
 BUILT_IN = ("sync-contact", "follow-up-chat")
 
@@ -61,6 +63,18 @@ class Settings(BaseModel):
     accounts: dict[str, AccountSettings] = Field(default_factory=dict)
     # Read by the dispatcher, when it knows each handler's own config model.
     handlers: dict[str, Any] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _records_fit_topics(self) -> Self:
+        """What a source accepts, the topics must be able to keep."""
+        largest = max([self.receiver.body_limit, *(one.body_limit or 0 for one in self.sources.values())])
+        needed = 2 * largest + RECORD_HEADROOM
+        if self.eventlog.kafka.max_message_bytes < needed:
+            raise ValueError(
+                f"a body of {largest} bytes needs topics that take records of {needed} bytes: set "
+                f"max_message_bytes = {needed} in [eventlog.kafka], then `hookline topics apply` makes them so"
+            )
+        return self
 
 
 def load(places: Places) -> Settings:
