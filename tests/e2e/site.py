@@ -32,7 +32,7 @@ secrets = ["env:SHOP_SECRET"]
 [accounts.support]
 platform = "mygptassistants"
 api_key = "env:MGA_API_KEY"
-bot_id = "bot_1"
+bot_id = "bot_demo"
 base_url = "{simulator}/mygptassistants/api/v1"
 allow_private = true
 

@@ -23,7 +23,7 @@ def test_a_variable_wins_over_the_file(tmp_path: Path) -> None:
 
 def test_an_unknown_variable_is_an_error_with_a_suggestion(tmp_path: Path) -> None:
     """A typing error in a variable must not be ignored."""
-    with pytest.raises(Misconfigured, match="unknown key receiver.prot; did you mean port?"):
+    with pytest.raises(Misconfigured, match=r"unknown key receiver\.prot; did you mean port\?"):
         load(places(tmp_path, "", HOOKLINE_RECEIVER__PROT="2"))
 
 
