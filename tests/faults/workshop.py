@@ -107,8 +107,9 @@ def workshop(
     prefix: str = "hookline.",
     ledger: str = "",
     more: str = "",
+    prepared: bool = True,
 ) -> Iterator[Workshop]:
-    """A prepared workshop; receiver and worker are the test's to start.
+    """A workshop; receiver and worker are the test's to start.
 
     Args:
         folder: of its own.
@@ -118,6 +119,7 @@ def workshop(
         prefix: of topics and groups.
         ledger: more of `[handlers.ledger]`.
         more: more sections of hookline.toml.
+        prepared: whether its topics and tables are made.
     """
     folder.mkdir(exist_ok=True)
     (folder / "plugins").mkdir(exist_ok=True)
@@ -129,7 +131,8 @@ def workshop(
             settings = SETTINGS.format(journal=file, effects=world.url, ledger=ledger, more=more)
             options = {"eventlog": eventlog, "store": store, "prefix": prefix, "more": settings}
             with site(folder, simulated=False, launch=spawner, **options) as at:
-                at.prepare()
+                if prepared:
+                    at.prepare()
                 yield Workshop(Door(at, port.number, spawner), world, spawner, file)
     finally:
         port.release()

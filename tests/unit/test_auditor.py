@@ -143,6 +143,11 @@ def test_the_delivery_is_kept_beside_its_event() -> None:
     assert undelivered([sent(1), sent(2), sent(3)], [delivery(1), delivery(2, "x")]) == ["m-c1-2", "m-c1-3"]
 
 
+def test_a_duplicate_need_not_have_a_delivery() -> None:
+    """The attempt that kept the event was cut off before the copy of its delivery."""
+    assert undelivered([sent(1, "c1", NO_ANSWER, accepted(1, duplicate=True))], []) == []
+
+
 def test_a_verdict_names_only_what_is_wrong() -> None:
     """The kinds of defects that were found, and none of the others."""
     assert verdict([sent(1)], [record(1)], [delivery(1)]) == {}
