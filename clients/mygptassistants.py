@@ -19,6 +19,7 @@ from clients.limits import Limiter
 from clients.paths import fill
 from clients.settings import MyGPTAssistantsSettings
 from clients.sse import read_block
+from schemas.own import marked
 
 T = TypeVar("T", Conversation, Contact)
 
@@ -176,6 +177,8 @@ class MyGPTAssistants(Account):
         body: dict[str, Any] = {"message": text}
         if conversation_id is not None:
             body["conversationId"] = conversation_id
+        if self._settings.mark_own:
+            metadata = marked(metadata, text)
         if metadata is not None:
             body["metadata"] = dict(metadata)
         path = fill("/chat/{bot}/{endpoint}", bot=self._bot, endpoint=endpoint)

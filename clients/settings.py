@@ -188,6 +188,10 @@ class MyGPTAssistantsSettings(AccountSection):
         default="https://api.mygptassistants.com/api/v1",
         description="Where the platform's API is; https, unless allow_private is set.",
     )
+    mark_own: bool = Field(
+        default=True,
+        description="Mark what is sent in its metadata, so that the platform's event of it is known as ours.",
+    )
     limits: ChatLimits = ChatLimits()
     contacts: ContactPaths = ContactPaths()
 

@@ -4,9 +4,8 @@ The platform posts our own message back as an event, and its bot answers it. So 
 before one is sent the conversation is read: who has been followed up since their last word is left in peace.
 """
 
-import hashlib
 import re
-from datetime import datetime, time, timedelta
+from datetime import UTC, datetime, time, timedelta
 from string import Formatter
 from typing import Annotated, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -19,14 +18,15 @@ from handlers.api import Context, GiveUp, handler
 from schemas.contacts import Identity
 from schemas.durations import Duration
 from schemas.events import ConversationCompleted, Event, MessageCreated, Timer
+from schemas.own import is_marked
 
 TIMER = "follow-up"
-TAG = "hookline"
-"""The metadata field of a message that says that it is ours: the fingerprint of its text."""
 
 _SPACE = re.compile(r"\s+")
 # Clocks of a platform and ours may differ by so much.
 _SKEW = timedelta(minutes=1)
+# Letters of a name that are used: it is a stranger's text.
+_NAME = 80
 # Below so many letters a template could match what a visitor writes.
 _LETTERS = 8
 
@@ -39,6 +39,12 @@ class QuietHours(BaseModel):
     begin: time
     end: time
 
+    @model_validator(mode="after")
+    def _some(self) -> Self:
+        if self.begin == self.end:
+            raise ValueError("write two different times of the day: 22:00-08:00")
+        return self
+
     def until(self, now: datetime, zone: ZoneInfo) -> datetime | None:
         """When the quiet that lies over a moment ends; None outside of it."""
         local = now.astimezone(zone)
@@ -46,8 +52,9 @@ class QuietHours(BaseModel):
             begin = datetime.combine(day, self.begin, zone)
             last = day if self.begin < self.end else day + timedelta(days=1)
             end = datetime.combine(last, self.end, zone)
-            if begin <= local < end:
-                return end
+            # In UTC: two local times of one zone are compared by their clocks, which go back once a year.
+            if begin.astimezone(UTC) <= now < end.astimezone(UTC):
+                return end.astimezone(UTC)
         return None
 
 
@@ -55,7 +62,7 @@ def _quiet(value: object) -> object:
     if not isinstance(value, str):
         return value
     begin, dash, end = value.partition("-")
-    if not dash or begin.strip() == end.strip():
+    if not dash:
         raise ValueError("write two different times of the day: 22:00-08:00")
     return {"begin": begin.strip(), "end": end.strip()}
 
@@ -87,6 +94,8 @@ class FollowUp(BaseModel):
         parts = list(Formatter().parse(value))
         if any(field not in (None, "name") or spec or conversion for _, field, spec, conversion in parts):
             raise ValueError("the only placeholder is {name}; a brace itself is written twice")
+        if sum(field == "name" for _, field, *_ in parts) > 1:
+            raise ValueError("{name} may stand in it once")
         if sum(letter.isalnum() for literal, *_ in parts for letter in literal) < _LETTERS:
             raise ValueError(f"needs at least {_LETTERS} letters beside {{name}}, to be told from what visitors write")
         return value
@@ -108,7 +117,7 @@ class FollowUp(BaseModel):
 
     def text(self, name: str | None) -> str:
         """The message to one contact."""
-        return self.message.format(name=(name or "").strip() or self.unnamed)
+        return self.message.format(name=_folded(name or "")[:_NAME] or self.unnamed)
 
     def asked_for(self, content: str) -> bool:
         """Whether a visitor's words contain a keyword, as whole words in any case."""
@@ -151,7 +160,7 @@ async def _schedule(
     contact = about.contact
     known = {
         "contact": contact.id if contact else None,
-        "name": contact.name if contact else None,
+        "name": contact.name[:_NAME] if contact and contact.name else None,
         "message": about.message_id if isinstance(about, MessageCreated) else None,
     }
     await ctx.schedule(TIMER, after=ctx.config.after, data={name: value for name, value in known.items() if value})
@@ -177,7 +186,7 @@ async def _fire(
     text = config.text(name)
     await ctx.once(
         "send",
-        lambda: account.send(conversation, text, metadata={TAG: fingerprint(text)}),
+        lambda: account.send(conversation, text),
         returns=Sent,
         probe=lambda: _find(account, conversation, text, since=timer.due - _SKEW),
     )
@@ -244,15 +253,8 @@ def _has_account(ctx: Context[FollowUp]) -> bool:
 
 
 def _sent_by_us(message: MessageCreated, config: FollowUp) -> bool:
-    """Whether a message is one of ours that the platform posts back: by its tag, or by its words."""
-    metadata = message.extra.get("metadata")
-    tagged = isinstance(metadata, dict) and metadata.get(TAG) == fingerprint(message.content)
-    return tagged or config.is_ours(message.content)
-
-
-def fingerprint(text: str) -> str:
-    """Tells a text from others. A tag that a platform copies to later messages does not fit theirs."""
-    return hashlib.sha256(_folded(text).encode("utf-8", "replace")).hexdigest()[:16]
+    """Whether a message is one of ours that the platform posts back: by its mark, or by its words."""
+    return is_marked(message.extra.get("metadata"), message.content) or config.is_ours(message.content)
 
 
 def _folded(text: str) -> str:

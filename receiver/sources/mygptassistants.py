@@ -17,9 +17,11 @@ from schemas.events import (
     MessageCreated,
     MessageDeleted,
     MessageUpdated,
+    Role,
     Unknown,
 )
 from schemas.mygptassistants import About, ConversationFields, DeletedMessageFields, MessageFields, Webhook
+from schemas.own import is_marked
 from schemas.schemes import MYGPTASSISTANTS
 
 
@@ -45,7 +47,7 @@ def _message(kind: type[MessageCreated | MessageUpdated | MessageDeleted]) -> Ca
         data = kind(
             message_id=fields.message_id,
             conversation_id=fields.conversation_id,
-            role=fields.role,
+            role=_role(fields),
             content=fields.content,
             contact=fields.contact(),
             extra=_extra(webhook, fields),
@@ -53,6 +55,11 @@ def _message(kind: type[MessageCreated | MessageUpdated | MessageDeleted]) -> Ca
         return Fact(data=data, key=fields.conversation_id, entity=fields.message_id, time=webhook.timestamp)
 
     return make
+
+
+def _role(fields: MessageFields) -> Role:
+    """Who wrote it: the platform tells what we sent through its API as if the visitor had written it."""
+    return "agent" if fields.role == "user" and is_marked(fields.metadata, fields.content) else fields.role
 
 
 def _conversation(

@@ -38,7 +38,8 @@ def requests(*names: str) -> list[dict[str, Any]]:
 def open_client(base_url: str, *, edges: Edges | None = None, **more: Any) -> MyGPTAssistants:
     """A client of a server on localhost; waits are not waited but only noted."""
     values = {"platform": "mygptassistants", "api_key": KEY, "bot_id": "bot_123", "base_url": base_url}
-    settings = MyGPTAssistantsSettings.model_validate({"allow_private": True, **values, **more})
+    # Recorded requests are the platform's own examples, without a mark of ours.
+    settings = MyGPTAssistantsSettings.model_validate({"allow_private": True, "mark_own": False, **values, **more})
     return MyGPTAssistants("support", settings, edges=edges or Edges(clock=FakeClock(auto=True), jitter=lambda: 0.5))
 
 

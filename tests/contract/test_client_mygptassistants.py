@@ -13,6 +13,7 @@ from clients.account import Account, ChatMessage, Contact, Conversation, Sent
 from clients.errors import BadAnswer, NotSupported, Rejected
 from clients.http import Edges, Exchange
 from clients.mygptassistants import MyGPTAssistants
+from schemas.own import is_marked
 from tests.contract.mygptassistants_wire import read_request, replaying, requests, sample, talking
 from tests.unit.clients.clocks import FakeClock
 
@@ -305,3 +306,10 @@ async def test_client_is_an_account() -> None:
     """Handlers may use it through the common interface."""
     async with replaying() as (client, _):
         assert isinstance(client, Account)
+
+
+async def test_what_is_sent_is_marked_as_ours() -> None:
+    """The platform's event of it can be told from a visitor's message."""
+    async with replaying("send", mark_own=True) as (client, platform):
+        await client.send("conv_123456", "What are your business hours?")
+    assert is_marked(platform.asked[0]["body"]["metadata"], "What are your business hours?")

@@ -11,11 +11,12 @@ import pytest
 from clients.mygptassistants import MyGPTAssistants
 from clients.settings import MyGPTAssistantsSettings
 from dispatcher.testing import Attempt, Harness, event_of
-from handlers.follow_up_chat import TAG, fingerprint, follow_up_chat
+from handlers.follow_up_chat import follow_up_chat
 from hookline.testing import Dead, Done, Retry
 from schemas.contacts import Identity
 from schemas.durations import duration
 from schemas.events import ContactRef, MessageCreated
+from schemas.own import TAG, fingerprint
 from simulator import Fault, ManualClock, Simulator
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -104,14 +105,15 @@ async def test_it_writes_once_after_the_silence(asked: Scene) -> None:
     assert (received.content, received.metadata) == (TEXT, {TAG: fingerprint(TEXT)})
 
 
-async def test_it_does_not_answer_itself(asked: Scene) -> None:
-    """Our message and the bot's answer to it come back as events: nobody is written to again."""
-    await asked.silence()
-    assert (await asked.tell(2)).timers == {}
-    assert (await asked.tell(1)).timers != {}
-    [attempt] = await asked.silence()
-    assert attempt.outcome == Done()
-    assert await asked.ours() == 1
+async def test_it_does_not_answer_itself() -> None:
+    """Our message and the bot's answer to it come back as events: nobody is written to again, whatever the limit."""
+    async with scene(limit=9) as asked:
+        await asked.silence()
+        assert (await asked.tell(2)).timers == {}
+        assert (await asked.tell(1)).timers != {}
+        [attempt] = await asked.silence()
+        assert attempt.outcome == Done()
+        assert await asked.ours() == 1
 
 
 async def test_a_visitor_who_answers_is_left_in_peace(asked: Scene) -> None:

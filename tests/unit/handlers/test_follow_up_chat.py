@@ -8,10 +8,11 @@ import pytest
 from pydantic import ValidationError
 
 from clients.account import Account, Sent
-from handlers.follow_up_chat import TAG, FollowUp, fingerprint, follow_up_chat
+from handlers.follow_up_chat import FollowUp, follow_up_chat
 from hookline import ContactRef, ConversationCompleted, Event, MessageCreated
 from hookline.testing import NOW, Attempt, Done, event_of, run_once
 from schemas.events import Role
+from schemas.own import TAG, fingerprint
 
 CONFIG: dict[str, Any] = {"message": "Did that answer your question, {name}?"}
 DUE = NOW + timedelta(minutes=30)
