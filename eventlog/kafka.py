@@ -13,6 +13,7 @@ import asyncio
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Literal
+from weakref import WeakSet
 
 import structlog
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
@@ -56,6 +57,8 @@ class KafkaEventLog:
         self._producers = Producers(self._cluster)
         self._batcher: Batcher | None = None
         self._watching: asyncio.Task[None] | None = None
+        # Those that somebody still holds.
+        self._members: WeakSet[KafkaMember] = WeakSet()
 
     async def start(self) -> None:
         """See `EventLog.start`."""
@@ -67,14 +70,16 @@ class KafkaEventLog:
         self._watching = asyncio.create_task(self._watch(), name="kafka-watch")
 
     async def stop(self, timeout: timedelta) -> None:
-        """See `EventLog.stop`."""
+        """See `EventLog.stop`; members that were not stopped before are stopped with it."""
         batcher, self._batcher = self._batcher, None
         if self._watching is not None:
             self._watching.cancel()
             await asyncio.wait({self._watching})
         try:
+            forgotten = [member.stop(timeout * 0.2) for member in list(self._members)]
+            await asyncio.gather(*forgotten, return_exceptions=True)
             if batcher is not None:
-                await batcher.drain(timeout.total_seconds() * 0.8)
+                await batcher.drain(timeout.total_seconds() * 0.7)
                 await batcher.stop()
         finally:
             await self._producers.stop()
@@ -94,7 +99,9 @@ class KafkaEventLog:
 
     def member(self, group: str, topics: Sequence[str], assignment: Assignment) -> Member:
         """See `EventLog.member`."""
-        return KafkaMember(self._cluster, self._admin, group, topics, assignment, self.health)
+        member = KafkaMember(self._cluster, self._admin, group, topics, assignment, self.health)
+        self._members.add(member)
+        return member
 
     async def partitions(self, topics: Collection[str]) -> Mapping[str, int]:
         """See `EventLog.partitions`."""

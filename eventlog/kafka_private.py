@@ -121,21 +121,25 @@ async def committed_of(
 
 
 async def _leave(client: Any, tasks: Iterable[asyncio.Task[Any] | None]) -> None:
+    readers: list[asyncio.Task[Any] | None] = []
     try:
         await _end(tasks)
     finally:
-        _close_connections(client)
+        readers = _close_connections(client)
+    await _end(readers)
 
 
-def _close_connections(client: Any) -> None:
-    """Close all sockets of an `AIOKafkaClient` now; what is still to be sent is dropped."""
+def _close_connections(client: Any) -> list[asyncio.Task[Any] | None]:
+    """Close all sockets of an `AIOKafkaClient` now, dropping what is still to be sent; returns the tasks that read."""
     connections = list(client._conns.values())
     client._conns.clear()
+    readers = [connection._read_task for connection in connections]
     for connection in connections:
         writer = connection._writer
         connection.close()
         if writer is not None:
             writer.transport.abort()
+    return readers
 
 
 def _requests_of(sender: Any) -> list[asyncio.Task[Any]]:

@@ -170,6 +170,16 @@ async def test_giving_up_the_wait_leaves_nothing(kafka_private: MakeBroker) -> N
     assert asyncio.all_tasks() == {asyncio.current_task()}
 
 
+async def test_a_forgotten_member_ends_with_the_log(kafka: Broker, fresh_prefix: str) -> None:
+    """It gives its partitions back, and nothing of it goes on."""
+    topic = fresh_prefix + "t"
+    await kafka.create_topic(topic)
+    async with log_on(kafka) as log:
+        reader = await joined(log, topic, group=fresh_prefix + "g")
+    assert reader.revocations == [{TopicPartition(topic, 0)}]
+    assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
 async def test_a_missing_topic_is_said(kafka: Broker, fresh_prefix: str) -> None:
     """Waiting would not create it, and asking for it must not."""
     async with log_on(kafka) as log:

@@ -27,7 +27,7 @@ ATTRIBUTES: Mapping[type, Sequence[str]] = {
     MessageBatch: ["_drain_waiter"],
     Sender: ["_sender_task"],
     AIOKafkaClient: ["_conns", "_sync_task"],
-    AIOKafkaConnection: ["_writer"],
+    AIOKafkaConnection: ["_writer", "_read_task"],
     AIOKafkaConsumer: ["_closed", "_coordinator", "_fetcher", "_client", "_subscription"],
     Fetcher: ["_closed", "_fetch_task", "_pending_tasks", "_fetch_waiters"],
     GroupCoordinator: [
