@@ -126,7 +126,7 @@ def _reason(entry: str, error: BaseException) -> str:
         )
         return (
             f"{describe(error)}. In {error.at.topic}/{error.at.partition} {gap}. Going on would skip or repeat events:"
-            f" look what is missing, then set the position with `hookline handlers rewind {entry}`"
+            f' look what is missing; to begin anew, give the entry another name: [handlers.NEW] use = "{entry}"'
         )
     if isinstance(error, (DispatcherError, EventLogError, StoreError)):
         return describe(error)

@@ -3,6 +3,7 @@
 import asyncio
 from collections import defaultdict
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from dispatcher.outcome import Dead, Done, Retry
 from handlers.api import Context, GiveUp, RetryLater, handler
 from schemas.events import ContactCreated, Event, MessageCreated
 from schemas.record import Record
-from tests.contract.dispatchers import STOPS, Rig, event, message, on_any, on_sqlite, quick, until
+from tests.contract.dispatchers import FAST, STOPS, Rig, event, message, on_any, on_sqlite, quick, until
 from tests.contract.eventlogs import Logs
 
 
@@ -68,7 +69,7 @@ async def test_a_stopped_worker_leaves_its_position_at_the_end(eventlog: Logs, t
 
     async with on_any(eventlog, tmp_path, partitions=1) as rig:
         await rig.append(*(message(number) for number in range(5)))
-        async with rig.running(h):
+        async with rig.running(h, limits=replace(FAST, commit_after=timedelta(minutes=1))):
             await until(lambda: len(rig.attempts) == 5, "all are handled")
         commit = (await rig.committed("h"))[0]
     assert commit is not None
@@ -237,8 +238,7 @@ async def test_what_is_buffered_is_bounded(rig: Rig) -> None:
         await gate.wait()
         handled += 1
 
-    limits = rig.equipment().limits
-    tight = type(limits)(records=50, fetch=20, fetch_wait=limits.fetch_wait, commit_after=limits.commit_after)
+    tight = replace(FAST, records=50, fetch=20)
     await rig.append(*(message(number, key="one") for number in range(400)))
     async with rig.running(h, limits=tight) as dispatcher:
         await until(lambda: dispatcher.loads()["h"].buffered >= 50, "the buffer is full")

@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -117,13 +118,7 @@ async def test_an_attempt_that_outlasts_the_revocation_does_not_count(rig: Rig) 
     """The partition is given back without it: its cancellation settles nothing, the next owner repeats it."""
     held = Held()
     await rig.append(message(0))
-    limits = type(FAST)(
-        fetch_wait=FAST.fetch_wait,
-        revoke=timedelta(milliseconds=50),
-        cancel=FAST.cancel,
-        commit_after=FAST.commit_after,
-    )
-    async with rig.running(held.handler, limits=limits) as dispatcher:
+    async with rig.running(held.handler, limits=replace(FAST, revoke=timedelta(milliseconds=50))) as dispatcher:
         await asyncio.wait_for(held.begun.wait(), WITHIN)
         assert await dispatcher.stop(timedelta(seconds=5.2)) is False
     assert rig.attempts == []
@@ -133,3 +128,21 @@ async def test_an_attempt_that_outlasts_the_revocation_does_not_count(rig: Rig) 
     held.word.set()
     await rig.settle(held.handler)
     assert (held.effects, len(rig.attempts)) == (1, 1)
+
+
+async def test_what_is_settled_is_committed_when_a_partition_goes(rig: Rig) -> None:
+    """A rebalance does not wait for the next commit: the new owner repeats nothing that is settled."""
+
+    @handler("h", on=MessageCreated)
+    async def h(event: Event[MessageCreated], ctx: Context) -> None: ...
+
+    await rig.append(message(0), message(1))
+    async with rig.running(quick(h), limits=replace(FAST, commit_after=timedelta(minutes=1))) as dispatcher:
+        await until(lambda: len(rig.attempts) == 2, "both are handled")
+        membership = dispatcher._workers["h"]._membership
+        assert membership is not None
+        await membership.revoked(frozenset({TopicPartition(rig.conversations, 0)}))
+        commit = (await rig.committed("h"))[0]
+        assert dispatcher.loads()["h"].partitions == 0
+    assert commit is not None
+    assert commit.offset == 2

@@ -12,7 +12,7 @@ from dispatcher.clock import SystemClock
 from dispatcher.outcome import Done
 from eventlog.log import Commit
 from handlers.api import Context, GiveUp, handler
-from schemas.events import ContactDeleted, Event, MessageCreated, Timer
+from schemas.events import ContactDeleted, Event, MessageCreated, Timer, WorkflowFinished
 from store.errors import StoreUnavailable
 from store.schedule import TimerSet
 from tests.contract.dispatchers import NOW, Rig, message, on_sqlite, quick, store_position, until
@@ -281,6 +281,31 @@ async def test_timers_wait_while_the_store_is_away(rig: Rig) -> None:
         async with rig.running(asks.handler, clock=later()) as dispatcher:
             await until(lambda: settled == 3 and dispatcher.loads()["asks"].timers == 0, "its firing is settled")
     assert len(asks.fired) == 1
+
+
+async def test_a_settlement_goes_on_where_it_was(rig: Rig) -> None:
+    """The event was published, then the store went away: it is not published again when the timer is written."""
+
+    @handler("asks", on=(MessageCreated, Timer))
+    async def asks(event: Event[MessageCreated | Timer], ctx: Context) -> None:
+        await ctx.publish(WorkflowFinished(workflow_run_id="w"), key="w")
+        await ctx.schedule("ask", after="1h")
+
+    settled = 0
+    original = rig.store.schedule.settle
+
+    async def settle(*args: object, **more: object) -> None:
+        nonlocal settled
+        settled += 1
+        if settled <= 2:
+            raise StoreUnavailable("away")
+        await original(*args, **more)  # type: ignore[arg-type]  # passed on as it came
+
+    await rig.append(message(0))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(rig.store.schedule, "settle", settle)
+        await rig.settle(asks)
+    assert (settled, len(rig.attempts), len(await rig.records("platform"))) == (3, 1, 1)
 
 
 async def test_setting_a_timer_without_asking_for_it_is_an_error(rig: Rig) -> None:
