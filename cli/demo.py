@@ -11,6 +11,8 @@ from cli.errors import CommandFailed
 SOURCES = {"mygptassistants": "support"}
 SIMULATOR_PORT = 8789
 HOST = "127.0.0.1"
+# Handlers in this folder join the demo.
+PLUGINS = "./plugins"
 
 
 def configuration(data: Path) -> dict[str, Any]:
@@ -28,6 +30,7 @@ def configuration(data: Path) -> dict[str, Any]:
             }
         },
         "handlers": {
+            **({"path": [PLUGINS]} if Path(PLUGINS).is_dir() else {}),
             "sync-contact": {},
             "follow-up-chat": {"after": "10s", "message": "Did that answer your question?"},
         },

@@ -32,12 +32,14 @@ def options(
     config: Annotated[Path | None, typer.Option(help="The configuration file; default ./hookline.toml.")] = None,
     data: Annotated[Path | None, typer.Option(help="The data folder; default ./.hookline.")] = None,
     log: Annotated[logs.Format, typer.Option(help="How to log to stderr.")] = "auto",
+    verbose: Annotated[bool, typer.Option("--verbose", help="Log everything, each accepted delivery too.")] = False,
     _version: Annotated[
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and end.")
     ] = False,
 ) -> None:
     """Find the configuration and the data folder, and set up logging."""
-    logs.configure(log, level=logging.INFO if context.invoked_subcommand in ROLES else logging.WARNING)
+    usual = logging.INFO if context.invoked_subcommand in ROLES else logging.WARNING
+    logs.configure(log, level=logging.DEBUG if verbose else usual)
     context.obj = Installation(places=find(config, data, os.environ, Path.cwd()), log_format=log)
 
 
@@ -46,7 +48,7 @@ def app(arguments: list[str]) -> typer.Typer:
     made = typer.Typer(
         name="hookline",
         help="Receive webhooks from AI-chat platforms, keep them in Kafka, and run Python handlers on them.",
-        epilog="--config, --data and --log may stand anywhere. Start with `hookline dev`.",
+        epilog="--config, --data, --log and --verbose may stand anywhere. Start with `hookline dev`.",
         no_args_is_help=True,
         add_completion=False,
         rich_markup_mode=None,
@@ -95,7 +97,7 @@ def hoisted(arguments: list[str]) -> list[str]:
             return [*first, *rest, argument, *queue]
         if argument in _GLOBAL and queue:
             first += [argument, queue.pop(0)]
-        elif argument.startswith(tuple(f"{name}=" for name in _GLOBAL)):
+        elif argument == "--verbose" or argument.startswith(tuple(f"{name}=" for name in _GLOBAL)):
             first.append(argument)
         else:
             rest.append(argument)

@@ -43,6 +43,18 @@ class TopicsSettings(BaseModel):
     quarantine: TopicSettings = DEFAULTS["quarantine"]
     dead: TopicSettings = DEFAULTS["dead"]
 
+    @model_validator(mode="before")
+    @classmethod
+    def _merged(cls, value: object) -> object:
+        """A section that names one key of a topic leaves its other keys as they are."""
+        if not isinstance(value, dict):
+            return value
+        kept = {topic.replace(".", "_"): default.model_dump() for topic, default in DEFAULTS.items()}
+        return {
+            name: {**kept[name], **given} if name in kept and isinstance(given, dict) else given
+            for name, given in value.items()
+        }
+
     def topics(self) -> Topics:
         """The topics of this installation."""
         kept: dict[TopicName, TopicSettings] = {topic: getattr(self, topic.replace(".", "_")) for topic in DEFAULTS}

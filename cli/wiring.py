@@ -9,7 +9,7 @@ from cli.base import Installation
 from cli.errors import CommandFailed, Misconfigured
 from eventlog.errors import LogMisconfigured
 from eventlog.log import EventLog
-from eventlog.open import open_log, sqlite_path
+from eventlog.open import EventLogSettings, open_log, sqlite_path
 from store.dedupe import Dedupe
 from store.errors import StoreError, StoreMisconfigured, StoreUnavailable
 from store.store import Store
@@ -30,7 +30,7 @@ async def opened_log(here: Installation) -> AsyncIterator[EventLog]:
     settings = here.settings
     here.data.mkdir(parents=True, exist_ok=True)
     try:
-        log = open_log(log_url(here), settings.eventlog, topics=settings.topics.topics().all())
+        log = open_log(log_url(here), _log_settings(here), topics=settings.topics.topics().all())
         await log.start()
     except LogMisconfigured as error:
         raise Misconfigured(str(error)) from error
@@ -92,6 +92,17 @@ async def _started(dedupe: Dedupe) -> None:
             await asyncio.sleep(_TRY_AGAIN)
         else:
             return
+
+
+def _log_settings(here: Installation) -> EventLogSettings:
+    """`[eventlog]` with its certificate files counted from the configuration's folder."""
+    settings = here.settings.eventlog
+    files = {
+        name: here.base / value
+        for name in ("ssl_cafile", "ssl_certfile", "ssl_keyfile")
+        if (value := getattr(settings.kafka, name)) is not None
+    }
+    return settings.model_copy(update={"kafka": settings.kafka.model_copy(update=files)})
 
 
 def log_url(here: Installation) -> str:

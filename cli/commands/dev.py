@@ -1,7 +1,6 @@
 """`hookline dev`: everything in one process, with the platforms simulated."""
 
 import asyncio
-import logging
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from cli import demo, logs, process
+from cli import demo, process
 from cli.base import Installation, installation
 from cli.errors import CommandFailed
 from cli.roles import Roles, Serving, serving
@@ -35,7 +34,6 @@ def dev(
     quiet: Annotated[bool, typer.Option("--quiet", help="No demo conversations: send your own.")] = False,
 ) -> int:
     """Run everything in one process with simulated platforms, and print what happens. Ctrl-C ends it."""
-    logs.configure(installation(context).log_format, level=logging.WARNING)
     screen = Screen()
     roles = Roles(
         name="dev",

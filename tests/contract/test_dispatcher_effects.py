@@ -129,7 +129,7 @@ async def test_an_unknown_end_without_a_probe_is_dead(rig: Rig) -> None:
     assert isinstance(outcomes[0], Dead)
     assert outcomes[0].reason == "uncertain"
     assert outcomes[1] == Done()
-    assert "--redo-effects" in outcomes[0].detail
+    assert "hookline dead discard" in outcomes[0].detail
     assert outside.done == 2
 
 

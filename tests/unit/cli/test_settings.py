@@ -53,3 +53,10 @@ def test_without_a_file_it_is_the_demo(tmp_path: Path) -> None:
     found = load(Places(config=None, data=tmp_path, environ={}))
     assert list(found.sources) == ["support"]
     assert (tmp_path / "demo.json").stat().st_mode & 0o777 == 0o600
+
+
+def test_one_key_of_a_topic_leaves_the_others(tmp_path: Path) -> None:
+    """A partition count must not switch compaction off."""
+    topics = load(places(tmp_path, "[topics.contacts_state]\npartitions = 24\n")).topics.topics().all()
+    kept = topics["hookline.contacts.state"]
+    assert (kept.partitions, kept.compact, kept.retention) == (24, True, None)
