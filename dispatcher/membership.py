@@ -34,6 +34,8 @@ log = structlog.get_logger()
 _OPEN_AGAIN = 0.5
 # Of the time to stop in, this much is kept for giving the partitions back and leaving the group.
 _LEAVING = timedelta(seconds=5)
+# The parts end by themselves within so many seconds, else they are cancelled after the member was stopped.
+_PARTS_END = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,13 +72,9 @@ class Membership:
         self.holdings = Holdings()
         self._member = equipment.log.member(equipment.group(entry.name), topics, self)
         metrics = equipment.metrics.of(entry.name)
+        hold = self.holdings
         self.runner = Runner(
-            entry=entry,
-            equipment=equipment,
-            holdings=self.holdings,
-            metrics=metrics,
-            on_lost=self._lost,
-            on_stop=self._fail,
+            entry=entry, equipment=equipment, holdings=hold, metrics=metrics, on_lost=self._lost, on_stop=self._fail
         )
         self._reader = Reader(
             member=self._member,
@@ -115,7 +113,9 @@ class Membership:
             await self._join()
             tasks = [self._watched(part.run()) for part in (self._reader, self._committer, self._alarm)]
             await asyncio.wait({self._ended})
-        except LogMisconfigured as error:
+        except LogUnavailable as error:
+            self._finish(Rejoin(describe(error)))
+        except EventLogError as error:
             self._fail(error)
         finally:
             await self._leave(tasks)
@@ -242,9 +242,15 @@ class Membership:
             part.ending = True
         for signal in (self.holdings.room, self.holdings.dirty, self.holdings.rescheduled):
             signal.set()
-        if tasks:
-            await asyncio.wait(tasks, timeout=2.0)
-        await self._member.stop(timedelta(seconds=max(1.0, deadline - clock.monotonic())))
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        try:
+            if tasks:
+                await asyncio.wait(tasks, timeout=_PARTS_END)
+            await self._member.stop(timedelta(seconds=max(1.0, deadline - clock.monotonic())))
+        except EventLogError as error:
+            # what it raised in a callback was told there; the membership is over in any case
+            log.warning("member.unstopped", handler=self.entry.name, cause=describe(error))
+            self._clean = False
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
