@@ -86,8 +86,10 @@ async def sync_contact(event: Event[Data], ctx: Context[SyncContact]) -> None:
             attributes=person.attributes,
             email_verified=event.source in ctx.config.verified,
         )
-    await _publish(ctx)
-    for contact_id in sorted(await ctx.contacts.changed()):
+    changed = await _publish(ctx)
+    if not changed or not ctx.config.push:
+        return
+    for contact_id in changed:
         contact = await ctx.contacts.find(contact_id=contact_id)
         # an id that was merged away leads to the contact that goes on
         if contact is not None and contact.id == contact_id:
@@ -123,9 +125,12 @@ def missing(contact: Contact, theirs: PlatformContact) -> dict[str, Any]:
     return differs
 
 
-async def _publish(ctx: Context[SyncContact]) -> None:
-    for contact_id in sorted(await ctx.contacts.changed()):
+async def _publish(ctx: Context[SyncContact]) -> list[str]:
+    """Publish what this event changed, and say what that is."""
+    changed = sorted(await ctx.contacts.changed())
+    for contact_id in changed:
         await ctx.contacts.publish(contact_id)
+    return changed
 
 
 async def _push(contact: Contact, account: Account, event: Event[Data], ctx: Context[SyncContact]) -> None:

@@ -36,6 +36,7 @@ LOG_EVENTS: Mapping[str, str] = MappingProxyType(
         "commit.refused": "Progress was not stored: the partitions have another owner by now.",
         "partitions.unreleased": "The store could not be told that partitions were left in order.",
         "timers.delayed": "Timers are due and wait: the log or the store is away.",
+        "member.unstopped": "A group member could not leave in order; its partitions come free by timeout.",
         "handler.rejoining": "A handler's worker leaves its group and joins anew; `cause` says why.",
         "store.uncleaned": "Old rows of the store could not be thrown away; the next round goes on.",
         "handler.stopped": "A handler does not run; `reason` says why and what to do.",
