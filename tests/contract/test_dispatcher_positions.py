@@ -95,6 +95,7 @@ async def test_the_start_is_committed_with_the_stores_id(eventlog: Logs, tmp_pat
 
 async def test_another_store_is_refused(eventlog: Logs, tmp_path: Path) -> None:
     """On every log: a worker that has not the timers and effects of the group must not read on."""
+    eventlog.needs("sharing")
     async with on_any(eventlog, tmp_path, partitions=1) as rig:
         await rig.append(message(0))
         await rig.settle(h)
