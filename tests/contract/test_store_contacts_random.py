@@ -13,7 +13,7 @@ from tests.contract.stores import check_promises, minute, person
 
 PEOPLE = [person(name) for name in "wxyz"]
 ADDRESSES = ["a@x.org", "B@x.org", "b@x.org", "none"]
-SEEDS = range(12)
+SEEDS = range(8)
 STEPS = 40
 
 

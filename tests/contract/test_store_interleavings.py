@@ -21,7 +21,7 @@ from tests.contract.store_watch import Watch, clear
 from tests.contract.stores import check_promises, minute, opened, person
 
 X, Y, Z = (person(name) for name in "xyz")
-SEEDS = {"sqlite": range(3), "postgres": range(12)}
+SEEDS = {"sqlite": range(2), "postgres": range(9)}
 
 Ids = dict[str, str]
 Writer = Callable[[Contacts, Ids], Awaitable[Any]]

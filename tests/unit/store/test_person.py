@@ -47,7 +47,7 @@ def changes(at: st.SearchStrategy[int]) -> st.SearchStrategy[Change]:
 
 
 @st.composite
-def distinct_changes(draw: st.DrawFn, most: int = 4) -> list[Change]:
+def distinct_changes(draw: st.DrawFn, most: int = 3) -> list[Change]:
     """Events of different times."""
     times = draw(st.lists(st.integers(0, 50), unique=True, max_size=most))
     return [draw(changes(st.just(at))) for at in times]
