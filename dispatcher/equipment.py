@@ -39,6 +39,10 @@ class Limits:
     open: timedelta = timedelta(seconds=20)
     # An id settled among the last so many of a partition is not handled again.
     recent: int = 10_000
+    # Replays taken at once; each may be as large as a record can be.
+    replays: int = 32
+    # How often the store is asked for replays.
+    replays_every: timedelta = timedelta(seconds=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,7 @@ from datetime import datetime
 from dispatcher.lanes import Lanes
 from dispatcher.metrics import Load
 from dispatcher.partition import Partition
-from dispatcher.work import Received, Work
+from dispatcher.work import Received, Replayed, Work
 from schemas.record import TopicPartition
 
 
@@ -29,9 +29,20 @@ class Holdings:
     dirty: asyncio.Event = field(default_factory=asyncio.Event)
     # A lane waits, a timer was set, or reading went on: the alarm must look at its times again.
     rescheduled: asyncio.Event = field(default_factory=asyncio.Event)
+    # No replay is left of those that were taken: more may wait.
+    replayed: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def replaying(self) -> int:
+        """How many replays lanes hold."""
+        return sum(len(partition.replaying) for partition in self.partitions.values())
 
     def settle(self, work: Work) -> None:
         """The work's part is over."""
+        if isinstance(work, Replayed):
+            work.partition.replaying.discard(work.replay.id)
+            if not self.replaying:
+                self.replayed.set()
         if isinstance(work, Received) and not work.partition.lost:
             work.partition.settle(work)
             self.settled += 1
@@ -58,6 +69,11 @@ class Holdings:
             partition.lost = True
             if self.partitions.get(partition.at) is partition:
                 del self.partitions[partition.at]
+
+    def wake(self) -> None:
+        """Give every signal, so that whoever waits for one looks around."""
+        for signal in (self.room, self.dirty, self.rescheduled, self.replayed):
+            signal.set()
 
     def load(self, running: int, now: datetime) -> Load:
         """Figures for the metrics."""

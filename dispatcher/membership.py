@@ -20,6 +20,7 @@ from dispatcher.holdings import Holdings
 from dispatcher.partition import Partition, Recent
 from dispatcher.positions import Opening, Positions
 from dispatcher.reader import Reader, Wanted
+from dispatcher.replayer import Replayer
 from dispatcher.runner import Runner
 from dispatcher.settings import Entry
 from dispatcher.timers import Timers
@@ -91,14 +92,7 @@ class Membership:
             clock=equipment.clock,
             metrics=metrics,
         )
-        self._alarm = Alarm(
-            entry=entry.name,
-            holdings=self.holdings,
-            log=equipment.log,
-            schedule=equipment.store.schedule,
-            clock=equipment.clock,
-            on_work=self.runner.poke,
-        )
+        self._parts = (self._reader, self._committer, self._alarm(), self._replayer())
         self._positions = Positions(entry, equipment)
         # What ends it: a reason to rejoin or to fail, or None for an ordinary end.
         self._ended: asyncio.Future[Rejoin | Failed | None] = asyncio.get_running_loop().create_future()
@@ -111,7 +105,7 @@ class Membership:
         tasks: list[asyncio.Task[None]] = []
         try:
             await self._join()
-            tasks = [self._watched(part.run()) for part in (self._reader, self._committer, self._alarm)]
+            tasks = [self._watched(part.run()) for part in self._parts]
             await asyncio.wait({self._ended})
         except LogUnavailable as error:
             self._finish(Rejoin(describe(error)))
@@ -191,6 +185,27 @@ class Membership:
                 self._fail(error)
         return {}
 
+    def _alarm(self) -> Alarm:
+        return Alarm(
+            entry=self.entry.name,
+            holdings=self.holdings,
+            log=self.equipment.log,
+            schedule=self.equipment.store.schedule,
+            clock=self.equipment.clock,
+            on_work=self.runner.poke,
+        )
+
+    def _replayer(self) -> Replayer:
+        return Replayer(
+            entry=self.entry.name,
+            holdings=self.holdings,
+            replays=self.equipment.store.replays,
+            limits=self.equipment.limits,
+            clock=self.equipment.clock,
+            on_work=self.runner.poke,
+            on_lost=self._lost,
+        )
+
     def _partition(self, at: TopicPartition, opening: Opening) -> Partition:
         timers = Timers(new_from=opening.end)
         timers.load(opening.timers)
@@ -238,10 +253,9 @@ class Membership:
         self._clean = self._clean and drained
         # what runs now has had its time
         self._grace = timedelta()
-        for part in (self._reader, self._committer, self._alarm):
+        for part in self._parts:
             part.ending = True
-        for signal in (self.holdings.room, self.holdings.dirty, self.holdings.rescheduled):
-            signal.set()
+        self.holdings.wake()
         try:
             if tasks:
                 await asyncio.wait(tasks, timeout=_PARTS_END)

@@ -55,6 +55,8 @@ class Partition:
     # What was read and is not settled, in order of offsets.
     unsettled: dict[int, Received] = field(default_factory=dict)
     unsettled_bytes: int = 0
+    # The replays that lanes hold, by their ids.
+    replaying: set[int] = field(default_factory=set)
     # The tasks of attempts under way.
     running: set[asyncio.Task[Any]] = field(default_factory=set)
     # It is being given back: no new attempt begins.

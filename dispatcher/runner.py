@@ -24,7 +24,7 @@ from dispatcher.outcome import Dead, Done, Outcome, Retry, decide
 from dispatcher.partition import Partition
 from dispatcher.settings import Entry
 from dispatcher.settlement import NOTHING, Settlement, Settler, of_dead, of_done
-from dispatcher.work import Received, Work, names_of
+from dispatcher.work import Firing, Received, Replayed, Work, names_of
 from eventlog.errors import LogUnavailable
 from schemas.envelope import EnvelopeError
 from schemas.events import Event
@@ -173,6 +173,10 @@ class Runner:
             undecodable = Dead("undecodable", describe(error))
             self._tell(work, undecodable, timedelta(), error)
             return of_dead(work, self._death(work, undecodable, error), self.equipment)
+        if isinstance(work, Replayed) and type(event.data) not in self.entry.handler.on:
+            unwanted = Dead("rejected", f"the handler is not given {event.type} any more")
+            self._tell(work, unwanted, timedelta(), None)
+            return of_dead(work, self._death(work, unwanted, None), self.equipment, event_id=event.id)
         context = self._context(work, event)
         begun = self.equipment.clock.monotonic()
         raised = await attempt(self.entry.handler.run, event, context, self.entry.timeout)
@@ -274,9 +278,13 @@ class Runner:
 
 def _is_over(work: Work) -> bool:
     """Whether it was settled under another offset shortly before, or its timer was moved or cancelled meanwhile."""
-    if isinstance(work, Received):
-        return work.heading.identity in work.partition.recent
-    return not work.partition.timers.pending(work.row)
+    match work:
+        case Received():
+            return work.heading.identity in work.partition.recent
+        case Firing():
+            return not work.partition.timers.pending(work.row)
+        case Replayed():
+            return False
 
 
 def _fields(ended: AttemptEnded) -> dict[str, object]:

@@ -18,10 +18,11 @@ from dispatcher.outcome import Dead, Done
 from dispatcher.publish import records_of
 from dispatcher.settings import Entry
 from dispatcher.timers import TimerKey, Timers
-from dispatcher.work import Firing, Work
+from dispatcher.work import Firing, Received, Replayed, Work, names_of
 from eventlog.errors import LogUnavailable, RecordRefused
 from schemas.record import Record
 from store.errors import StoreRefused
+from store.replays import Ending
 from store.schedule import TimerName, TimerRow, TimerSet, firing_id
 
 log = structlog.get_logger()
@@ -42,6 +43,11 @@ class Settlement:
     death: dead.Death | None = None
     # The records are durable.
     appended: bool = False
+
+    def by_kind(self) -> tuple[list[TimerSet], list[TimerName]]:
+        """The timers that are to be set, and those that are to be cancelled."""
+        sets = [timer for timer in self.timers if isinstance(timer, TimerSet)]
+        return sets, [timer for timer in self.timers if not isinstance(timer, TimerSet)]
 
 
 NOTHING = Settlement(outcome=Done(), appended=True)
@@ -93,7 +99,10 @@ class Settler:
         """
         try:
             await self._append(settlement)
-            await self._write_timers(work, settlement)
+            if isinstance(work, Replayed):
+                await self._end_replay(work, settlement)
+            else:
+                await self._write_timers(work, settlement)
         except (RecordRefused, StoreRefused) as error:
             if settlement.death is not None:
                 raise HandlerStopped(f"a dead letter cannot be kept: {describe(error)}") from error
@@ -142,10 +151,31 @@ class Settler:
         except TimeoutError as error:
             raise LogUnavailable("the log did not acknowledge what a handler published in time") from error
 
-    async def _write_timers(self, work: Work, settlement: Settlement) -> None:
+    async def _end_replay(self, work: Replayed, settlement: Settlement) -> None:
+        sets, cancels = settlement.by_kind()
+        outcome = settlement.outcome
+        ending = Ending(
+            state="dead" if isinstance(outcome, Dead) else "done",
+            reason=outcome.reason if isinstance(outcome, Dead) else None,
+            detail=outcome.detail if isinstance(outcome, Dead) else None,
+            event_id=settlement.event_id,
+            set=sets,
+            cancel=cancels,
+            firing=work.is_firing,
+        )
+        partition, now = work.partition, self.equipment.clock.now()
+        first = await self.equipment.store.replays.end(self.entry.name, work.replay, partition.epoch, ending, now=now)
+        settlement.timers = ()
+        self._remember(work, partition.timers, settlement.event_id, sets, cancels)
+        # Newer events may have had their say, which the store knows.
+        partition.timers.doubtful |= {TimerKey(name.source, name.key, name.name) for name in (*sets, *cancels)}
+        if first and ending.state == "done":
+            names = names_of(work)
+            log.info("event.replayed", handler=self.entry.name, event_id=names.event_id, event_type=names.event_type)
+
+    async def _write_timers(self, work: Received | Firing, settlement: Settlement) -> None:
         fired = work.row.firing if isinstance(work, Firing) and settlement is not NOTHING else None
-        sets = [timer for timer in settlement.timers if isinstance(timer, TimerSet)]
-        cancels = [timer for timer in settlement.timers if not isinstance(timer, TimerSet)]
+        sets, cancels = settlement.by_kind()
         if not sets and not cancels and fired is None:
             return
         partition = work.partition
@@ -167,8 +197,10 @@ class Settler:
         self, work: Work, timers: Timers, event_id: str, sets: list[TimerSet], cancels: list[TimerName]
     ) -> None:
         """The store knows: now the heap may."""
+        # What a replayed record cancels is older than itself; a firing also cancels what stands at its place.
+        offset = work.offset - 1 if isinstance(work, Replayed) and not work.is_firing else work.offset
         for name in cancels:
-            if timers.cancel(TimerKey(name.source, name.key, name.name), offset=work.offset):
+            if timers.cancel(TimerKey(name.source, name.key, name.name), offset=offset):
                 self._tell("timer.cancelled", name, None)
         for timer in sets:
             timers.set(self._row(work, timer, event_id))

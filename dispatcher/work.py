@@ -1,5 +1,6 @@
-"""One thing to do in a lane: a record that was read, or a timer that came due."""
+"""One thing to do in a lane: a record that was read, a timer that came due, or a dead letter that is replayed."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
@@ -7,8 +8,9 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 from dispatcher.lanes import LaneKey
 from dispatcher.timers import parts_of
 from schemas.envelope import decode
-from schemas.events import Event, Timer
+from schemas.events import BY_TYPE, Data, Event, Timer
 from schemas.record import Record, StoredRecord
+from store.replay_rows import Replay
 from store.schedule import TimerRow
 
 if TYPE_CHECKING:
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
 
 
 _OBJECTS = 2_048
+# A timer is in no topic of events, but it may die.
+_REPLAYABLE: Mapping[str, type[Data]] = {**BY_TYPE, Timer.event_type: Timer}
 
 
 @dataclass(slots=True, eq=False)
@@ -117,7 +121,40 @@ class Firing:
         )
 
 
-Work: TypeAlias = Received | Firing
+@dataclass(slots=True, eq=False)
+class Replayed:
+    """A dead letter that somebody asked for again. Its offset was settled when it died: it only settles its row."""
+
+    partition: "Partition"
+    replay: Replay
+    heading: Heading
+    tries: Tries = field(default_factory=Tries)
+
+    @property
+    def record(self) -> StoredRecord:
+        """The record as it was before it died, at its first place."""
+        return self.replay.record
+
+    @property
+    def offset(self) -> int:
+        """Its first place in its partition: to timers it is as old as it was."""
+        return self.replay.record.offset
+
+    @property
+    def is_firing(self) -> bool:
+        """Whether the event is a timer that came due."""
+        return self.heading.event_type == Timer.event_type.encode()
+
+    def event(self) -> Event:
+        """The event in it; a timer too.
+
+        Raises:
+            EnvelopeError: it holds none.
+        """
+        return decode(self.replay.record, _REPLAYABLE)
+
+
+Work: TypeAlias = Received | Firing | Replayed
 
 
 class Names(NamedTuple):

@@ -60,8 +60,12 @@ def headers(event: Event) -> Headers:
     return tuple((name, text.encode("utf-8", "replace")) for name, text in attributes.items() if text is not None)
 
 
-def decode(record: StoredRecord) -> Event:
+def decode(record: StoredRecord, models: Mapping[str, type[Data]] = BY_TYPE) -> Event:
     """The event of a record.
+
+    Args:
+        record: as it was read.
+        models: CloudEvents type → class of its data; by default what the topics of events hold.
 
     Raises:
         EnvelopeError: an attribute is missing or malformed, the type is not known, or the value does not fit its model.
@@ -83,7 +87,7 @@ def decode(record: StoredRecord) -> Event:
         time=_time(_text(attributes, "ce_time")),
         received_at=datetime.fromtimestamp(record.timestamp / 1000, UTC),
         origin=cast("Origin", origin),
-        data=_data(event_type, record.value),
+        data=_data(models.get(event_type), event_type, record.value),
         delivery_id=_optional(attributes, "ce_deliveryid"),
         cause=_optional(attributes, "ce_cause"),
         traceparent=_optional(attributes, "traceparent"),
@@ -101,8 +105,7 @@ def rfc3339(time: datetime) -> str:
     return time.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
-def _data(event_type: str, value: bytes | None) -> Data:
-    model = BY_TYPE.get(event_type)
+def _data(model: type[Data] | None, event_type: str, value: bytes | None) -> Data:
     if model is None:
         raise EnvelopeError("ce_type is not an event type of this version of hookline")
     if value is None:

@@ -31,6 +31,8 @@ LOG_EVENTS: Mapping[str, str] = MappingProxyType(
         # dispatcher
         "attempt.failed": "An attempt failed and will be repeated; `next` says when.",
         "event.dead": "An event went to the dead-letter topic; `reason` says why.",
+        "event.replayed": "A dead letter was replayed, and its handler is done with it.",
+        "replays.delayed": "Dead letters may wait to be replayed: the store is away.",
         "settlement.delayed": "The log or the store is away: what a handler finished is carried out when it answers.",
         "commit.failed": "Progress could not be stored; it is tried again.",
         "commit.refused": "Progress was not stored: the partitions have another owner by now.",

@@ -50,7 +50,7 @@ class Order:
     record: StoredRecord
     # What the letter says of its death.
     death: Headers
-    # Whether effects of `once` are run anew. Otherwise those that happened keep their results.
+    # Whether to forget the effects of `once`, so that they are run anew; else those that happened keep their results.
     redo_effects: bool = False
 
 
@@ -77,8 +77,6 @@ class Replay:
     id: int
     record: StoredRecord
     death: Headers
-    # None: effects that happened keep their results. Else they are run anew, once for the request of that time.
-    redo_effects: datetime | None
 
 
 EMPTY: Mapping[str, None] = MappingProxyType(dict.fromkeys(("key", "value", "headers", "timestamp", "death")))
@@ -113,8 +111,6 @@ RECORDS = (
     replays.c.headers,
     replays.c.timestamp,
     replays.c.death,
-    replays.c.effects,
-    replays.c.asked_at,
 )
 """The columns of a `Replay`."""
 
@@ -192,7 +188,6 @@ def replays_of(rows: Iterable[Any]) -> list[Replay]:
                 timestamp=row.timestamp,
             ),
             death=_unpacked(row.death),
-            redo_effects=row.asked_at if row.effects == "redo" else None,
         )
         for row in sorted(rows, key=lambda row: (row.record_offset, row.id))
     ]

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, NamedTuple
 
-from sqlalchemy import and_, delete, func, select, update
+from sqlalchemy import ColumnElement, and_, delete, func, select, update
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -21,7 +21,7 @@ from store.errors import ReplaysFull
 from store.owners import Epoch, hold
 from store.replay_rows import LetterName, Mark, Order, Replay
 from store.schedule import TimerName, TimerSet, rows_of, write_rows
-from store.tables import IS_ENDED, IS_OPEN, replays
+from store.tables import IS_ENDED, IS_OPEN, effects, replays
 
 MAX_OPEN = 1_000
 """Replays of one entry that may wait or run at once."""
@@ -166,18 +166,20 @@ class Replays:
         """Begin replays of a partition that is owned, in the order of their events.
 
         Those that an earlier owner began and did not end are begun again; those that are over by now are left out.
+        Effects that are to be redone are forgotten when their replay begins for the first time.
 
         Raises:
             NotOwned: the partition has another owner; nothing was begun.
             StoreError: the database failed; take them again.
         """
         theirs = and_(replays.c.handler == handler, replays.c.topic == at.topic, replays.c.partition == at.partition)
-        statement = update(replays).where(theirs, IS_OPEN, replays.c.id.in_(ids))
-        statement = statement.values(state="running", taken_at=now)
+        wanted = and_(theirs, IS_OPEN, replays.c.id.in_(ids))
+        taken = update(replays).where(wanted).values(state="running", taken_at=now).returning(*replay_rows.RECORDS)
 
         async def work(connection: AsyncConnection) -> list[Replay]:
             await hold(connection, handler, at, epoch)
-            return replay_rows.replays_of(await connection.execute(statement.returning(*replay_rows.RECORDS)))
+            await _forget_effects(connection, handler, wanted)
+            return replay_rows.replays_of(await connection.execute(taken))
 
         return await self._database.write(work)
 
@@ -230,6 +232,16 @@ def _upsert(connection: AsyncConnection, row: dict[str, Any], *, unless: Collect
     return statement.on_conflict_do_update(
         index_elements=["handler", "slot"], set_=row, where=replays.c.state.not_in(unless)
     )
+
+
+async def _forget_effects(connection: AsyncConnection, handler: str, wanted: ColumnElement[bool]) -> None:
+    """Take away what is known of effects, for replays that redo them and begin for the first time."""
+    redone = replays.c.effects == "redo", replays.c.taken_at.is_(None)
+    for source, event_id in await connection.execute(
+        select(replays.c.source, replays.c.event_id).where(wanted, *redone)
+    ):
+        theirs = effects.c.handler == handler, effects.c.source == source, effects.c.event_id == event_id
+        await connection.execute(delete(effects).where(*theirs))
 
 
 async def _open(connection: AsyncConnection, handler: str) -> int:

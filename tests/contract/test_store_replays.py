@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from schemas.record import StoredRecord, TopicPartition
+from store.effects import EffectKey
 from store.errors import NotOwned, ReplaysFull
 from store.owners import Epoch
 from store.replay_rows import LetterName, Order, Replay
@@ -71,7 +72,7 @@ async def test_a_worker_gets_the_record_byte_for_byte(store: Store, epoch: Epoch
     """Key, value, headers with their order and repetitions, timestamp and place, and what the letter says."""
     [number] = await asked(store, order())
     [replay] = await taken(store, epoch)
-    assert replay == Replay(id=number, record=record(), death=order().death, redo_effects=None)
+    assert replay == Replay(id=number, record=record(), death=order().death)
     assert await states(store) == ["running"]
 
 
@@ -83,10 +84,39 @@ async def test_a_record_without_key_and_value_stays_without(store: Store, epoch:
     assert replay.record == bare
 
 
-async def test_effects_are_redone_only_when_somebody_says_so(store: Store, epoch: Epoch) -> None:
-    """The time of the request tells one redoing from the next."""
-    await asked(store, order(1), order(2, redo_effects=True))
-    assert [replay.redo_effects for replay in await taken(store, epoch)] == [None, NOW]
+async def happened(store: Store, epoch: Epoch, number: int, *, handler: str = "h", source: str = "support") -> None:
+    """An effect of a letter's event that happened."""
+    key = EffectKey(handler=handler, source=source, event_id=order(number).letter.event_id, name="send")
+    await store.effects.begin(key, at=AT, epoch=epoch, now=NOW)
+    await store.effects.finish(key, "1", at=AT, epoch=epoch)
+
+
+async def known_effects(store_url: str) -> list[tuple[object, ...]]:
+    return await rows(store_url, "SELECT handler, source, substr(event_id, 1, 2) FROM effects ORDER BY 1, 2, 3")
+
+
+async def test_effects_are_kept(store: Store, epoch: Epoch, store_url: str) -> None:
+    """They happened, and a replay finds their results."""
+    await happened(store, epoch, 1)
+    await asked(store, order(1))
+    await taken(store, epoch)
+    assert await known_effects(store_url) == [("h", "support", "e1")]
+
+
+async def test_effects_are_forgotten_when_somebody_says_so(store: Store, epoch: Epoch, store_url: str) -> None:
+    """Those of this event for this entry; not again when the next owner begins it after a crash."""
+    other = (await store.owners.claim("other", [AT]))[AT]
+    await happened(store, epoch, 1)
+    await happened(store, epoch, 1, source="shop")
+    await happened(store, epoch, 2)
+    await happened(store, other, 1, handler="other")
+    await asked(store, order(1, redo_effects=True))
+    await taken(store, epoch)
+    rest = [("h", "shop", "e1"), ("h", "support", "e2"), ("other", "support", "e1")]
+    assert await known_effects(store_url) == rest
+    await happened(store, epoch, 1)
+    await taken(store, (await store.owners.claim("h", [AT]))[AT])
+    assert await known_effects(store_url) == sorted([*rest, ("h", "support", "e1")])
 
 
 async def test_asking_twice_changes_nothing_while_it_is_open(store: Store, epoch: Epoch) -> None:
