@@ -100,8 +100,7 @@ class Auditor:
     def again(self, one: Sent, *, timeout: float = 10) -> Answer:
         """Deliver an event once more."""
         body = self.body(one)
-        signature = "sha256=" + hmac.new(self.secret.encode(), body, hashlib.sha256).hexdigest()
-        answer = post(self.url(), body, {"x-mga-signature": signature}, timeout=timeout)
+        answer = post(self.url(), body, sign(body, self.secret), timeout=timeout)
         one.answers.append(answer)
         if answer.accepted and one.accepted is None:
             one.accepted = time.monotonic()
@@ -131,6 +130,11 @@ class Auditor:
     def answers(self) -> list[Answer]:
         """Every answer to every attempt."""
         return [answer for one in self.sent for answer in one.answers]
+
+
+def sign(body: bytes, secret: str) -> dict[str, str]:
+    """The headers that prove a delivery."""
+    return {"x-mga-signature": "sha256=" + hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()}
 
 
 def post(url: str, body: bytes, headers: Mapping[str, str], *, timeout: float) -> Answer:

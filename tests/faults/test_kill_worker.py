@@ -16,15 +16,13 @@ from typing import Any
 import pytest
 
 from tests.faults.spawner import Spawner
-from tests.faults.workshop import Workshop, workshop
+from tests.faults.workshop import QUICK_SESSION, Workshop, workshop
 from tests.servers.broker import Broker
 
 LOGS = ("sqlite", pytest.param("kafka", marks=pytest.mark.kafka))
 SIDE_BY_SIDE = 8
 DIES_WITHIN = 45.0
 FINISHED_WITHIN = 45.0
-# A dead member of a group is missed after this time; on the embedded log after two seconds (`killer.shorten_leases`).
-QUICK_SESSION = '[eventlog.kafka]\nsession_timeout = "1500ms"'
 
 
 def around(*functions: str, hits: Sequence[int] = (1,)) -> list[str]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.e2e.processes import Role
+from tests.e2e.processes import Role, wait_for
 from tests.e2e.site import site
 from tests.faults.auditor import journal, verdict
 from tests.faults.books import Books, received
@@ -16,6 +16,8 @@ from tests.faults.spawner import Spawner
 from tests.servers.ports import Port
 
 CONVERSATIONS = 3
+# For Kafka: a dead member of a group is missed after this time. The embedded log: `killer.shorten_leases`.
+QUICK_SESSION = '[eventlog.kafka]\nsession_timeout = "1500ms"'
 SETTINGS = """
 [handlers.ledger]
 journal = "{journal}"
@@ -62,6 +64,11 @@ class Workshop:
             effects=self.world.effects.copy(),
         )
         return books.wrong() | verdict(self.door.auditor.sent, received(records))
+
+    def writes_on(self, *, seconds: float = 20) -> None:
+        """Wait until the handler writes down one thing more."""
+        written = len(self.lines())
+        wait_for(lambda: len(self.lines()) > written, seconds=seconds, what="a handler at work")
 
     def feed_until(self, condition: Callable[[], bool], *, seconds: float) -> bool:
         """Have events accepted, two of each conversation a second, until a condition holds; whether it came to that."""
