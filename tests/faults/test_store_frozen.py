@@ -40,10 +40,12 @@ KEY = EffectKey(handler=HANDLER, source="support", event_id="1", name="ask")
 CALLS: dict[str, Callable[[Store], Awaitable[Any]]] = {
     "owners.claim": lambda store: store.owners.claim(HANDLER, [AT]),
     "owners.release": lambda store: store.owners.release(HANDLER, {AT: EPOCH}),
+    "owners.is_owned": lambda store: store.owners.is_owned(HANDLER, AT),
     "schedule.settle": lambda store: store.schedule.settle(
         HANDLER, AT, EPOCH, offset=1, event_id="1", now=NOW, cancel=[TimerName(source="s", key="k", name="n")]
     ),
     "schedule.load": lambda store: store.schedule.load(HANDLER, AT),
+    "schedule.is_pending": lambda store: store.schedule.is_pending(HANDLER, "f"),
     "schedule.expire": lambda store: store.schedule.expire(NOW),
     "effects.begin": lambda store: store.effects.begin(KEY, at=AT, epoch=EPOCH, now=NOW),
     "effects.finish": lambda store: store.effects.finish(KEY, "1", at=AT, epoch=EPOCH),
@@ -59,6 +61,13 @@ CALLS: dict[str, Callable[[Store], Awaitable[Any]]] = {
     "contacts.delete": lambda store: store.contacts.delete(ANN, at=NOW, now=NOW),
     "contacts.unpublished": lambda store: store.contacts.unpublished("e"),
     "contacts.published": lambda store: store.contacts.published("e", ["c"]),
+    "replays.ask": lambda store: store.replays.ask([], NOW),
+    "replays.room": lambda store: store.replays.room(HANDLER),
+    "replays.discard": lambda store: store.replays.discard([], NOW),
+    "replays.marks": lambda store: store.replays.marks(),
+    "replays.found": lambda store: store.replays.found([1]),
+    "replays.waiting": lambda store: store.replays.waiting(HANDLER),
+    "replays.take": lambda store: store.replays.take(HANDLER, AT, EPOCH, [1], now=NOW),
     "expire": lambda store: store.expire(NOW),
     "start": lambda store: store.start(),
 }
@@ -92,13 +101,19 @@ async def store(server: PrivatePostgres, url: str) -> AsyncIterator[Store]:
 
 def test_every_call_of_the_store_is_among_those_that_are_tried() -> None:
     """A new one has to be added here."""
-    parts = ("owners", "schedule", "effects", "entries", "caps", "contacts")
+    parts = ("owners", "schedule", "effects", "entries", "caps", "contacts", "replays")
     store = Store.open("sqlite:///unused.db")
     public = {
         f"{part}.{name}" for part in parts for name in vars(type(getattr(store, part))) if not name.startswith("_")
     }
-    # `Store.expire` calls theirs.
-    assert public - CALLS.keys() == {"effects.expire", "caps.expire", "contacts.expire"}
+    # `Store.expire` calls theirs; `end` wants a replay that was taken, and is a transaction like `take`.
+    assert public - CALLS.keys() == {
+        "effects.expire",
+        "caps.expire",
+        "contacts.expire",
+        "replays.expire",
+        "replays.end",
+    }
 
 
 @pytest.mark.postgres
