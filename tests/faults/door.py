@@ -1,7 +1,10 @@
 """A receiver on a port of its own, started again and again, and the auditor that sends to it."""
 
+import json
 import time
+import urllib.request
 from collections.abc import Callable
+from contextlib import suppress
 
 from tests.e2e.processes import Command, Process, Role, status, wait_for
 from tests.e2e.site import SECRET, Site
@@ -43,6 +46,12 @@ class Door:
         """
         assert role.process.poll() is None, role.said()
         return status(f"{self.url}/readyz")
+
+    def check(self, name: str) -> str:
+        """What `/readyz` says about one thing; empty when it says nothing."""
+        with suppress(OSError), urllib.request.urlopen(f"{self.url}/readyz", timeout=2) as answer:
+            return str(json.loads(answer.read())["checks"][name])
+        return ""
 
     def wrong(self) -> dict[str, list[str]]:
         """What is wrong with the log as it is now; empty when every promise was kept."""

@@ -12,6 +12,7 @@ from tests.faults.disks import Disk, SizeLimit, tmpfs, with_full_log
 from tests.faults.door import Door
 from tests.faults.senders import Senders
 from tests.faults.spawner import Spawner
+from tests.faults.workshop import workshop
 
 GOOD_AGAIN_WITHIN = 3.0
 
@@ -57,6 +58,29 @@ def test_a_full_disk_refuses_and_recovers_without_a_restart(door: Door, disk: Di
     role.kill()
     assert door.wrong() == {}
     assert len(door.auditor.accepted()) == len(door.auditor.sent)
+
+
+def test_the_work_goes_on_when_there_is_room(tmp_path: Path) -> None:
+    """Log, store and leases on a full disk: nothing is lost, no effect is repeated, and nobody restarts anything."""
+    folder = tmp_path / "shop"
+    folder.mkdir()
+    with tmpfs(folder) as disk:
+        if disk is None:
+            pytest.skip(
+                "this user may not mount a tmpfs, and a limit on file sizes would hit the handler's journal too"
+            )
+        with workshop(folder, disk.launch) as shop:
+            receiver, worker = shop.door.open(), shop.work()
+            shop.door.wait_ready(receiver)
+            with Senders(shop.door.auditor, every=0.1, pause=0.1) as senders:
+                shop.writes_on()
+                disk.fill(receiver)
+                full_at = time.monotonic()
+                wait_for(lambda: len(senders.answers(full_at)) >= 50, seconds=20, what="refusals")
+                disk.empty(receiver)
+                senders.accepted_since(time.monotonic(), 10)
+            shop.finished(seconds=30)
+            assert [role.stop() for role in (worker, receiver)] == [0, 0]
 
 
 def test_a_log_file_that_cannot_be_written_stops_nothing(tmp_path: Path, free_port: int, spawner: Spawner) -> None:

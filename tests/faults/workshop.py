@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.e2e.processes import Role, wait_for
+from tests.e2e.processes import Command, Process, Role, wait_for
 from tests.e2e.site import site
 from tests.faults.auditor import journal, verdict
 from tests.faults.books import Books, received
@@ -30,7 +30,7 @@ effects = "{effects}"
 class Workshop:
     """Where events are handled."""
 
-    def __init__(self, door: Door, world: Outside, spawner: Spawner, journal_file: Path) -> None:
+    def __init__(self, door: Door, world: Outside, spawner: Spawner | None, journal_file: Path) -> None:
         self.door = door
         self.world = world
         self.spawner = spawner
@@ -47,7 +47,8 @@ class Workshop:
     def work(self, *kill_at: str) -> Role:
         """Start a worker, to be killed at a step if one is named."""
         arguments = ("work", "--only", "ledger", "--admin-port", "0")
-        return self.door.at.at.start(*arguments, launch=self.spawner.killing(*kill_at, short_leases=True))
+        launch = self.spawner and self.spawner.killing(*kill_at, short_leases=True)
+        return self.door.at.at.start(*arguments, launch=launch)
 
     def lines(self) -> list[str]:
         """What the handler wrote down."""
@@ -107,7 +108,7 @@ class Workshop:
 @contextmanager
 def workshop(
     folder: Path,
-    spawner: Spawner,
+    launch: Callable[[Command], Process],
     *,
     eventlog: str = "",
     store: str = "",
@@ -120,7 +121,7 @@ def workshop(
 
     Args:
         folder: of its own.
-        spawner: starts the processes.
+        launch: starts the processes; workers are killed at named steps if it is a `Spawner`.
         eventlog: see `site`, as are store and prefix.
         store: of effects and timers.
         prefix: of topics and groups.
@@ -137,9 +138,10 @@ def workshop(
         with outside() as world:
             settings = SETTINGS.format(journal=file, effects=world.url, ledger=ledger, more=more)
             options = {"eventlog": eventlog, "store": store, "prefix": prefix, "more": settings}
-            with site(folder, simulated=False, launch=spawner, **options) as at:
+            with site(folder, simulated=False, launch=launch, **options) as at:
                 if prepared:
                     at.prepare()
-                yield Workshop(Door(at, port.number, spawner), world, spawner, file)
+                spawner = launch if isinstance(launch, Spawner) else None
+                yield Workshop(Door(at, port.number, launch), world, spawner, file)
     finally:
         port.release()
