@@ -32,7 +32,11 @@ def configuration(data: Path) -> dict[str, Any]:
         "handlers": {
             **({"path": [PLUGINS]} if Path(PLUGINS).is_dir() else {}),
             "sync-contact": {},
-            "follow-up-chat": {"after": "10s", "message": "Did that answer your question?"},
+            "follow-up-chat": {
+                "after": "10s",
+                "when": ["silence", "completed"],
+                "message": "Did that answer your question?",
+            },
         },
     }
 

@@ -1,5 +1,6 @@
 """The file an embedded log lives in: who may read it, and on which file systems it is safe."""
 
+import errno
 import os
 import subprocess
 import sys
@@ -103,6 +104,9 @@ def create(path: Path) -> None:
     try:
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
     except FileExistsError:
+        if not path.is_file():
+            # Nothing of it is touched: it may be a folder that others use.
+            raise IsADirectoryError(errno.EISDIR, "it is no regular file", str(path)) from None
         _close_to_others(path)
     else:
         # Else a power cut may take a name away, and all that was acknowledged with it.

@@ -141,7 +141,9 @@ class Watch:
 
     def saw(self, snapshot: Snapshot) -> None:
         """Take note of a snapshot. It may be older than what is known: whoever wakes looks for himself."""
-        self._topics = snapshot.topics
+        if snapshot.topics.keys() >= self._topics.keys():
+            # Topics are never removed: fewer of them are an older look than the one that `create` took.
+            self._topics = snapshot.topics
         self.reached(snapshot.ends)
         for group in snapshot.free - self._free:
             self._wake(group)

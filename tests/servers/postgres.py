@@ -182,6 +182,7 @@ def from_binaries(kind: Kind, binaries: Binaries, logs: Path) -> PrivatePostgres
         folder = reachable(binaries, home, user)
         data = initdb(folder, home, SUPERUSER, user)
     except BaseException:
+        port.release()
         shutil.rmtree(home, ignore_errors=True)
         raise
     settings = [f"-c{name}={value}" for name, value in SETTINGS.items()]

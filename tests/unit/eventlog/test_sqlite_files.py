@@ -96,3 +96,13 @@ def test_an_existing_file_is_closed_to_others(before: int, after: int, tmp_path:
     assert stat.S_IMODE(path.stat().st_mode) == after
     path.chmod(0o600)
     assert path.read_bytes() == b"kept"
+
+
+def test_a_folder_is_refused_and_left_as_it_is(tmp_path: Path) -> None:
+    """A URL that names a folder must not close it to those who use it."""
+    folder = tmp_path / "shared"
+    folder.mkdir(mode=0o777)
+    folder.chmod(0o777)
+    with pytest.raises(IsADirectoryError):
+        create(folder)
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o777
