@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, cast
 
 import typer
 
+from cli.errors import Misconfigured
 from cli.logs import Format
 from cli.places import Places
 
@@ -43,6 +44,19 @@ class Installation:
     def data(self) -> Path:
         """The data folder."""
         return self.places.data
+
+    def make_data(self) -> None:
+        """Make the data folder, if it is not there.
+
+        Raises:
+            Misconfigured: it cannot be made, or is no folder.
+        """
+        try:
+            self.data.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise Misconfigured(
+                f"the data folder {self.data} cannot be made: {error.strerror}. Name another with --data"
+            ) from error
 
 
 def installation(context: typer.Context) -> Installation:

@@ -28,7 +28,7 @@ async def opened_log(here: Installation) -> AsyncIterator[EventLog]:
         Misconfigured: waiting would not make it work.
     """
     settings = here.settings
-    here.data.mkdir(parents=True, exist_ok=True)
+    here.make_data()
     try:
         log = open_log(log_url(here), _log_settings(here), topics=settings.topics.topics().all())
         await log.start()
@@ -48,7 +48,7 @@ async def opened_store(here: Installation) -> AsyncIterator[Store]:
         Misconfigured: it is not migrated, or waiting would not make it work.
         CommandFailed: it does not answer.
     """
-    here.data.mkdir(parents=True, exist_ok=True)
+    here.make_data()
     settings = here.settings.store
     with store_errors_explained():
         store = Store.open(store_url(here), deadline=settings.deadline, connections=settings.connections)

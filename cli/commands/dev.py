@@ -95,7 +95,7 @@ def _redirected(here: Installation, simulator: Simulator) -> Installation:
 
 async def _prepare(here: Installation) -> None:
     """Make tables and topics, which production leaves to `migrate` and `topics apply`."""
-    here.data.mkdir(parents=True, exist_ok=True)
+    here.make_data()
     with store_errors_explained():
         await migrate(store_url(here))
     async with opened_log(here) as log:

@@ -23,7 +23,7 @@ def migrate(
 
 
 async def _migrate(here: Installation, *, check: bool) -> int:
-    here.data.mkdir(parents=True, exist_ok=True)
+    here.make_data()
     url = store_url(here)
     with store_errors_explained():
         steps = await asyncio.shield(pending(url) if check else apply_steps(url))
