@@ -102,7 +102,7 @@ class Alarm:
             await self._reconcile(partition)
         if partition.closing or partition.lost:
             return 0
-        pending = [row for row in partition.gate.leave(position) if timers.pending(row)]
+        pending = [row for row in partition.gate.leave(position, timers.doubtful) if timers.pending(row)]
         for row in pending:
             firing = Firing(partition, row, offset=partition.tracker.position - 1)
             self.holdings.lanes.put(lane_of_timer(row), firing)
@@ -110,7 +110,7 @@ class Alarm:
 
     async def _reconcile(self, partition: Partition) -> None:
         """Read from the store what became of timers that redelivered events wrote."""
-        asked = tuple(partition.timers.doubtful)
+        asked = partition.timers.ask()
         rows = await self.schedule.load(self.entry, partition.at)
         partition.timers.reconcile(asked, rows)
         partition.reconcile_after = self.clock.monotonic() + _RECONCILE_EVERY

@@ -168,7 +168,7 @@ class Settler:
         settlement.timers = ()
         self._remember(work, partition.timers, settlement.event_id, sets, cancels)
         # Newer events may have had their say, which the store knows.
-        partition.timers.doubtful |= {TimerKey(name.source, name.key, name.name) for name in (*sets, *cancels)}
+        partition.timers.doubt(TimerKey(name.source, name.key, name.name) for name in (*sets, *cancels))
         if first and ending.state == "done":
             names = names_of(work)
             log.info("event.replayed", handler=self.entry.name, event_id=names.event_id, event_type=names.event_type)

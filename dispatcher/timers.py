@@ -6,7 +6,7 @@ the message that cancels it is read first (`Gate`).
 
 import heapq
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
@@ -59,6 +59,8 @@ class Timers:
     # event does to a timer, and does not tell: such timers are `doubtful` until they are read from the store again.
     new_from: int = 0
     doubtful: set[TimerKey] = field(default_factory=set)
+    # Those written since the store was asked last: its answer may be older than they are.
+    _written: set[TimerKey] = field(default_factory=set)
     _rows: dict[TimerKey, TimerRow] = field(default_factory=dict)
     _heap: list[tuple[datetime, int, str, TimerKey]] = field(default_factory=list)
     # Those that are on their way: due, and waiting in the gate or in their lane.
@@ -91,9 +93,16 @@ class Timers:
     def fired(self, row: TimerRow) -> None:
         """A firing is settled: unless it set the timer anew, it is over."""
         key = key_of(row)
+        self._written.add(key)
         if self.pending(row):
             del self._rows[key]
             self._leaving.pop(key, None)
+
+    def doubt(self, keys: Iterable[TimerKey]) -> None:
+        """The store may know better about these: it is asked, after now, before they fire."""
+        found = set(keys)
+        self.doubtful |= found
+        self._written |= found
 
     def pending(self, row: TimerRow) -> bool:
         """Whether a timer is still set as it was."""
@@ -115,17 +124,22 @@ class Timers:
             found.append(row)
         return found
 
+    def ask(self) -> tuple[TimerKey, ...]:
+        """The doubtful timers; the store is read for them after this call, and what it said goes to `reconcile`."""
+        self._written.clear()
+        return tuple(self.doubtful)
+
     def reconcile(self, asked: Iterable[TimerKey], rows: Iterable[TimerRow]) -> None:
         """Correct doubtful timers by what the store has.
 
         Args:
-            asked: those that were doubtful before the store was read.
+            asked: what `ask` gave before the store was read.
             rows: what was read.
         """
         found: Mapping[TimerKey, TimerRow] = {key_of(row): row for row in rows}
         for key in asked:
-            # one that was written to meanwhile, beyond doubt, is not older than what was read
-            if key not in self.doubtful:
+            # what was written while the store was read may be newer than what was read: it is asked again, if need be
+            if key not in self.doubtful or key in self._written:
                 continue
             self.doubtful.discard(key)
             row, known = found.get(key), self._rows.get(key)
@@ -150,6 +164,7 @@ class Timers:
         return current is not None and offset < current.setter_offset
 
     def _doubt(self, offset: int, key: TimerKey) -> None:
+        self._written.add(key)
         if offset < self.new_from:
             self.doubtful.add(key)
         else:
@@ -181,9 +196,9 @@ class Gate:
         """The timers whose wait is over, in order of arrival."""
         return [row for end, row in self._waiting if end <= position]
 
-    def leave(self, position: int) -> list[TimerRow]:
-        """The same, and they wait no more."""
-        free = self.free(position)
+    def leave(self, position: int, stay: Collection[TimerKey] = frozenset()) -> list[TimerRow]:
+        """The same, and they wait no more; those in `stay` do."""
+        free = [row for row in self.free(position) if key_of(row) not in stay]
         if free:
-            self._waiting = [(end, row) for end, row in self._waiting if end > position]
+            self._waiting = [(end, row) for end, row in self._waiting if end > position or key_of(row) in stay]
         return free

@@ -129,15 +129,15 @@ def test_a_doubtful_timer_that_the_store_does_not_have_is_gone() -> None:
     """A later event had cancelled it, or it had fired."""
     timers = loaded(new_from=100)
     timers.set(first := row(offset=99))
-    timers.reconcile([key_of(first)], [])
+    timers.reconcile(timers.ask(), [])
     assert (timers.pending(first), timers.doubtful) == (False, set())
 
 
 def test_a_doubtful_timer_is_as_the_store_has_it() -> None:
     """A later event had moved it."""
     timers = loaded(new_from=100)
-    timers.set(first := row(due=10, offset=98))
-    timers.reconcile([key_of(first)], [moved := row(due=30, offset=99)])
+    timers.set(row(due=10, offset=98))
+    timers.reconcile(timers.ask(), [moved := row(due=30, offset=99)])
     assert (timers.due(minute(10)), timers.due(minute(30))) == ([], [moved])
 
 
@@ -145,10 +145,41 @@ def test_a_timer_written_beyond_doubt_meanwhile_stays() -> None:
     """What was read from the store may be older than what has happened since."""
     timers = loaded(new_from=100)
     timers.set(row(due=10, offset=99))
-    asked = tuple(timers.doubtful)
+    asked = timers.ask()
     timers.set(new := row(due=20, offset=101))
     timers.reconcile(asked, [])
     assert timers.due(minute(20)) == [new]
+
+
+def test_a_doubtful_timer_set_while_the_store_was_read_is_not_lost() -> None:
+    """An event cancels, the store is read, a later one sets; both are redelivered, so both leave doubt."""
+    timers = loaded(new_from=100)
+    timers.cancel(TimerKey("support", "c1", "ask"), offset=97)
+    asked = timers.ask()
+    timers.set(new := row(due=10, offset=99))
+    timers.reconcile(asked, [])
+    assert (timers.pending(new), timers.doubtful) == (True, {key_of(new)})
+    timers.reconcile(timers.ask(), [new])
+    assert (timers.due(minute(10)), timers.doubtful) == ([new], set())
+
+
+def test_a_timer_that_fired_while_the_store_was_read_stays_over() -> None:
+    """What was read still has it; it is asked again before anything comes of that."""
+    timers = loaded(new_from=100)
+    timers.set(first := row(offset=99))
+    asked = timers.ask()
+    timers.fired(first)
+    timers.reconcile(asked, [first])
+    assert not timers.pending(first)
+
+
+def test_a_replayed_event_leaves_doubt_that_an_older_answer_does_not_end() -> None:
+    """Newer events may have had their say about its timers, which only a later reading tells."""
+    timers = loaded(first := row())
+    asked = timers.ask()
+    timers.doubt([key_of(first)])
+    timers.reconcile(asked, [])
+    assert timers.doubtful == {key_of(first)}
 
 
 def test_moved_timers_do_not_fill_the_memory() -> None:
@@ -167,6 +198,14 @@ def test_the_gate_opens_when_the_partition_has_been_read() -> None:
     gate.enter([second := row("b")], end=9)
     assert (gate.leave(6), gate.leave(7), len(gate)) == ([], [first], 1)
     assert (gate.free(9), gate.leave(9), gate.leave(9)) == ([second], [second], [])
+
+
+def test_a_doubtful_timer_stays_behind_the_gate() -> None:
+    """It goes on when the store was asked; others of its partition do not wait for it."""
+    gate = Gate()
+    gate.enter([first := row("a"), second := row("b")], end=7)
+    assert (gate.leave(7, {key_of(first)}), len(gate)) == ([second], 1)
+    assert (gate.leave(7), len(gate)) == ([first], 0)
 
 
 @pytest.mark.parametrize("conversation", [None, "", "conv_1", "\x1etimer:[1]"])
