@@ -1,27 +1,54 @@
-"""Dead letters as the log holds them, made readable."""
+"""Dead letters as the log holds them, made readable, with what somebody decided on them."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
+from typing import Literal, TypeAlias
 
+from cli.output import printable
+from dispatcher import dead
 from eventlog.log import EventLog
 from schemas.record import StoredRecord, TopicPartition
+from store.replay_rows import LetterName, Mark, State
+
+CaseState: TypeAlias = Literal["open"] | State
+"""What became of a letter; `open`: nobody has decided on it."""
+OVER = frozenset({"done", "dead", "discarded"})
+"""The states of letters that are dealt with. One that died again is: another letter tells of that."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Letter:
     """One dead letter."""
 
     record: StoredRecord
 
+    @cached_property
+    def name(self) -> LetterName:
+        """What names it."""
+        return dead.name_of(self.record)
+
+    @cached_property
+    def opened(self) -> dead.Opened | None:
+        """The letter taken apart; None when hookline did not write it."""
+        return dead.opened(self.record)
+
     def text(self, header: str) -> str:
-        """A header as text; empty when it is missing."""
-        return (self.record.header(header) or b"").decode("utf-8", "replace")
+        """A header as text, ours before one of the same name that the event had; empty when it is missing."""
+        return next((value for name, value in reversed(self.record.headers) if name == header), b"").decode(
+            "utf-8", "replace"
+        )
 
     @property
     def id(self) -> str:
         """The event's id."""
         return self.text("ce_id")
+
+    @property
+    def place(self) -> str:
+        """Where it stands among the dead letters; names it where the id does not."""
+        return f"{self.record.partition}@{self.record.offset}"
 
     @property
     def handler(self) -> str:
@@ -36,25 +63,49 @@ class Letter:
     @property
     def failed_at(self) -> datetime | None:
         """When it was given up."""
-        try:
-            return datetime.fromisoformat(self.text("x-dlq-failed-at"))
-        except ValueError:
-            return None
+        return _time(self.text(dead.FAILED_AT))
+
+    def is_called(self, wanted: str) -> bool:
+        """Whether a person means this one: by its event's id, as a listing shows it too, or by its place."""
+        return wanted in {self.id, printable(self.id), self.place} - {""}
 
     def row(self) -> dict[str, object]:
         """What a listing shows."""
         return {
-            "failed_at": self.text("x-dlq-failed-at"),
+            "failed_at": self.text(dead.FAILED_AT),
             "handler": self.handler,
             "reason": self.reason,
             "type": self.text("ce_type"),
-            "id": self.id,
+            "id": self.id or self.place,
             "key": self.text("ce_subject"),
-            "error": self.text("__dlq.errors.message"),
+            "error": self.text(dead.MESSAGE),
             "attempts": self.text("x-dlq-attempts"),
             "partition": self.record.partition,
             "offset": self.record.offset,
         }
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A dead letter and what became of it."""
+
+    letter: Letter
+    # What somebody decided on it, or on a later letter of the same event.
+    mark: Mark | None = None
+
+    @property
+    def state(self) -> CaseState:
+        """What became of it."""
+        return "open" if self.mark is None else self.mark.state
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it is dealt with."""
+        return self.state in OVER
+
+    def row(self) -> dict[str, object]:
+        """What a listing shows."""
+        return self.letter.row() | {"state": self.state}
 
 
 async def letters(log: EventLog, topic: str) -> AsyncIterator[Letter]:
@@ -70,3 +121,56 @@ async def letters(log: EventLog, topic: str) -> AsyncIterator[Letter]:
     start = await log.offsets(partitions, "earliest")
     async for record in log.read(start, follow=False):
         yield Letter(record)
+
+
+def cases(found: Iterable[Letter], marks: Iterable[Mark]) -> list[Case]:
+    """Letters with what became of them, the one that failed first before the others.
+
+    A decision on a letter holds for the letters of its event and entry that stand before it: a worker that was killed
+    after it wrote a letter writes it again.
+    """
+    exact: dict[tuple[str, bytes], Mark] = {}
+    of_event: dict[tuple[str, str, str], list[Mark]] = {}
+    for mark in marks:
+        exact[mark.letter.handler, mark.letter.slot] = mark
+        if mark.letter.event_id and mark.state != "cancelled":
+            of_event.setdefault(_event(mark.letter), []).append(mark)
+    made = []
+    for letter in sorted(found, key=_age):
+        later = (mark for mark in of_event.get(_event(letter.name), ()) if _stands_before(letter.name, mark.letter))
+        made.append(Case(letter, exact.get((letter.name.handler, letter.name.slot)) or next(later, None)))
+    return made
+
+
+def newest(found: Iterable[Case]) -> list[Case]:
+    """Of several letters of one event and entry the last one."""
+    last: dict[tuple[str, ...], Case] = {}
+    for case in found:
+        name = case.letter.name
+        last[_event(name) if name.event_id else (*_event(name), case.letter.place)] = case
+    return list(last.values())
+
+
+def _event(name: LetterName) -> tuple[str, str, str]:
+    return name.handler, name.source, name.event_id
+
+
+def _stands_before(one: LetterName, other: LetterName) -> bool:
+    """Whether a letter is an earlier one; not if its place is that of a letter in a log that is gone."""
+    failed, failed_other = _time(one.failed_at), _time(other.failed_at)
+    if failed is None or failed_other is None or one.at != other.at:
+        return False
+    return one.offset < other.offset and failed <= failed_other
+
+
+def _age(letter: Letter) -> tuple[str, int]:
+    failed = letter.failed_at
+    return "" if failed is None else failed.isoformat(timespec="microseconds"), letter.record.offset
+
+
+def _time(text: str) -> datetime | None:
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return time if time.tzinfo else None

@@ -1,10 +1,13 @@
 """What `hookline dev` shows: a line when an event arrives, a line for each handler, and what to do when one fails."""
 
+import shlex
 import traceback
+from collections.abc import Sequence
 from datetime import datetime
 
 from rich.text import Text
 
+from cli import invocation
 from cli.output import printable, stdout
 from dispatcher.observers import AttemptEnded, HandlerStopped, Happening, TimerChanged
 from dispatcher.outcome import Dead, Done, Retry
@@ -17,8 +20,10 @@ _WIDTH = 18
 class Screen:
     """Prints what happens. It shows ids and names; what people wrote stays in the log."""
 
-    def __init__(self) -> None:
+    def __init__(self, words: Sequence[str] = ("hookline",)) -> None:
+        """Args: words: what calls hookline on this installation."""
         self._out = stdout()
+        self._words = tuple(words)
         # Said once, so that a handler that always fails does not hide everything else.
         self._explained: set[str] = set()
 
@@ -72,8 +77,14 @@ class Screen:
         self._explained.add(ended.entry)
         self._out.print(Text("".join(traceback.format_exception(error)).rstrip(), style="red"))
         self.say(f"    what happens next: {ended.next}", "yellow")
-        self.say("    when it is mended, replay it with:", "yellow")
-        self.say(f"    hookline dead replay {printable(ended.event_id)} --handler {ended.entry}", "bold yellow")
+        if not ended.event_id:
+            self.say(f"    {shlex.join(self._words)} dead list shows its place, by which it can be replayed", "yellow")
+            return
+        is_dead = isinstance(ended.outcome, Dead)
+        dies = "" if is_dead else "if it ends as a dead letter: "
+        self.say(f"    {dies}mend the handler, start this again, then replay the event with:", "yellow")
+        line = invocation.replay(self._words, printable(ended.event_id), ended.entry)
+        self.say(f"    {line}", "bold yellow")
 
     def _note(self, entry: str, text: str) -> None:
         line = self._line(entry, "magenta", indent=2)

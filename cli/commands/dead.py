@@ -1,24 +1,30 @@
 """`hookline dead`: the events that could not be handled."""
 
-from datetime import UTC, datetime
+import asyncio
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
 import typer
 from rich.text import Text
 
-from cli import process
-from cli.base import Installation, installation
+from cli import dead_replays, process
+from cli.base import installation
 from cli.commands.tail import as_object
-from cli.dead_letters import Letter, letters
+from cli.dead_desk import desk, everything
+from cli.dead_letters import Case
+from cli.dead_replays import Told
 from cli.errors import CommandFailed, Misconfigured
 from cli.output import json_line, listing, printable, stdout
-from cli.wiring import opened_log
-from eventlog.errors import EventLogError
 from schemas.durations import duration
 
 app = typer.Typer(no_args_is_help=True, help="The events that could not be handled.")
 Json = Annotated[bool, typer.Option("--json", help="A JSON line an event.")]
 Handler = Annotated[str | None, typer.Option(help="Only those of this entry.")]
+Ids = Annotated[
+    list[str], typer.Argument(metavar="ID", help="The events' ids, or places such as 3@17: partition and offset.")
+]
+COLUMNS = ("failed_at", "handler", "reason", "state", "type", "id", "error")
 
 
 @app.command("list")
@@ -28,20 +34,25 @@ def list_(
     reason: Annotated[str | None, typer.Option(help="Only with this reason, such as exhausted.")] = None,
     since: Annotated[str | None, typer.Option(help="Only those of the last 30m, 6h, 7d …")] = None,
     limit: Annotated[int, typer.Option(help="The newest so many.")] = 100,
+    every: Annotated[bool, typer.Option("--all", help="Also what was replayed or discarded.")] = False,
     as_json: Json = False,
 ) -> int:
-    """List dead letters, the oldest first."""
+    """List dead letters, the oldest first; without those that are dealt with."""
     here = installation(context)
-    first = _first(since)
+    first = None if since is None else datetime.now(UTC) - _duration("--since", since)
 
-    def wanted(letter: Letter) -> bool:
+    def wanted(case: Case) -> bool:
+        letter = case.letter
         late = first is None or (letter.failed_at is not None and letter.failed_at >= first)
-        return late and handler in (None, letter.handler) and reason in (None, letter.reason)
+        mine = handler in (None, letter.handler) and reason in (None, letter.reason)
+        return late and mine and (every or not case.is_over)
 
     async def shown() -> int:
-        rows = [letter.row() for letter in await _all(here) if wanted(letter)]
-        columns = ("failed_at", "handler", "reason", "type", "id", "error")
-        listing(rows[-limit:], columns, as_json=as_json, empty="there are no dead letters")
+        rows = [case.row() for case in await everything(here) if wanted(case)]
+        none = (
+            "there are no such dead letters" if every else "there are no open dead letters; --all lists the others too"
+        )
+        listing(rows[-limit:], COLUMNS, as_json=as_json, empty=none)
         return 0
 
     return process.run(lambda _stopping: shown())
@@ -58,43 +69,103 @@ def show(
     here = installation(context)
 
     async def shown() -> int:
-        found = [one for one in await _all(here) if one.id == event_id and handler in (None, one.handler)]
+        named = [case for case in await everything(here) if case.letter.is_called(event_id)]
+        found = [case for case in named if handler in (None, case.letter.handler)]
         if not found:
-            raise CommandFailed(f"there is no dead letter of the event {event_id}: see `hookline dead list`")
-        for letter in found:
+            raise CommandFailed(f"there is no dead letter of the event {event_id}: see `hookline dead list --all`")
+        for case in found:
             if as_json:
-                json_line(as_object(letter.record))
+                json_line(as_object(case.letter.record))
             else:
-                _print(letter)
+                _print(case)
         return 0
 
     return process.run(lambda _stopping: shown())
 
 
-async def _all(here: Installation) -> list[Letter]:
-    """Every dead letter, the oldest first."""
-    topic = here.settings.topics.topics().name("dead")
-    async with opened_log(here) as log:
-        try:
-            found = [letter async for letter in letters(log, topic)]
-        except EventLogError as error:
-            raise CommandFailed(f"the event log does not answer: {error}") from error
-    return sorted(found, key=lambda letter: (letter.text("x-dlq-failed-at"), letter.record.offset))
+@app.command()
+def replay(
+    context: typer.Context,
+    event_id: Annotated[
+        str | None, typer.Argument(metavar="ID", help="The event's id, or its place: partition@offset.")
+    ] = None,
+    handler: Annotated[str | None, typer.Option(help="The entry that is to handle it again.")] = None,
+    every: Annotated[bool, typer.Option("--all", help="Every open dead letter of --handler.")] = False,
+    patience: Annotated[str, typer.Option("--wait", help="How long to wait for what becomes of it.")] = "10s",
+    no_wait: Annotated[bool, typer.Option("--no-wait", help="Only ask; a running worker takes it.")] = False,
+    redo_effects: Annotated[
+        bool, typer.Option("--redo-effects", help="Run effects of `once` anew, also those that happened.")
+    ] = False,
+    as_json: Json = False,
+) -> int:
+    """Have a dead letter handled again by the entry that gave it up, in its lane. Ends with 0 when that is done.
+
+    The worker of the entry does it: it must run. Asking again while it waits or runs changes nothing.
+    """
+    here = installation(context)
+    within = timedelta() if no_wait else _duration("--wait", patience)
+    if (event_id is None) != every or (every and handler is None):
+        raise Misconfigured("say which: `dead replay ID`, or `dead replay --all --handler ENTRY`")
+
+    async def replayed(stopping: asyncio.Event) -> int:
+        async with desk(here) as at:
+            wanted = await at.open_ones(handler or "") if event_id is None else [await at.one(event_id, handler)]
+            asked = await dead_replays.ask(at.store, wanted, redo_effects=redo_effects)
+            marks = await dead_replays.wait(at.store, asked, within, stopping)
+            told = await dead_replays.told(at.store, asked, marks, waited=not no_wait)
+        _tell(told, as_json=as_json)
+        return 0 if no_wait or all(one.mark.state == "done" for one in told) else 1
+
+    return process.run(replayed)
 
 
-def _first(since: str | None) -> datetime | None:
-    if since is None:
-        return None
+@app.command()
+def discard(
+    context: typer.Context,
+    event_ids: Ids,
+    handler: Annotated[str | None, typer.Option(help="The entry whose dead letters are meant.")] = None,
+) -> int:
+    """Declare dead letters dealt with, so that they are not listed. A replay that is asked for is taken back."""
+    here = installation(context)
+
+    async def discarded() -> int:
+        async with desk(here) as at:
+            found = [await at.one(event_id, handler) for event_id in event_ids]
+            await at.store.replays.discard([case.letter.name for case in found], datetime.now(UTC))
+        for case in found:
+            word = "was replayed before, and is done" if case.state == "done" else "discarded"
+            stdout().print(
+                f"{printable(case.letter.id) or case.letter.place}  {printable(case.letter.handler)}  {word}"
+            )
+        return 0
+
+    return process.run(lambda _stopping: discarded())
+
+
+def _duration(option: str, text: str) -> timedelta:
     try:
-        return datetime.now(UTC) - duration(since)
+        return duration(text)
     except ValueError as error:
-        raise Misconfigured(f"--since: {error}") from error
+        raise Misconfigured(f"{option}: {error}") from error
 
 
-def _print(letter: Letter) -> None:
+def _tell(found: Sequence[Told], *, as_json: bool) -> None:
     out = stdout()
+    for one in found:
+        if as_json:
+            json_line(one.row())
+        elif len(found) == 1 or one.mark.state != "done":
+            letter = one.case.letter
+            name = printable(letter.id) or letter.place
+            out.print(f"{name}  {printable(letter.handler)}  {printable(one.sentence())}")
+    if len(found) != 1 and not as_json:
+        out.print(dead_replays.summary(found) or "there are no open dead letters of this entry")
+
+
+def _print(case: Case) -> None:
+    letter, out = case.letter, stdout()
     out.print(Text(f"{printable(letter.text('ce_type'))}  {printable(letter.id)}", style="bold"))
-    for name, value in letter.row().items():
+    for name, value in case.row().items():
         out.print(f"  {name:<10} {printable(value)}")
     for line in letter.text("x-dlq-traceback").splitlines():
         out.print(Text(f"  | {printable(line)}", style="red"))

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from cli import demo, process
+from cli import demo, invocation, process
 from cli.base import Installation, installation
 from cli.errors import CommandFailed
 from cli.roles import Roles, Serving, serving
@@ -34,18 +34,18 @@ def dev(
     quiet: Annotated[bool, typer.Option("--quiet", help="No demo conversations: send your own.")] = False,
 ) -> int:
     """Run everything in one process with simulated platforms, and print what happens. Ctrl-C ends it."""
-    screen = Screen()
-    roles = Roles(
-        name="dev",
-        receive=True,
-        work=True,
-        port=port,
-        admin_port=admin_port,
-        strict=False,
-        reports=(screen.arrived,),
-        observers=(screen.happened,),
-    )
     with _data(installation(context), ephemeral=ephemeral) as here:
+        screen = Screen(invocation.again(here.places))
+        roles = Roles(
+            name="dev",
+            receive=True,
+            work=True,
+            port=port,
+            admin_port=admin_port,
+            strict=False,
+            reports=(screen.arrived,),
+            observers=(screen.happened,),
+        )
         simulator = Simulator(demo.HOST, simulator_port)
         return process.run(lambda stopping: _dev(here, roles, simulator, screen, stopping, quiet=quiet))
 

@@ -1,0 +1,48 @@
+"""How to call hookline again from another terminal: the program, and where this installation is."""
+
+import shlex
+import shutil
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from cli.places import Places
+
+
+def again(places: Places) -> tuple[str, ...]:
+    """The words that stand before a command to call it on this installation, from the same folder.
+
+    What was found without being named is left out, so that the usual call is just `hookline`.
+    """
+    return (*program(sys.argv[0]), *options(places, Path.cwd()))
+
+
+def program(called: str) -> tuple[str, ...]:
+    """The words that start hookline.
+
+    Args:
+        called: how this process was started, the first word of its command line.
+    """
+    if Path(called).name == "__main__.py":
+        return (sys.executable, "-m", "hookline")
+    found = shutil.which("hookline")
+    if found is not None and Path(found).resolve() == Path(called).resolve():
+        return ("hookline",)
+    return (called,)
+
+
+def options(places: Places, here: Path) -> tuple[str, ...]:
+    """The options that name what another process would not find by itself in a folder."""
+    named: list[str] = []
+    if places.config is not None and places.config != here / "hookline.toml":
+        named += ["--config", str(places.config)]
+    if places.data != here / ".hookline":
+        named += ["--data", str(places.data)]
+    return tuple(named)
+
+
+def replay(words: Sequence[str], event_id: str, entry: str) -> str:
+    """The line that replays a dead letter, as a shell takes it."""
+    # An id that begins like an option stands behind the options.
+    what = (event_id, "--handler", entry) if not event_id.startswith("-") else ("--handler", entry, "--", event_id)
+    return shlex.join([*words, "dead", "replay", *what])

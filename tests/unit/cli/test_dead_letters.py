@@ -1,0 +1,102 @@
+"""Dead letters, and which decision holds for which."""
+
+import pytest
+
+from cli.dead_letters import Letter, cases, newest
+from store.replay_rows import State
+from tests.unit.cli.dead_cases import case, letter, mark
+
+
+def states(*letters: Letter, decided: Letter, state: State = "done") -> list[str]:
+    return [each.state for each in cases(letters, [mark(decided, state)])]
+
+
+@pytest.mark.parametrize("state", ["waiting", "running", "done", "dead", "discarded", "cancelled"])
+def test_a_decision_holds_for_its_letter(state: State) -> None:
+    """And for no other event, entry or source."""
+    one = letter()
+    others = (letter("e2", offset=1), letter(handler="other", offset=2), letter(source="shop", offset=3))
+    assert states(one, *others, decided=one, state=state) == [state, "open", "open", "open"]
+
+
+@pytest.mark.parametrize(
+    ("state", "over"),
+    [
+        ("waiting", False),
+        ("running", False),
+        ("cancelled", False),
+        ("done", True),
+        ("dead", True),
+        ("discarded", True),
+    ],
+)
+def test_a_letter_is_over_when_it_is_dealt_with(state: State, over: bool) -> None:
+    """One that died again is: its new letter tells of that."""
+    assert case(letter(), state).is_over is over
+    assert not case(letter()).is_over
+
+
+def test_a_decision_holds_for_earlier_letters_of_the_event() -> None:
+    """A worker that was killed after it had written a letter wrote it again."""
+    first = letter(offset=4, failed_at="2026-11-21T12:00:00Z")
+    second = letter(offset=5, failed_at="2026-11-21T12:00:00.5Z")
+    assert states(first, second, decided=second) == ["done", "done"]
+
+
+def test_a_decision_does_not_hold_for_later_letters_of_the_event() -> None:
+    """It died again after its replay."""
+    first = letter(offset=4, failed_at="2026-11-21T12:00:00Z")
+    second = letter(offset=5, failed_at="2026-11-21T12:00:00.5Z")
+    assert states(first, second, decided=first, state="dead") == ["dead", "open"]
+
+
+def test_a_decision_on_a_letter_of_a_log_that_is_gone_holds_for_none() -> None:
+    """Places are given anew, times are not; neither at the same place nor before it."""
+    gone = letter(offset=5, failed_at="2026-11-21T12:00:00Z")
+    same, before = (letter(offset=offset, failed_at="2026-11-21T13:00:00Z") for offset in (5, 2))
+    assert states(before, same, decided=gone) == ["open", "open"]
+
+
+def test_a_decision_that_was_taken_back_holds_for_no_other_letter() -> None:
+    """The earlier one is as open as it was."""
+    first, second = letter(offset=4), letter(offset=5)
+    assert states(first, second, decided=second, state="cancelled") == ["open", "cancelled"]
+
+
+def test_letters_without_an_id_have_decisions_of_their_own() -> None:
+    """Nothing says that they are of one event."""
+    first, second = letter("", offset=4), letter("", offset=5)
+    assert states(first, second, decided=second) == ["open", "done"]
+    assert newest(cases([first, second], [])) == cases([first, second], [])
+
+
+def test_letters_come_in_the_order_they_were_given_up() -> None:
+    """Partitions are read one after another; times with and without fractions are compared as times."""
+    late = letter("late", partition=0, failed_at="2026-11-21T12:00:01Z")
+    early = letter("early", partition=1, failed_at="2026-11-21T12:00:00.9Z")
+    unknown = letter("unknown", partition=2, failed_at="soon")
+    assert [each.letter.id for each in cases([late, early, unknown], [])] == ["unknown", "early", "late"]
+
+
+def test_of_letters_of_one_event_the_last_is_taken() -> None:
+    """For each entry and source."""
+    first, second, other = letter(offset=4), letter(offset=5), letter(handler="other", offset=6)
+    assert [each.letter for each in newest(cases([first, second, other], []))] == [second, other]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "meant"), [("e\n1", True), ("e\\n1", True), ("1@7", True), ("e1", False), ("7@1", False), ("", False)]
+)
+def test_a_letter_is_called_by_its_id_or_its_place(wanted: str, meant: bool) -> None:
+    """The id also as a listing shows it."""
+    assert letter("e\n1", offset=7).is_called(wanted) is meant
+
+
+def test_a_letter_without_an_id_is_listed_by_its_place() -> None:
+    """What is listed can be typed."""
+    assert letter("", offset=7).row()["id"] == "1@7"
+
+
+def test_what_the_letter_says_stands_behind_what_the_event_said() -> None:
+    """An event out of somebody else's queue of dead letters has such headers itself."""
+    assert letter(more=(("x-dlq-handler", b"theirs"), ("ce_type", b"t"))).handler == "h"

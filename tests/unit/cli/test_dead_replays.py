@@ -1,0 +1,126 @@
+"""Which letters a person means, and what is told of their replays."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from cli.dead_letters import Letter
+from cli.dead_replays import Told, order_of, picked, summary, undecided
+from cli.errors import CommandFailed, Misconfigured
+from store.replay_rows import State
+from tests.unit.cli.dead_cases import ORIGIN, case, letter, mark
+
+
+def told(state: State, *, owned: bool | None = None, before: State | None = None, **changes: Any) -> Told:
+    one = letter()
+    return Told(case(one, before), mark(one, state, **changes), owned)
+
+
+def test_a_letter_is_found_by_its_id() -> None:
+    """The last one of the event."""
+    found = [case(letter("e2")), case(letter(offset=4)), case(letter(offset=5))]
+    assert picked(found, "e1", None) == found[2]
+    assert picked(found, "e3", None) is None
+    assert picked(found, "e1", "other") is None
+
+
+def test_a_letter_is_found_by_its_place() -> None:
+    """Also when a later one of the event stands elsewhere."""
+    found = [case(letter(offset=4)), case(letter(offset=5))]
+    assert picked(found, "1@4", "h") == found[0]
+
+
+def test_which_entry_is_meant_must_be_clear() -> None:
+    """Two gave the event up."""
+    found = [case(letter()), case(letter(handler="other"))]
+    with pytest.raises(Misconfigured, match="e1 is a dead letter of h and other: name one with --handler"):
+        picked(found, "e1", None)
+    assert picked(found, "e1", "other") == found[1]
+
+
+def test_which_source_is_meant_must_be_clear() -> None:
+    """Ids are unique in their source only."""
+    found = [case(letter(offset=4)), case(letter(source="shop", offset=5))]
+    expected = r"e1 is the id of several events: name one by its place, 1@4 \(support\) or 1@5 \(shop\)"
+    with pytest.raises(Misconfigured, match=expected):
+        picked(found, "e1", "h")
+    assert picked(found, "1@5", "h") == found[1]
+
+
+def test_undecided_letters_come_in_the_order_of_their_events() -> None:
+    """Each event once; not what is under way or over, and not of another entry."""
+    found = [
+        case(letter("e1", offset=1, origin=9)),
+        case(letter("e2", offset=2, origin=10)),
+        case(letter("e3", offset=3, origin=8)),
+        case(letter("e3", offset=4, origin=8)),
+        case(letter("e4", offset=5), "running"),
+        case(letter("e5", offset=6), "done"),
+        case(letter("e6", offset=7, origin=11), "cancelled"),
+        case(letter("e7", offset=8, handler="other")),
+        case(foreign()),
+    ]
+    assert undecided(found, "h") == [found[3], found[0], found[1], found[6]]
+
+
+def foreign() -> Letter:
+    """A record of somebody else's among the dead letters."""
+    return Letter(replace(letter().record, headers=(("ce_id", b"e1"), ("x-dlq-handler", b"h"))))
+
+
+def test_an_order_holds_the_record_that_died() -> None:
+    """At its first place, without what the letter says."""
+    order = order_of(case(letter()), redo_effects=True)
+    assert (order.record.at, order.record.offset, order.redo_effects) == (ORIGIN, 41, True)
+    assert [name for name, _ in order.record.headers] == ["ce_id", "ce_source"]
+
+
+def test_what_hookline_did_not_write_cannot_be_replayed() -> None:
+    """It can be discarded."""
+    with pytest.raises(CommandFailed, match=r"1@0 is no dead letter of hookline's.*discard it"):
+        order_of(case(foreign()), redo_effects=False)
+
+
+@pytest.mark.parametrize(
+    ("one", "words"),
+    [
+        (told("done"), "done"),
+        (told("done", before="running"), "done"),
+        (told("done", before="done"), "was replayed before and is done: nothing was repeated"),
+        (
+            told("dead", reason="rejected", detail="no such plan"),
+            "failed again, rejected: no such plan. `hookline dead list` shows the new dead letter",
+        ),
+        (told("waiting"), "asked: the worker of h takes it within about a second"),
+        (told("discarded"), "discarded meanwhile"),
+    ],
+)
+def test_what_became_of_a_replay_is_told(one: Told, words: str) -> None:
+    """In a few words."""
+    assert one.sentence() == words
+
+
+def test_that_no_worker_runs_is_told_with_what_to_do() -> None:
+    """The replay waits for one."""
+    assert told("waiting", owned=False).sentence().startswith("no worker runs for h: start one with `hookline work`")
+    assert told("waiting", owned=True).sentence().startswith("no worker has taken it yet: the one of h is busy")
+
+
+def test_a_program_is_told_in_fields() -> None:
+    """The letter, and what became of it."""
+    assert told("dead", reason="rejected", detail="no such plan").row() == {
+        "id": "e1",
+        "handler": "h",
+        "partition": 1,
+        "offset": 0,
+        "state": "dead",
+        "reason": "rejected",
+        "detail": "no such plan",
+    }
+
+
+def test_many_are_told_in_numbers() -> None:
+    """Only of what there is."""
+    assert summary([told("done"), told("dead"), told("done"), told("waiting")]) == "2 done, 1 failed again, 1 waiting"
+    assert summary([]) == ""

@@ -1,0 +1,61 @@
+"""How hookline is called again from another terminal."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from cli.invocation import options, program, replay
+from cli.places import Places
+
+HERE = Path("/home/ada/site")
+
+
+def places(config: str | None, data: str) -> Places:
+    return Places(config=None if config is None else Path(config), data=Path(data), environ={})
+
+
+@pytest.mark.parametrize(
+    ("config", "data", "named"),
+    [
+        (None, "/home/ada/site/.hookline", ()),
+        ("/home/ada/site/hookline.toml", "/home/ada/site/.hookline", ()),
+        ("/etc/hookline.toml", "/home/ada/site/.hookline", ("--config", "/etc/hookline.toml")),
+        (None, "/var/lib/x", ("--data", "/var/lib/x")),
+    ],
+    ids=["demo", "usual", "another configuration", "ephemeral"],
+)
+def test_what_another_process_finds_by_itself_is_not_named(
+    config: str | None, data: str, named: tuple[str, ...]
+) -> None:
+    """The usual call stays short."""
+    assert options(places(config, data), HERE) == named
+
+
+def test_a_program_on_the_path_is_called_by_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that is not is called as it was; another one of its name on the path would be the wrong one."""
+    file = tmp_path / "bin" / "hookline"
+    file.parent.mkdir()
+    file.write_text("#!/bin/sh\n", encoding="utf-8")
+    file.chmod(0o755)
+    monkeypatch.setenv("PATH", str(file.parent))
+    assert program(str(file)) == ("hookline",)
+    assert program(".venv/bin/hookline") == (".venv/bin/hookline",)
+
+
+def test_a_module_is_called_as_a_module() -> None:
+    """`python -m hookline`, with the same Python."""
+    assert program("/somewhere/hookline/__main__.py") == (sys.executable, "-m", "hookline")
+
+
+@pytest.mark.parametrize(
+    ("event_id", "line"),
+    [
+        ("message.created:m1", "hookline dead replay message.created:m1 --handler h"),
+        ("it's; rm -rf", "hookline dead replay 'it'\"'\"'s; rm -rf' --handler h"),
+        ("-x", "hookline dead replay --handler h -- -x"),
+    ],
+)
+def test_a_shell_takes_the_line_as_it_stands(event_id: str, line: str) -> None:
+    """Whatever a platform put into its ids."""
+    assert replay(("hookline",), event_id, "h") == line
