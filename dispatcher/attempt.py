@@ -26,6 +26,10 @@ class AttemptTimedOut(Exception):
     """The handler took longer than its timeout and was cancelled."""
 
 
+class TriedToExit(Exception):
+    """The handler raised what ends a process: `sys.exit()` in a library, for instance."""
+
+
 @contextmanager
 def strangers_code() -> Iterator[Caught]:
     """Run code we did not write; an exception ends the block and is kept. Cancellation and exit pass through."""
@@ -62,6 +66,8 @@ async def attempt(
             if not deadline.expired():
                 raise
             raise AttemptTimedOut(f"no result within {timeout.total_seconds():g} s") from error
+        except (SystemExit, KeyboardInterrupt, GeneratorExit) as error:
+            raise TriedToExit(f"the handler raised {type(error).__name__}, which would end the process") from error
         except asyncio.CancelledError as error:
             if (task := asyncio.current_task()) is None or task.cancelling():
                 raise

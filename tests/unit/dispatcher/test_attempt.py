@@ -1,4 +1,4 @@
-"""Whatever a handler raises is a value, but cancellation and exit pass through."""
+"""Whatever a handler raises is a value; cancellation passes through, and so does an exit outside of handlers."""
 
 import asyncio
 from datetime import timedelta
@@ -6,7 +6,7 @@ from typing import Any, cast
 
 import pytest
 
-from dispatcher.attempt import AttemptTimedOut, CancelledItself, attempt, strangers_code
+from dispatcher.attempt import AttemptTimedOut, CancelledItself, TriedToExit, attempt, strangers_code
 from handlers.api import Context, GiveUp
 from schemas.events import Event
 
@@ -96,3 +96,15 @@ def test_exit_passes() -> None:
     """A plugin that ends the process is not stopped from it here."""
     with pytest.raises(SystemExit), strangers_code():
         raise SystemExit(3)
+
+
+@pytest.mark.parametrize("exit_", [SystemExit(0), KeyboardInterrupt(), GeneratorExit()])
+async def test_a_handler_cannot_end_the_process(exit_: BaseException) -> None:
+    """What would end a process is a failed attempt like any other."""
+
+    async def run(event: Event, ctx: Context[Any]) -> None:
+        raise exit_
+
+    error = await attempt(run, EVENT, CTX, MINUTE)
+    assert isinstance(error, TriedToExit)
+    assert type(exit_).__name__ in str(error)
