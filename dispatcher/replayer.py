@@ -67,7 +67,9 @@ class Replayer:
         try:
             taken = await self.replays.take(self.entry, partition.at, partition.epoch, ids, now=self.clock.now())
         except NotOwned:
-            self.on_lost(partition)
+            # It may have been given back meanwhile, in order.
+            if not partition.lost:
+                self.on_lost(partition)
             return
         if partition.closing or partition.lost:
             # the next owner takes them

@@ -11,6 +11,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from dispatcher import dead
+from dispatcher.dispatcher import Dispatcher
 from dispatcher.outcome import Dead, Done
 from handlers.api import Context, GiveUp, Handler, handler
 from schemas.envelope import encode
@@ -19,7 +20,7 @@ from schemas.record import TopicPartition
 from store.errors import StoreUnavailable
 from store.replay_rows import Mark
 from store.replays import Replays, Waiting
-from tests.contract.dispatchers import FAST, WITHIN, Rig, message, on_any, on_sqlite, quick, until
+from tests.contract.dispatchers import FAST, STOPS, WITHIN, Rig, message, on_any, on_sqlite, quick, until
 from tests.contract.eventlogs import Logs
 
 SOON = replace(FAST, replays_every=timedelta(milliseconds=50))
@@ -40,12 +41,15 @@ class Mendable:
         self.handled: list[str] = []
         self.events: list[Event] = []
         self.effects: list[str] = []
+        # How long an attempt takes, in seconds, once it is mended.
+        self.takes = 0.0
 
         @handler("h", on=(MessageCreated, Timer))
         async def h(event: Event[MessageCreated | Timer], ctx: Context) -> None:
             await ctx.once("effect", lambda: self._effect(event.id))
             if not self.mended:
                 raise GiveUp("not mended yet")
+            await asyncio.sleep(self.takes)
             self.handled.append(event.id)
             self.events.append(event)
 
@@ -247,6 +251,36 @@ async def test_whoever_owns_the_partition_next_takes_a_replay_again(rig: Rig) ->
         [mark] = await ended(rig, ids)
     assert mark.state == "done"
     assert seen == [1, 1]
+
+
+async def test_workers_that_come_and_go_share_replays(eventlog: Logs, tmp_path: Path) -> None:
+    """Each is done, in the order of its lane, and repeated only if its attempt was under way."""
+    eventlog.needs("sharing")
+    one = Mendable()
+    keys, rounds = 8, 5
+    ids = [f"message.created:m{number}" for number in range(keys * rounds)]
+    async with on_any(eventlog, tmp_path, partitions=4) as rig:
+        first = Dispatcher([quick(one.handler)], rig.equipment(limits=SOON))
+        second = Dispatcher([quick(one.handler)], rig.equipment(log=await eventlog.connect(), limits=SOON))
+        await rig.append(*(message(number, key=f"c{number % keys}") for number in range(len(ids))))
+        first.start()
+        await asyncio.wait_for(first.until_empty(), WITHIN)
+        one.mended, one.takes = True, 0.05
+        asked = await ask(rig)
+        await until(lambda: len(one.handled) > 2, "the first has begun")
+        second.start()
+        await until(lambda: len(one.handled) > len(ids) // 2, "they go on")
+        await first.stop(STOPS)
+        marks = await ended(rig, asked)
+        await second.stop(STOPS)
+    assert {mark.state for mark in marks} == {"done"}
+    assert set(one.handled) == set(ids)
+    assert sorted(one.effects) == sorted(ids)
+    for key in range(keys):
+        of_lane = [
+            event_id for event_id in dict.fromkeys(one.handled) if int(event_id.rpartition("m")[2]) % keys == key
+        ]
+        assert of_lane == ids[key::keys]
 
 
 async def test_a_worker_that_stops_in_the_middle_leaves_the_replay_to_the_next(rig: Rig) -> None:
