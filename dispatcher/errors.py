@@ -30,7 +30,7 @@ class EffectUncertain(DispatcherError):
     def __init__(self, name: str, why: str) -> None:
         super().__init__(
             f"it is not known whether the effect {name!r} happened: {why}. Look at the platform: if it did not "
-            "happen, do it there; then `hookline dead discard` the event"
+            "happen, `hookline dead replay` the event with --redo-effects; if it did, `hookline dead discard` it"
         )
         self.name = name
 
