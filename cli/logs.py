@@ -31,7 +31,7 @@ class Lines:
                 self._stream.flush()
             else:
                 self._raw.write(text.encode(self._stream.encoding, "backslashreplace"))
-        except OSError:
+        except (OSError, ValueError):  # no room, no reader, or closed behind our back
             return 0
         return len(text)
 

@@ -2,7 +2,6 @@
 
 import io
 import json
-from collections.abc import Iterator
 
 import pytest
 import structlog
@@ -18,13 +17,6 @@ class Full(io.RawIOBase):
 
     def write(self, _data: object) -> int:
         raise OSError(28, "No space left on device")
-
-
-@pytest.fixture(autouse=True)
-def restored() -> Iterator[None]:
-    """Leave structlog as it was."""
-    yield
-    structlog.reset_defaults()
 
 
 def test_a_line_is_one_json_object(capsys: pytest.CaptureFixture[str]) -> None:
@@ -61,3 +53,11 @@ def test_text_that_the_terminal_cannot_show_is_escaped() -> None:
     stream = io.TextIOWrapper(io.BufferedWriter(raw), encoding="ascii")  # type: ignore[arg-type]  # BytesIO will do
     logs.Lines(stream).msg("Grüße")
     assert raw.getvalue() == b"Gr\\xfc\\xdfe\n"
+
+
+def test_a_stream_closed_behind_our_back_is_no_failure() -> None:
+    """Whoever replaced stderr and closed it loses the line, nobody else loses anything."""
+    stream = io.StringIO()
+    lines = logs.Lines(stream)
+    stream.close()
+    assert lines.write("{}\n") == 0
