@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeAlias, TypeVar
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import from_json
 
 from clients.errors import (
@@ -63,6 +63,12 @@ class Answer:
     status: int
     headers: Mapping[str, str]
     body: bytes
+
+
+class Document(BaseModel):
+    """A part of an answer: fields we do not know are ignored, nothing of the content is shown in an error."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True, hide_input_in_errors=True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,19 +4,20 @@ Documented at https://docs.mygptassistants.com/api/overview/ and its Chat API pa
 numbers, times come in several forms; whatever is not needed may be missing.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, Generic, TypeVar
+from typing import Annotated, Any, Generic, TypeVar
 
-from pydantic import AliasChoices, AliasPath, Field
+from pydantic import AfterValidator, AliasChoices, AliasPath, Field
 from pydantic_core import from_json
 
 from clients.account import ChatMessage, Chunk, Contact, Conversation, Sent
-from clients.answers import Complaint, fit
+from clients.answers import Complaint, Document, fit
 from clients.errors import BadAnswer, ClientError, NotFound, PlatformDown, RateLimited, Rejected, Unauthorized
-from clients.lenient import Document, Id, Text, When, as_text
 from clients.sse import SseEvent
+from schemas.lenient import Id, Text, When, as_text
 
 CODES: Mapping[str, type[ClientError]] = MappingProxyType(
     {
@@ -111,6 +112,12 @@ class _ConversationPage(Document):
     pagination: _Pagination = Field(_Pagination(), validation_alias=AliasChoices(AliasPath("data", "pagination")))
 
 
+def _writable(value: dict[str, Any]) -> dict[str, Any]:
+    """Refuse numbers that could be read and not written again: `1e999` is infinity, which JSON does not have."""
+    json.dumps(value, allow_nan=False)
+    return value
+
+
 class _Contact(Document):
     id: Id = Field(validation_alias=AliasChoices("id", "contactId"))
     name: str | None = None
@@ -118,7 +125,7 @@ class _Contact(Document):
     phone: str | None = None
     tags: tuple[str, ...] | None = None
     # Any: what is in it came out of JSON, and an error must not show a key of it.
-    attributes: dict[str, Any] | None = None
+    attributes: Annotated[dict[str, Any], AfterValidator(_writable)] | None = None
 
     def result(self) -> Contact:
         return Contact(

@@ -1,6 +1,7 @@
 """Fields as platforms write them: ids as text or number, times in several forms.
 
-Half of what platforms send is undocumented, so a payload model takes what can be understood without guessing a meaning.
+Half of what platforms send and answer is undocumented, so a model takes what can be understood without guessing a
+meaning. Pure.
 """
 
 from datetime import UTC, datetime
@@ -14,6 +15,9 @@ _MILLISECONDS = 100_000_000_000
 # An id becomes a Kafka key and a header: a platform's are a few dozen characters long.
 MAX_ID = 256
 
+# A longer number is no id and no text: Python refuses to write one of more than 4,300 digits.
+_MAX_BITS = 4_096
+
 
 class Payload(BaseModel):
     """A part of what a platform sends: unknown fields are kept as extra, nothing of the content is shown in errors."""
@@ -23,14 +27,14 @@ class Payload(BaseModel):
 
 def as_id(value: object) -> object:
     """A number as text; anything else is left for the model to judge."""
-    return str(value) if type(value) is int else value
+    return as_text(value) if type(value) is int else value
 
 
 def as_text(value: object) -> str | None:
-    """Text, or a number as text; None for anything else and for empty text."""
+    """Text, or a number as text; None for anything else, for empty text and for a number of thousands of digits."""
     if isinstance(value, str):
         return value or None
-    return str(value) if type(value) is int else None
+    return str(value) if type(value) is int and value.bit_length() <= _MAX_BITS else None
 
 
 def as_short_text(value: object) -> str | None:

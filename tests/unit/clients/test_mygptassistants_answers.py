@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic_core import from_json
 
 from clients import mygptassistants_answers as answers
 from clients.account import Chunk, Sent
@@ -258,3 +259,31 @@ def test_deep_attributes_are_a_result_or_a_client_error() -> None:
         nested = [nested]
     with contextlib.suppress(ClientError):
         answers.contact({"data": {"id": "c1", "attributes": {"deep": nested}}}, what="w")
+
+
+@pytest.mark.parametrize("number", ["1e999", "-1e999"])
+def test_infinite_attribute_is_a_bad_answer(number: str) -> None:
+    """What JSON could not carry on is not taken in, and its name is not shown."""
+    value = from_json(f'{{"data": {{"id": "5", "attributes": {{"s3cret": [{number}]}}}}}}')
+    with pytest.raises(BadAnswer, match=r"at data\.attributes") as caught:
+        answers.contact(value, what="w")
+    assert "s3cret" not in str(caught.value)
+
+
+def test_numbers_of_thousands_of_digits_are_results_or_client_errors() -> None:
+    """Python refuses to write them as text; no such refusal comes out, wherever they stand."""
+    long = 10**5000
+    receipt = {"success": True, "data": {"messageId": long, "conversationId": long, "response": long}}
+    assert answers.sent(receipt, "c9", what="w") == Sent(conversation_id="c9")
+    for message in ({"id": long, "role": "user"}, {"id": "1", "role": "user", "timestamp": long}):
+        with pytest.raises(BadAnswer, match="does not fit"):
+            answers.history({"data": {"messages": [message]}}, what="w")
+    with pytest.raises(BadAnswer, match="does not fit"):
+        answers.contact({"data": {"id": "5", "attributes": {"a": long}}}, what="w")
+    page = answers.conversation_page(
+        {"data": {"conversations": [{"id": "1"}], "pagination": {"total": long}}}, page=1, limit=100, what="w"
+    )
+    assert page.more
+    assert answers.read_event(SseEvent(data=('{"text": "a", "messageId": 1' + "0" * 4000 + "}",))).chunks == (
+        Chunk(text="a"),
+    )
