@@ -1,40 +1,67 @@
 """What is wrong with a configuration, told so that it can be mended: the key, why, and what was probably meant."""
 
 import difflib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, get_args
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, SecretStr, ValidationError
 
 from cli.secrets import is_reference
+from schemas.wording import Path, faults
+
+# What `schemas.wording` says of a key that is not there.
+_UNKNOWN = "is no known key"
 
 
-def explain(error: ValidationError, model: type[BaseModel]) -> list[str]:
-    """One line for each thing that is wrong; never a value."""
-    return [
-        _line(tuple(map(str, problem["loc"])), problem["type"], problem["msg"], model) for problem in error.errors()
-    ]
+def explain(error: ValidationError, raw: object, model: type[BaseModel]) -> dict[Path, str]:
+    """What is wrong with each key, and what to write; never a value."""
+    return {path: _told(path, words, model) for path, words in faults(error, raw)}
 
 
-def literal_secrets(raw: dict[str, Any], model: type[BaseModel]) -> list[str]:
+def _told(path: Path, words: str, model: type[BaseModel]) -> str:
+    return words + suggestion(path[-1], _siblings(model, path[:-1])) if words == _UNKNOWN else words
+
+
+def origin_of(path: Path, origins: Mapping[Path, str], file: object) -> str | None:
+    """The variable that set a key or made its section; None when the file did.
+
+    Args:
+        path: the key.
+        origins: the keys that variables set.
+        file: what stands in the configuration file.
+    """
+    for length in range(len(path), 0, -1):
+        if path[:length] in origins:
+            return origins[path[:length]]
+    below = [variable for key, variable in origins.items() if key[: len(path)] == path]
+    return below[0] if path and below and not _stands(path, file) else None
+
+
+def _stands(path: Path, file: object) -> bool:
+    for part in path:
+        if not isinstance(file, Mapping) or part not in file:
+            return False
+        file = file[part]
+    return True
+
+
+def literal_secrets(raw: dict[str, Any], model: type[BaseModel]) -> list[Path]:
     """The keys of a configuration file whose secret stands in the file itself."""
-    return [".".join(path) for path, value in _secret_values(raw, model, ()) if not _may_stand_in_a_file(value)]
+    found = (path for path, value in _secret_values(raw, model, ()) if not _may_stand_in_a_file(value))
+    return list(dict.fromkeys(found))
 
 
 def _may_stand_in_a_file(value: object) -> bool:
     """References, and addresses without a password in them."""
-    return is_reference(value) or (isinstance(value, str) and "://" in value and urlsplit(value).password is None)
+    return is_reference(value) or (isinstance(value, str) and "://" in value and not _holds_password(value))
 
 
-def _line(path: tuple[str, ...], kind: str, message: str, model: type[BaseModel]) -> str:
-    key = ".".join(path)
-    if kind == "extra_forbidden":
-        return f"unknown key {key}{suggestion(path[-1], _siblings(model, path[:-1]))}"
-    if kind == "missing":
-        return f"{key} is missing"
-    told = message.removeprefix("Value error, ")
-    return f"{key}: {told}" if key else told
+def _holds_password(url: str) -> bool:
+    try:
+        return urlsplit(url).password is not None
+    except ValueError:
+        return "@" in url
 
 
 def suggestion(wrong: str, known: list[str]) -> str:

@@ -7,9 +7,8 @@ pydantic-settings cannot write `-` as `_`, nor tell an unknown variable with a s
 import json
 import tomllib
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, cast
-
-from cli.errors import Misconfigured
 
 PREFIX = "HOOKLINE_"
 SEPARATOR = "__"
@@ -17,9 +16,21 @@ SEPARATOR = "__"
 _NAMED = frozenset({"sources", "accounts", "handlers", "topics"})
 
 Table = dict[str, Any]
+Path = tuple[str, ...]
 
 
-def overlay(raw: Table, environ: Mapping[str, str], known_names: Mapping[str, tuple[str, ...]]) -> Table:
+@dataclass(frozen=True, slots=True)
+class Overlaid:
+    """A configuration with the variables laid over it."""
+
+    table: Table
+    # The key that a variable set → the variable.
+    origins: dict[Path, str] = field(default_factory=dict)
+    # Variables that mean nothing, each with what to write.
+    problems: list[str] = field(default_factory=list)
+
+
+def overlay(raw: Table, environ: Mapping[str, str], known_names: Mapping[str, tuple[str, ...]]) -> Overlaid:
     """The raw configuration with every settings variable laid over it.
 
     Args:
@@ -27,22 +38,32 @@ def overlay(raw: Table, environ: Mapping[str, str], known_names: Mapping[str, tu
         environ: the process environment. Only names with `__` after the prefix are settings.
         known_names: section → names that exist without standing in the file, such as the built-in handlers.
     """
-    result = cast("Table", json.loads(json.dumps(raw, default=str)))
-    for variable, value in sorted(environ.items()):
+    result = Overlaid(cast("Table", json.loads(json.dumps(raw, default=str))))
+    for variable, text in sorted(environ.items()):
         if variable.startswith(PREFIX) and SEPARATOR in variable[len(PREFIX) :]:
-            path = variable[len(PREFIX) :].lower().split(SEPARATOR)
-            _put(result, path, _value(variable, value), known_names)
+            parts = variable[len(PREFIX) :].lower().split(SEPARATOR)
+            try:
+                path = _put(result.table, parts, _value(text), known_names)
+            except ValueError as error:
+                result.problems.append(f"{variable} {error}")
+            else:
+                result.origins[path] = variable
     return result
 
 
-def _put(table: Table, path: list[str], value: object, known_names: Mapping[str, tuple[str, ...]]) -> None:
-    *sections, last = path
+def _put(table: Table, parts: list[str], value: object, known_names: Mapping[str, tuple[str, ...]]) -> Path:
+    path: Path = ()
     names: tuple[str, ...] = ()
-    for depth, section in enumerate(sections):
+    for depth, section in enumerate(parts[:-1]):
         key = _existing(table, section, names)
         names = known_names.get(key, ()) if depth == 0 and key in _NAMED else ()
+        path = (*path, key)
         table = table.setdefault(key, {})
-    table[_existing(table, last, names)] = value
+        if not isinstance(table, dict):
+            raise ValueError(f"sets a key below {'.'.join(path)}, which is no section")  # noqa: TRY004 - of its caller
+    last = _existing(table, parts[-1], names)
+    table[last] = value
+    return (*path, last)
 
 
 def _existing(table: Mapping[str, Any], wanted: str, names: tuple[str, ...]) -> str:
@@ -53,13 +74,11 @@ def _existing(table: Mapping[str, Any], wanted: str, names: tuple[str, ...]) -> 
     return wanted
 
 
-def _value(variable: str, text: str) -> object:
+def _value(text: str) -> object:
     """Lists and tables are written as in TOML; everything else is the text, which the model converts."""
     if not text.startswith(("[", "{")):
         return text
     try:
         return tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError as error:
-        raise Misconfigured(
-            f'{variable} starts like a list but is not one: write it as in TOML, ["env:A", "env:B"]'
-        ) from error
+        raise ValueError('starts like a list but is not one: write it as in TOML, ["env:A", "env:B"]') from error

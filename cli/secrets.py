@@ -1,36 +1,71 @@
 """`env:NAME` and `file:PATH`: values that do not stand in the configuration file."""
 
+import os
+import stat
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from cli.errors import Misconfigured
+# Bytes of the largest secret file: a few keys, also long ones.
+LARGEST = 64 * 1024
+
+Key = tuple[str, ...]
 
 
-def resolve(raw: Any, *, environ: Mapping[str, str], base: Path, where: str = "") -> Any:
-    """The configuration with every `env:` and `file:` string replaced by what it names.
+@dataclass(frozen=True, slots=True)
+class References:
+    """Where references lead, and which lead nowhere."""
 
-    A secret file holds one secret a line, the newest first: in a list it stands for all, elsewhere for the first.
+    environ: Mapping[str, str]
+    # Relative paths are relative to this folder.
+    base: Path
+    # The key of each reference that leads nowhere → why; never with a value in it.
+    problems: dict[Key, str] = field(default_factory=dict)
 
-    Args:
-        raw: a TOML value.
-        environ: the process environment.
-        base: relative paths are relative to this folder.
-        where: the key, for the error.
+    def resolve(self, raw: Any, key: Key = ()) -> Any:
+        """The configuration with every `env:` and `file:` string replaced by what it names.
+
+        A secret file holds one secret a line, the newest first: in a list it stands for all, elsewhere for the first.
+        What leads nowhere stays as it is, and is a problem.
+
+        Args:
+            raw: a TOML value.
+            key: where it stands.
+        """
+        if isinstance(raw, dict):
+            return {name: self.resolve(value, (*key, name)) for name, value in raw.items()}
+        if isinstance(raw, list):
+            return [found for item in raw for found in self._each(item, key)]
+        return self._lines(raw, key)[0] if isinstance(raw, str) else raw
+
+    def _each(self, item: Any, key: Key) -> list[Any]:
+        return list(self._lines(item, key)) if isinstance(item, str) else [self.resolve(item, key)]
+
+    def _lines(self, text: str, key: Key) -> list[str]:
+        try:
+            return lines_of(text, self.environ, self.base)
+        except ValueError as error:
+            told = self.problems.get(key)
+            self.problems[key] = str(error) if told is None else f"{told}; {error}"
+            return [text]
+
+
+def lines_of(text: str, environ: Mapping[str, str], base: Path) -> list[str]:
+    """What a text stands for: itself, a variable's value, a file's lines.
 
     Raises:
-        Misconfigured: a variable is not set, or a file cannot be read; the text never has a value in it.
+        ValueError: the variable is not set, or the file cannot be read.
     """
-    if isinstance(raw, dict):
-        return {
-            key: resolve(value, environ=environ, base=base, where=f"{where}.{key}" if where else key)
-            for key, value in raw.items()
-        }
-    if isinstance(raw, list):
-        return [found for item in raw for found in _each(item, environ=environ, base=base, where=where)]
-    if isinstance(raw, str):
-        return _lines(raw, environ=environ, base=base, where=where)[0]
-    return raw
+    kind, _, name = text.partition(":")
+    if kind == "env":
+        if not environ.get(name):
+            empty = "is empty" if name in environ else "is not set"
+            raise ValueError(f"wants the environment variable {name}, which {empty}")
+        return [environ[name]]
+    if kind == "file":
+        return _secret_file(base / name)
+    return [text]
 
 
 def is_reference(value: object) -> bool:
@@ -38,28 +73,29 @@ def is_reference(value: object) -> bool:
     return isinstance(value, str) and value.startswith(("env:", "file:"))
 
 
-def _each(item: Any, *, environ: Mapping[str, str], base: Path, where: str) -> list[Any]:
-    if isinstance(item, str):
-        return _lines(item, environ=environ, base=base, where=where)
-    return [resolve(item, environ=environ, base=base, where=where)]
-
-
-def _lines(text: str, *, environ: Mapping[str, str], base: Path, where: str) -> list[str]:
-    kind, _, name = text.partition(":")
-    if kind == "env":
-        if not environ.get(name):
-            raise Misconfigured(f"{where} wants the environment variable {name}, which is not set")
-        return [environ[name]]
-    if kind == "file":
-        return _secret_file(base / name, where)
-    return [text]
-
-
-def _secret_file(path: Path, where: str) -> list[str]:
+def _secret_file(path: Path) -> list[str]:
     try:
-        lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines()]
-    except (OSError, UnicodeDecodeError) as error:
-        raise Misconfigured(f"{where} wants the file {path}, which cannot be read: {error}") from error
+        lines = [line.strip() for line in _read(path).decode("utf-8").splitlines()]
+    except UnicodeDecodeError as error:
+        raise ValueError(f"wants the file {path}, which is no UTF-8 text: write one secret a line") from error
+    except OSError as error:
+        raise ValueError(f"wants the file {path}, which cannot be read: {error.strerror}") from error
     if not any(lines):
-        raise Misconfigured(f"{where} wants the file {path}, which is empty: write one secret a line, the newest first")
+        raise ValueError(f"wants the file {path}, which is empty: write one secret a line, the newest first")
     return [line for line in lines if line]
+
+
+def _read(path: Path) -> bytes:
+    # Without O_NONBLOCK opening a FIFO waits for a writer, for ever.
+    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+    try:
+        found = os.fstat(descriptor)
+        if not stat.S_ISREG(found.st_mode):
+            raise ValueError(f"wants the file {path}, which is no regular file: name a file that holds the secret")
+        if found.st_size > LARGEST:
+            raise ValueError(
+                f"wants the file {path}, which has {found.st_size:,} bytes: a secret file has {LARGEST:,} at most"
+            )
+        return os.read(descriptor, LARGEST)
+    finally:
+        os.close(descriptor)

@@ -1,17 +1,20 @@
 """The whole configuration: one model a section, each owned by the package that is configured."""
 
 import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from cli import demo
 from cli.errors import Misconfigured
-from cli.explain import explain, literal_secrets
+from cli.explain import suggestion
 from cli.overlay import overlay
 from cli.places import Places
-from cli.secrets import resolve
+from cli.reading import read_parts
+from cli.secrets import References
 from clients.settings import AccountSettings
 from console.settings import ConsoleSettings
 from eventlog.open import EventLogSettings
@@ -76,17 +79,17 @@ class Settings(BaseModel):
     # Read by the dispatcher, when it knows each handler's own config model.
     handlers: dict[str, Any] = Field(default_factory=dict)
 
-    @model_validator(mode="after")
-    def _records_fit_topics(self) -> Self:
-        """What a source accepts, the topics must be able to keep."""
-        largest = max([self.receiver.body_limit, *(one.body_limit or 0 for one in self.sources.values())])
-        needed = 2 * largest + RECORD_HEADROOM
-        if self.eventlog.kafka.max_message_bytes < needed:
-            raise ValueError(
-                f"a body of {largest} bytes needs topics that take records of {needed} bytes: set "
-                f"max_message_bytes = {needed} in [eventlog.kafka], then `hookline topics apply` makes them so"
-            )
-        return self
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A configuration as far as it can be read."""
+
+    # Sources and accounts that cannot work are stand-ins in it, other such sections their defaults.
+    settings: Settings
+    # One line for each thing that is wrong, with the key or the variable.
+    problems: list[str]
+    # The first two keys of what cannot work, such as ("sources", "support").
+    broken: frozenset[tuple[str, ...]]
 
 
 def load(places: Places) -> Settings:
@@ -95,19 +98,40 @@ def load(places: Places) -> Settings:
     Raises:
         Misconfigured: it cannot work; the text has a line for each thing that is wrong.
     """
-    raw = demo.configuration(places.data) if places.config is None else _read(places.config)
-    if places.config is not None and (literal := literal_secrets(raw, Settings)):
-        raise Misconfigured(
-            f"{places.config} holds a secret itself, in {', '.join(literal)}: "
-            'write "env:NAME" or "file:PATH" there, and put the secret into that variable or file'
-        )
-    merged = overlay(raw, places.environ, {"handlers": BUILT_IN})
-    base = places.config.parent if places.config else Path.cwd()
-    try:
-        return Settings.model_validate(resolve(merged, environ=places.environ, base=base))
-    except ValidationError as error:
+    found = read(places)
+    if found.problems:
         where = places.config or "the configuration in HOOKLINE_ variables"
-        raise Misconfigured("\n  ".join([f"{where} cannot work:", *explain(error, Settings)])) from error
+        raise Misconfigured("\n  ".join([f"{where} cannot work:", *found.problems]))
+    return found.settings
+
+
+def read(places: Places) -> Reading:
+    """Read the configuration as far as it goes.
+
+    Raises:
+        Misconfigured: the file cannot be read, or is not TOML.
+    """
+    raw = demo.configuration(places.data) if places.config is None else _read(places.config)
+    over = overlay(raw, places.environ, {"handlers": BUILT_IN})
+    base = places.config.parent if places.config else Path.cwd()
+    found = read_parts({} if places.config is None else raw, over, References(places.environ, base), Settings)
+    settings = Settings.model_validate(found.tree)
+    return Reading(settings, [*found.problems, *_contradictions(settings)], frozenset(found.broken))
+
+
+def _contradictions(settings: Settings) -> Iterator[str]:
+    """What cannot work together, each part being right by itself."""
+    largest = max([settings.receiver.body_limit, *(one.body_limit or 0 for one in settings.sources.values())])
+    needed = 2 * largest + RECORD_HEADROOM
+    if settings.eventlog.kafka.max_message_bytes < needed:
+        yield (
+            f"a body of {largest} bytes needs topics that take records of {needed} bytes: set "
+            f"max_message_bytes = {needed} in [eventlog.kafka], then `hookline topics apply` makes them so"
+        )
+    for name, source in settings.sources.items():
+        if source.account is not None and source.account not in settings.accounts:
+            known = suggestion(source.account, list(settings.accounts))
+            yield f"sources.{name}.account: there is no account {source.account!r}{known or ': add [accounts.NAME]'}"
 
 
 def _read(path: Path) -> dict[str, Any]:

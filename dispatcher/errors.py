@@ -65,10 +65,12 @@ class PluginBroken(DispatcherError):
 class EntryMisconfigured(DispatcherError):
     """A section of the configuration cannot work."""
 
-    def __init__(self, entry: str, why: str) -> None:
+    def __init__(self, entry: str, why: str, *, under: str = "") -> None:
         super().__init__(f"[handlers.{entry}]: {why}")
         self.entry = entry
         self.why = why
+        # The key of the section that is at fault, where it is one.
+        self.under = under
 
 
 def describe(error: BaseException) -> str:

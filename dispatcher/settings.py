@@ -5,13 +5,13 @@ without a section runs when its config needs nothing; `use` makes further entrie
 """
 
 import difflib
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from clients.account import Account
 from dispatcher import needs
@@ -21,6 +21,7 @@ from dispatcher.needs import Need
 from dispatcher.outcome import Policy
 from dispatcher.registry import NAME, AnyHandler, Registry
 from schemas.durations import Duration
+from schemas.wording import faults
 
 DEFAULT_TIMEOUT = timedelta(seconds=30)
 
@@ -46,8 +47,14 @@ class CommonSettings(BaseModel):
     @classmethod
     def _positive(cls, value: timedelta | None) -> timedelta | None:
         if value is not None and value <= timedelta():
-            raise ValueError("must be longer than nothing")
+            raise ValueError("must be longer than 0s")
         return value
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.backoff > self.max_backoff:
+            raise ValueError("backoff is longer than max_backoff, the longest wait: raise max_backoff or lower backoff")
+        return self
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,15 +112,13 @@ def plan(section: Mapping[str, Any], registry: Registry, around: Surroundings) -
     problems: list[EntryMisconfigured] = []
     idle = sorted(name for name in registry.handlers.keys() - sections.keys() if _needs_settings(registry, name))
     for name in sorted({*sections, *registry.handlers} - set(idle)):
-        try:
-            entry = _entry(name, sections.get(name, {}), registry, around)
-        except EntryMisconfigured as problem:
-            problems.append(problem)
-            continue
-        if entry is None:
+        found = _entry(name, sections.get(name, {}), registry, around)
+        if found is None:
             disabled.append(name)
+        elif isinstance(found, Entry):
+            entries.append(found)
         else:
-            entries.append(entry)
+            problems += found
     return Plan(tuple(entries), tuple(disabled), tuple(idle), tuple(problems))
 
 
@@ -138,55 +143,68 @@ def entry_of(
     )
 
 
-def _entry(name: str, table: Any, registry: Registry, around: Surroundings) -> Entry | None:
+def _entry(name: str, table: Any, registry: Registry, around: Surroundings) -> Entry | list[EntryMisconfigured] | None:
+    """The entry, everything that is wrong with it, or None when it is disabled."""
     if not NAME.fullmatch(name):
-        raise EntryMisconfigured(name, f"the name does not match {NAME.pattern}")
+        return [EntryMisconfigured(name, f"the name does not match {NAME.pattern}")]
     if not isinstance(table, Mapping):
-        raise EntryMisconfigured(name, f"is not a section: write a table [handlers.{name}]")
-    handler = _handler(name, table.get("use"), registry)
-    own_keys = _keys(handler.config)
-    _refuse_unknown(name, table, own_keys)
-    common = _validated(CommonSettings, name, {key: table[key] for key in table if key in CommonSettings.model_fields})
-    if not common.enabled:
-        return None
-    config = _validated(handler.config, name, {key: table[key] for key in table if key in own_keys})
-    for source in common.sources or ():
-        if source not in around.sources:
-            raise EntryMisconfigured(name, f"sources: there is no source {source!r}{_suggest(source, around.sources)}")
-    entry = entry_of(handler, name=name, common=common, config=config)
-    for fault in _missing_accounts(entry, around):
-        raise EntryMisconfigured(name, fault)
-    return entry
-
-
-def _handler(name: str, use: Any, registry: Registry) -> AnyHandler:
-    wanted = name if use is None else use
+        return [EntryMisconfigured(name, f"is not a section: write a table [handlers.{name}]")]
+    wanted = table.get("use", name)
     loaded = registry.handlers.get(wanted) if isinstance(wanted, str) else None
-    if loaded is not None:
-        return loaded.handler
+    if loaded is None:
+        return [_no_handler(name, wanted, registry)]
+    handler = loaded.handler
+    own_keys = _keys(handler.config)
+    problems = list(_unknown(name, table, {*CommonSettings.model_fields, *own_keys}))
+    common, more = _validated(
+        CommonSettings, name, {key: table[key] for key in table if key in CommonSettings.model_fields}
+    )
+    problems += more
+    if common is not None and not common.enabled and not problems:
+        return None
+    config, more = _validated(handler.config, name, {key: table[key] for key in table if key in own_keys})
+    problems += more
+    if common is not None:
+        problems += _unknown_sources(name, common.sources or (), around)
+    if problems:
+        return problems
+    entry = entry_of(handler, name=name, common=common, config=config)
+    return [EntryMisconfigured(name, fault) for fault in _missing_accounts(entry, around)] or entry
+
+
+def _no_handler(name: str, wanted: Any, registry: Registry) -> EntryMisconfigured:
     broken = "; a plugin that could not be loaded may have it" if registry.problems else ""
     advice = _suggest(str(wanted), registry.handlers) or ". Put its file into a folder of [handlers] path"
-    raise EntryMisconfigured(name, f"there is no handler {wanted!r}{broken}{advice}")
+    return EntryMisconfigured(name, f"there is no handler {wanted!r}{broken}{advice}")
 
 
-def _refuse_unknown(name: str, table: Mapping[str, Any], own_keys: Collection[str]) -> None:
-    known = {*CommonSettings.model_fields, *own_keys}
+def _unknown(name: str, table: Mapping[str, Any], known: Collection[str]) -> Iterator[EntryMisconfigured]:
     for key in table:
         if key not in known:
-            raise EntryMisconfigured(name, f"unknown key {key!r}{_suggest(key, known)}")
+            yield EntryMisconfigured(name, f"unknown key {key!r}{_suggest(key, known)}", under=key)
 
 
-def _validated(model: type[BaseModel], name: str, values: Mapping[str, Any]) -> Any:
+def _unknown_sources(name: str, sources: Iterable[str], around: Surroundings) -> Iterator[EntryMisconfigured]:
+    for source in sources:
+        if source not in around.sources:
+            why = f"sources: there is no source {source!r}{_suggest(source, around.sources)}"
+            yield EntryMisconfigured(name, why, under="sources")
+
+
+def _validated(
+    model: type[BaseModel], name: str, values: Mapping[str, Any]
+) -> tuple[Any, Sequence[EntryMisconfigured]]:
     with strangers_code() as caught:
-        return model.model_validate(values)
+        return model.model_validate(values), ()
     error = caught.error
     if not isinstance(error, ValidationError):
-        raise EntryMisconfigured(name, f"its config model {model.__name__} failed: {error!r}") from error
-    faults = (
-        f"{'.'.join(map(str, fault['loc'])) or 'the section'}: {fault['msg']}"
-        for fault in error.errors(include_input=False, include_url=False, include_context=False)
-    )
-    raise EntryMisconfigured(name, "; ".join(faults))
+        problem = EntryMisconfigured(name, f"its config model {model.__name__} failed: {error!r}")
+        problem.__cause__ = error
+        return None, [problem]
+    return None, [
+        EntryMisconfigured(name, f"{'.'.join(path)}: {words}" if path else words, under=".".join(path[:1]))
+        for path, words in faults(error, values)
+    ]
 
 
 def _missing_accounts(entry: Entry, around: Surroundings) -> Iterator[str]:

@@ -7,12 +7,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import unquote
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from eventlog.errors import LogMisconfigured
 from eventlog.kafka_settings import KafkaSettings
 from eventlog.log import EventLog
 from eventlog.sqlite import SqliteEventLog
+from schemas.hosts import endpoint_problem
 from schemas.topics import TopicSettings
 
 _SQLITE, _KAFKA = "sqlite://", "kafka://"
@@ -32,6 +33,17 @@ class EventLogSettings(BaseModel):
     kafka: KafkaSettings = Field(
         default_factory=KafkaSettings, description="TLS, SASL and deadlines, for kafka:// only."
     )
+
+    @field_validator("url")
+    @classmethod
+    def _readable(cls, value: str | None) -> str | None:
+        if value is not None:
+            read = _brokers if value.startswith(_KAFKA) else sqlite_path
+            try:
+                read(value)
+            except LogMisconfigured as error:
+                raise ValueError(str(error)) from error
+        return value
 
 
 def open_log(url: str, settings: EventLogSettings, *, topics: Mapping[str, TopicSettings] | None = None) -> EventLog:
@@ -75,4 +87,9 @@ def _brokers(url: str) -> str:
             "a Kafka URL names brokers and nothing else: kafka://host:9092,host:9092;"
             " credentials go to [eventlog.kafka]"
         )
-    return brokers
+    for broker in brokers.split(","):
+        if problem := endpoint_problem(broker.strip()):
+            raise LogMisconfigured(
+                f"the broker {broker!r} cannot be reached: {problem}. Write kafka://host:9092,host:9092"
+            )
+    return ",".join(broker.strip() for broker in brokers.split(","))

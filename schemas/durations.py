@@ -4,7 +4,7 @@ import re
 from datetime import timedelta
 from typing import Annotated
 
-from pydantic import BeforeValidator
+from pydantic import AfterValidator, BeforeValidator
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 # Nine digits: 999,999,999 days are the longest timedelta.
@@ -28,3 +28,13 @@ def duration(value: str | timedelta) -> timedelta:
 
 Duration = Annotated[timedelta, BeforeValidator(duration)]
 """A field of a settings model that reads `"10m"`."""
+
+
+def _positive(value: timedelta) -> timedelta:
+    if value <= timedelta():
+        raise ValueError("must be longer than 0s")
+    return value
+
+
+PositiveDuration = Annotated[Duration, AfterValidator(_positive)]
+"""The same, of a duration that must not be nothing."""

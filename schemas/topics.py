@@ -11,7 +11,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from schemas.durations import Duration
+from schemas.durations import PositiveDuration
 
 TopicName = Literal["conversations", "contacts", "contacts.state", "platform", "deliveries", "quarantine", "dead"]
 
@@ -24,7 +24,7 @@ class TopicSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     partitions: int = Field(default=12, ge=1, le=1000, description="Fixed when the topic is created.")
-    retention: Duration | None = Field(default=timedelta(days=14), description="Older records may go.")
+    retention: PositiveDuration | None = Field(default=timedelta(days=14), description="Older records may go.")
     compact: bool = Field(default=False, description="Of records with one key only the latest is kept.")
 
 

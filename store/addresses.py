@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
 
+from schemas.hosts import endpoint_problem
 from store.errors import StoreMisconfigured
 
 _POSTGRES = frozenset({"postgresql", "postgres", "postgresql+asyncpg"})
@@ -47,6 +48,7 @@ def address(url: str) -> Address:
         if scheme in _SQLITE:
             return SqliteAddress(_path(url))
         if scheme in _POSTGRES:
+            _check_hosts(parts)
             return PostgresAddress(dsn="postgresql" + url[len(parts.scheme) :], shown=_shown(parts))
     except ValueError:
         # Its text may quote the part that holds the password, so it is neither repeated nor chained.
@@ -69,6 +71,18 @@ def _path(url: str) -> Path:
             " sqlite:////var/lib/hookline/state.db for an absolute path; memory and parameters are not supported."
         )
     return Path(name)
+
+
+def _check_hosts(parts: SplitResult) -> None:
+    """Several hosts are allowed, and none: then it is a socket of this machine, whose folder is percent-encoded."""
+    hosts = parts.netloc.rpartition("@")[2]
+    for host in hosts.split(",") if hosts else ():
+        problem = None if host.lower().startswith("%2f") else endpoint_problem(host)
+        if problem is not None:
+            raise StoreMisconfigured(
+                f"The [store] url names no server that can be reached: {problem}. Write"
+                " postgresql://user@host:port/database, percent-encoding what is special in user and password."
+            )
 
 
 def _shown(parts: SplitResult) -> str:

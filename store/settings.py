@@ -2,10 +2,12 @@
 
 from datetime import timedelta
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 
 from schemas.durations import Duration
+from store.addresses import address
 from store.database import DEADLINE
+from store.errors import StoreMisconfigured
 
 
 class StoreSettings(BaseModel):
@@ -22,6 +24,21 @@ class StoreSettings(BaseModel):
     connections: int | None = Field(
         default=None, ge=1, le=100, description="At most so many at once and process; by default 10, SQLite 4."
     )
-    deadline: Duration = Field(
-        default=DEADLINE, gt=timedelta(milliseconds=100), description="Every call is over by then, done or not."
-    )
+    deadline: Duration = Field(default=DEADLINE, description="Every call is over by then, done or not; above 100ms.")
+
+    @field_validator("url")
+    @classmethod
+    def _readable(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None:
+            try:
+                address(value.get_secret_value())
+            except StoreMisconfigured as error:
+                raise ValueError(str(error)) from None  # its cause may quote the password
+        return value
+
+    @field_validator("deadline")
+    @classmethod
+    def _long_enough(cls, value: timedelta) -> timedelta:
+        if value <= timedelta(milliseconds=100):
+            raise ValueError("must be longer than 100ms: a call over the network takes some of it")
+        return value

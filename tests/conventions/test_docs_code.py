@@ -156,6 +156,7 @@ def simple_commands(text: str) -> Iterator[list[str]]:
     """The commands of a block, each as its words; `&&`, `|`, `;` and the end of a line part them."""
     for line in text.replace("\\\n", " ").splitlines():
         lexer = shlex.shlex(line, posix=True, punctuation_chars=True)
+        lexer.whitespace_split = True  # else an address ends at its colon
         for parts, words in groupby(lexer, lambda word: set(word) <= set(";&|")):
             if not parts:
                 yield list(words)

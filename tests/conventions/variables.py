@@ -24,7 +24,7 @@ def _known(name: str) -> bool:
         found = places.find(None, None, somewhere, Path("/nowhere"))
         return found.config == Path(__file__) or found.data == Path(__file__)
     try:
-        Settings.model_validate(overlay({}, {name: ""}, {"handlers": BUILT_IN}))
+        Settings.model_validate(overlay({}, {name: ""}, {"handlers": BUILT_IN}).table)
     except ValidationError as error:
         return all(one["type"] not in ("extra_forbidden", "model_type") for one in error.errors())
     return True

@@ -3,7 +3,7 @@
 import pytest
 from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
 
-from cli.explain import explain, literal_secrets
+from cli.explain import explain, literal_secrets, origin_of
 
 
 class Source(BaseModel):
@@ -24,33 +24,35 @@ class Whole(BaseModel):
     store: Store = Store()
 
 
-def problems(raw: object) -> list[str]:
+def problems(raw: object) -> dict[tuple[str, ...], str]:
     with pytest.raises(ValidationError) as caught:
         Whole.model_validate(raw)
-    return explain(caught.value, Whole)
+    return explain(caught.value, raw, Whole)
 
 
 def test_an_unknown_key_gets_a_suggestion() -> None:
     """The key that was probably meant is named."""
-    assert problems({"sources": {"a": {"secrts": []}}}) == ["unknown key sources.a.secrts; did you mean secrets?"]
+    assert problems({"sources": {"a": {"secrts": []}}}) == {
+        ("sources", "a", "secrts"): "is no known key; did you mean secrets?"
+    }
 
 
 def test_an_unknown_section_gets_the_known_ones() -> None:
     """Where nothing is near, the possibilities are named."""
-    assert problems({"zzz": {}}) == ["unknown key zzz; known here: sources, store"]
+    assert problems({"zzz": {}}) == {("zzz",): "is no known key; known here: sources, store"}
 
 
 def test_a_wrong_type_names_the_key_and_not_the_value() -> None:
     """Values may be secrets."""
-    assert problems({"sources": {"a": {"account": {"hidden": "s3cret"}}}}) == [
-        "sources.a.account: Input should be a valid string"
-    ]
+    assert problems({"sources": {"a": {"account": {"hidden": "s3cret"}}}}) == {
+        ("sources", "a", "account"): "write text, in quotes"
+    }
 
 
 def test_a_secret_in_the_file_is_named() -> None:
     """Secrets are references."""
     raw = {"sources": {"a": {"secrets": ["env:A", "written-down"]}}}
-    assert literal_secrets(raw, Whole) == ["sources.a.secrets"]
+    assert literal_secrets(raw, Whole) == [("sources", "a", "secrets")]
 
 
 def test_an_address_without_a_password_is_no_secret() -> None:
@@ -60,4 +62,27 @@ def test_an_address_without_a_password_is_no_secret() -> None:
 
 def test_an_address_with_a_password_is_a_secret() -> None:
     """A password in an address is a secret like any other."""
-    assert literal_secrets({"store": {"url": "postgresql://u:p@localhost/hookline"}}, Whole) == ["store.url"]
+    assert literal_secrets({"store": {"url": "postgresql://u:p@localhost/hookline"}}, Whole) == [("store", "url")]
+
+
+ORIGINS = {("receiver", "port"): "HOOKLINE_RECEIVER__PORT", ("topics",): "HOOKLINE_TOPICS"}
+
+
+@pytest.mark.parametrize(
+    ("path", "variable"),
+    [
+        (("receiver", "port"), "HOOKLINE_RECEIVER__PORT"),
+        (("topics", "prefix"), "HOOKLINE_TOPICS"),
+        (("receiver", "host"), None),
+        ((), None),
+    ],
+)
+def test_a_key_that_a_variable_set_is_its_fault(path: tuple[str, ...], variable: str | None) -> None:
+    """Also a key in a table that it set as a whole."""
+    assert origin_of(path, ORIGINS, {"receiver": {}}) == variable
+
+
+def test_a_section_that_only_a_variable_made_is_its_fault() -> None:
+    """As where the name of the section is misspelled in the variable."""
+    assert origin_of(("receiver",), ORIGINS, {}) == "HOOKLINE_RECEIVER__PORT"
+    assert origin_of(("receiver",), ORIGINS, {"receiver": {}}) is None

@@ -1,15 +1,14 @@
 """HOOKLINE_SECTION__KEY variables over the configuration file."""
 
-import pytest
-
-from cli.errors import Misconfigured
 from cli.overlay import overlay
 
 
 def test_a_variable_overrides_the_file() -> None:
     """The environment wins over the file."""
     raw = {"eventlog": {"url": "events.db"}}
-    assert overlay(raw, {"HOOKLINE_EVENTLOG__URL": "kafka://b:9092"}, {}) == {"eventlog": {"url": "kafka://b:9092"}}
+    assert overlay(raw, {"HOOKLINE_EVENTLOG__URL": "kafka://b:9092"}, {}).table == {
+        "eventlog": {"url": "kafka://b:9092"}
+    }
 
 
 def test_the_file_is_left_as_it_was() -> None:
@@ -22,28 +21,41 @@ def test_the_file_is_left_as_it_was() -> None:
 def test_an_underscore_means_the_dash_of_a_name_in_the_file() -> None:
     """`-` is written `_`."""
     raw = {"sources": {"my-shop": {"platform": "standard"}}}
-    found = overlay(raw, {"HOOKLINE_SOURCES__MY_SHOP__ACCOUNT": "a"}, {})
+    found = overlay(raw, {"HOOKLINE_SOURCES__MY_SHOP__ACCOUNT": "a"}, {}).table
     assert found == {"sources": {"my-shop": {"platform": "standard", "account": "a"}}}
 
 
 def test_an_underscore_means_the_dash_of_a_known_name() -> None:
     """Handlers that come with hookline need no section in the file."""
-    found = overlay({}, {"HOOKLINE_HANDLERS__FOLLOW_UP_CHAT__AFTER": "5m"}, {"handlers": ("follow-up-chat",)})
+    found = overlay({}, {"HOOKLINE_HANDLERS__FOLLOW_UP_CHAT__AFTER": "5m"}, {"handlers": ("follow-up-chat",)}).table
     assert found == {"handlers": {"follow-up-chat": {"after": "5m"}}}
 
 
 def test_a_list_is_written_as_in_toml() -> None:
     """Several secrets fit one variable."""
-    found = overlay({}, {"HOOKLINE_SOURCES__S__SECRETS": '["env:A", "env:B"]'}, {})
+    found = overlay({}, {"HOOKLINE_SOURCES__S__SECRETS": '["env:A", "env:B"]'}, {}).table
     assert found == {"sources": {"s": {"secrets": ["env:A", "env:B"]}}}
 
 
-def test_a_broken_list_is_refused() -> None:
-    """The error shows how to write one."""
-    with pytest.raises(Misconfigured, match=r"HOOKLINE_SOURCES__S__SECRETS starts like a list"):
-        overlay({}, {"HOOKLINE_SOURCES__S__SECRETS": "[env:A"}, {})
+def test_a_broken_list_is_a_problem() -> None:
+    """It shows how to write one, and hides no other variable."""
+    found = overlay({}, {"HOOKLINE_SOURCES__S__SECRETS": "[env:A", "HOOKLINE_SOURCES__S__STATUS": "200"}, {})
+    told = 'HOOKLINE_SOURCES__S__SECRETS starts like a list but is not one: write it as in TOML, ["env:A", "env:B"]'
+    assert (found.problems, found.table) == ([told], {"sources": {"s": {"status": "200"}}})
+
+
+def test_a_key_below_a_value_is_a_problem() -> None:
+    """Port is a number, and has nothing in it."""
+    found = overlay({"receiver": {"port": 1}}, {"HOOKLINE_RECEIVER__PORT__X": "1"}, {})
+    assert found.problems == ["HOOKLINE_RECEIVER__PORT__X sets a key below receiver.port, which is no section"]
+
+
+def test_the_variable_of_a_key_is_kept() -> None:
+    """Errors name what has to be changed."""
+    found = overlay({"sources": {"my-shop": {}}}, {"HOOKLINE_SOURCES__MY_SHOP__ACCOUNT": "a"}, {})
+    assert found.origins == {("sources", "my-shop", "account"): "HOOKLINE_SOURCES__MY_SHOP__ACCOUNT"}
 
 
 def test_names_without_two_underscores_are_no_settings() -> None:
     """HOOKLINE_DATA and HOOKLINE_CONFIG are read elsewhere."""
-    assert overlay({}, {"HOOKLINE_DATA": "x", "HOOKLINE_TEST_KAFKA": "y", "OTHER__KEY": "z"}, {}) == {}
+    assert overlay({}, {"HOOKLINE_DATA": "x", "HOOKLINE_TEST_KAFKA": "y", "OTHER__KEY": "z"}, {}).table == {}

@@ -6,7 +6,7 @@ import pytest
 
 from cli.errors import Misconfigured
 from cli.places import Places
-from cli.settings import load
+from cli.settings import load, read
 
 
 def places(folder: Path, text: str, **environ: str) -> Places:
@@ -23,8 +23,69 @@ def test_a_variable_wins_over_the_file(tmp_path: Path) -> None:
 
 def test_an_unknown_variable_is_an_error_with_a_suggestion(tmp_path: Path) -> None:
     """A typing error in a variable must not be ignored."""
-    with pytest.raises(Misconfigured, match=r"unknown key receiver\.prot; did you mean port\?"):
+    with pytest.raises(Misconfigured, match=r"HOOKLINE_RECEIVER__PROT: is no known key; did you mean port\?"):
         load(places(tmp_path, "", HOOKLINE_RECEIVER__PROT="2"))
+
+
+def test_a_wrong_value_of_a_variable_names_the_variable(tmp_path: Path) -> None:
+    """The file has nothing to do with it."""
+    with pytest.raises(Misconfigured, match=r"\n  HOOKLINE_RECEIVER__PORT: write a whole number$"):
+        load(places(tmp_path, "[receiver]\nport = 1\n", HOOKLINE_RECEIVER__PORT="x"))
+
+
+BAD = """
+[eventlog]
+url = "kafka://broker one:9092"
+
+[store]
+url = "env:NO_STORE"
+
+[receiver]
+port = 70000
+
+[topics.dead]
+retention = "0s"
+
+[sources.shop]
+platform = "standard"
+secrets = ["env:NO_SECRET"]
+account = "nope"
+rate = "5"
+
+[sources.chat]
+platform = "mygptassistants"
+secrets = ["env:SECRET"]
+account = "mein"
+
+[accounts.main]
+platform = "mygptassistants"
+api_key = "written-down"
+"""
+
+
+def test_everything_that_is_wrong_is_told_at_once(tmp_path: Path) -> None:
+    """Nobody mends one thing after the other; what works is there."""
+    found = read(places(tmp_path, BAD, SECRET="0123456789abcdef", HOOKLINE_CONSOLE__HOSTS="x"))
+    assert found.problems == [
+        "store.url: wants the environment variable NO_STORE, which is not set",
+        "sources.shop.secrets: wants the environment variable NO_SECRET, which is not set",
+        (
+            'accounts.main.api_key: is a secret that stands in the file itself: write "env:NAME" or "file:PATH" there, '
+            "and put the secret into that variable or file"
+        ),
+        (
+            "eventlog.url: the broker 'broker one:9092' cannot be reached: a space stands in it. Write "
+            "kafka://host:9092,host:9092"
+        ),
+        "receiver.port: must be at most 65535",
+        "topics.dead.retention: must be longer than 0s",
+        "sources.shop.rate: not a rate. Write deliveries and a unit: 20/s, 500/m or 1000/h",
+        "accounts.main.bot_id: is missing",
+        "HOOKLINE_CONSOLE__HOSTS: is no known key; did you mean host?",
+        "sources.chat.account: there is no account 'mein'; did you mean main?",
+    ]
+    assert found.settings.sources["chat"].platform == "mygptassistants"
+    assert found.broken >= {("sources", "shop"), ("accounts", "main"), ("store", "url")}
 
 
 def test_a_secret_in_the_file_is_refused_without_showing_it(tmp_path: Path) -> None:
@@ -60,3 +121,28 @@ def test_one_key_of_a_topic_leaves_the_others(tmp_path: Path) -> None:
     topics = load(places(tmp_path, "[topics.contacts_state]\npartitions = 24\n")).topics.topics().all()
     kept = topics["hookline.contacts.state"]
     assert (kept.partitions, kept.compact, kept.retention) == (24, True, None)
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["kafka://h:99999", "kafka://h:x", "kafka://a,,b", "kafka://999.1.1.1:9092", "ftp://h", "kafka://::1:9092", ""],
+)
+def test_an_address_of_the_log_that_cannot_be_one_is_refused(tmp_path: Path, url: str) -> None:
+    """Before anything is tried to be reached."""
+    with pytest.raises(Misconfigured, match=r"eventlog\.url: "):
+        load(places(tmp_path, f'[eventlog]\nurl = "{url}"\n'))
+
+
+@pytest.mark.parametrize("url", ["postgresql://h:x/db", "postgresql://a b/db", "mysql://h/db", "sqlite:///", "h"])
+def test_an_address_of_the_store_that_cannot_be_one_is_refused(tmp_path: Path, url: str) -> None:
+    """Nor is it repeated: a password may stand in it."""
+    with pytest.raises(Misconfigured, match=r"HOOKLINE_STORE__URL: The \[store\] url ") as caught:
+        load(places(tmp_path, "", HOOKLINE_STORE__URL=url.replace("h:x", "u:hunter2@h:x")))
+    assert "hunter2" not in str(caught.value)
+
+
+def test_a_secret_may_stand_in_a_variable_of_settings(tmp_path: Path) -> None:
+    """The environment is where secrets live."""
+    text = '[accounts.a]\nplatform = "mygptassistants"\nbot_id = "b"\n'
+    found = load(places(tmp_path, text, HOOKLINE_ACCOUNTS__A__API_KEY="the-key-itself"))
+    assert found.accounts["a"].api_key.get_secret_value() == "the-key-itself"

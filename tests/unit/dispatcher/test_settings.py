@@ -145,13 +145,17 @@ async def fussy(event: Event[MessageCreated], ctx: Context[Fussy]) -> None: ...
     [
         ({"ask": {"question": "How?", "tiems": 2}}, "[handlers.ask]: unknown key 'tiems'. Did you mean 'times'?"),
         ({"plain": {"concurency": 2}}, "[handlers.plain]: unknown key 'concurency'. Did you mean 'concurrency'?"),
-        ({"ask": {}}, "[handlers.ask]: question: Field required"),
-        ({"ask": {"question": "How?", "times": "many"}}, "[handlers.ask]: times: Input should be a valid integer"),
-        ({"plain": {"attempts": 0}}, "[handlers.plain]: attempts: Input should be greater than or equal to 1"),
+        ({"ask": {}}, "[handlers.ask]: question: is missing"),
+        ({"ask": {"question": "How?", "times": "many"}}, "[handlers.ask]: times: write a whole number"),
+        ({"plain": {"attempts": 0}}, "[handlers.plain]: attempts: must be at least 1"),
         ({"plain": {"timeout": "soon"}}, "not a duration"),
-        ({"plain": {"timeout": "0s"}}, "must be longer than nothing"),
-        ({"plain": {"start": "2026-01-01T12:00:00"}}, "timezone"),
-        ({"plain": {"sources": []}}, "sources: Tuple should have at least 1 item"),
+        ({"plain": {"timeout": "0s"}}, "must be longer than 0s"),
+        ({"plain": {"backoff": "2m"}}, "[handlers.plain]: backoff is longer than max_backoff, the longest wait: raise"),
+        (
+            {"plain": {"start": "2026-01-01T12:00:00"}},
+            "start: write 'earliest' or 'now', or write a time with its zone",
+        ),
+        ({"plain": {"sources": []}}, "sources: needs at least 1"),
         ({"plain": {"sources": ["nowhere"]}}, "there is no source 'nowhere'"),
         ({"plian": {}}, "there is no handler 'plian'. Did you mean 'plain'?"),
         ({"other": {"use": "aks"}}, "there is no handler 'aks'. Did you mean 'ask'?"),
@@ -164,6 +168,17 @@ def test_a_section_that_cannot_work_is_told(section: dict[str, Any], why: str) -
     """With its name, the key, and what was probably meant."""
     told = planned(section, plain, ask, fussy).problems
     assert why in str(told[0])
+
+
+def test_everything_that_is_wrong_is_told_at_once() -> None:
+    """Of an entry too: unknown keys, its common settings, its own."""
+    section = {"ask": {"tiems": 2, "attempts": 0, "times": "many", "sources": ["nowhere"]}}
+    assert [(one.under, one.why) for one in planned(section, ask).problems] == [
+        ("tiems", "unknown key 'tiems'. Did you mean 'times'?"),
+        ("attempts", "attempts: must be at least 1"),
+        ("question", "question: is missing"),
+        ("times", "times: write a whole number"),
+    ]
 
 
 def test_a_wrong_value_is_not_repeated() -> None:

@@ -1,0 +1,48 @@
+"""Hosts and ports as they stand in addresses: whether they can be ones. Only syntax; nobody is asked."""
+
+import ipaddress
+import re
+
+_LABEL = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)")
+_PORT = re.compile(r"[0-9]{1,5}")
+_LARGEST = 65_535
+
+
+def endpoint_problem(text: str) -> str | None:
+    """Why `host`, `host:port` or `[IPv6]:port` can be none; the answer never repeats it, for it may hold a password."""
+    if any(letter.isspace() for letter in text):
+        return "a space stands in it"
+    if text.startswith("["):
+        host, bracket, rest = text[1:].partition("]")
+        if not bracket or (rest and not rest.startswith(":")):
+            return "an IPv6 address is written in brackets: [::1]:9092"
+        colon, port = rest[:1], rest[1:]
+    else:
+        host, colon, port = text.partition(":")
+        if ":" in port:
+            return "it has several colons: a port follows the host, an IPv6 address is written in brackets: [::1]:9092"
+    if colon and not (_PORT.fullmatch(port) and 0 < int(port) <= _LARGEST):
+        return f"its port is no number from 1 to {_LARGEST}"
+    return host_problem(host)
+
+
+def host_problem(host: str) -> str | None:
+    """Why a text can be neither a name nor an IP address."""
+    if not host:
+        return "the host is missing"
+    if _is_address(host):
+        return None
+    labels = host.removesuffix(".").split(".")
+    if all(label.isdigit() for label in labels):
+        return "it is no IPv4 address: those are four numbers from 0 to 255"
+    if len(host) > 253 or not all(_LABEL.fullmatch(label) for label in labels):  # noqa: PLR2004 - RFC 1035, 2.3.4
+        return "it can be no host: names are letters, digits, - and dots"
+    return None
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
