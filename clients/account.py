@@ -95,8 +95,8 @@ class Account(ABC):
     async def send(self, conversation_id: str | None, text: str, *, metadata: Mapping[str, Any] | None = None) -> Sent:
         """Send one message as the user and return what the platform answered.
 
-        Repeated by itself only when the first try provably did nothing. An error without `nothing_happened` means
-        that the message may have arrived.
+        Repeated by itself only when no connection came about. An error without `nothing_happened` means that the
+        message may have arrived; one with it that the platform says it did not.
         """
 
     def stream(

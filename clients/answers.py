@@ -52,8 +52,9 @@ _BY_STATUS: Mapping[int, type[ClientError]] = {
     501: Rejected,
     505: Rejected,
 }
-# RFC 9110 15.4: these redirects say that the request was not carried out here; 302 and 303 are also sent after it was.
-_MOVED = frozenset({301, 307, 308})
+# RFC 9110 15.4: these redirects want the same request elsewhere, so it was not carried out here. 301, 302 and 303 turn
+# a POST into a GET, and are also sent after it was.
+_MOVED = frozenset({307, 308})
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +151,9 @@ def _kind(status: int, complaint: Complaint) -> type[ClientError]:
     """
     if status >= 500:  # noqa: PLR2004 - the class of server errors
         return _BY_STATUS.get(status, PlatformDown)
-    by_status = _BY_STATUS.get(status, Rejected)
+    # Below 400 nobody has refused anything, unless the envelope says so in a word we know.
+    unnamed = Rejected if status >= 400 else complaint.kind or BadAnswer  # noqa: PLR2004 - the class of client errors
+    by_status = _BY_STATUS.get(status, unnamed)
     return by_status if complaint.kind is None or complaint.kind is Rejected else complaint.kind
 
 

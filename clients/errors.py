@@ -26,7 +26,7 @@ class ClientError(Exception):
 
     Attributes:
         retryable: The same call may succeed later. Whether it may be repeated is another question: see
-            `nothing_happened`.
+            `nothing_happened`. True of every call with an effect for which that proof is missing: look, then decide.
         retry_after: Seconds to wait before the next try, as the platform or our own limit told; None if unknown.
         parked: Waiting minutes will not help, a person must act (credit used up): try again in hours and tell someone.
         nothing_happened: Proof that the effect did not take place: the connection was refused, the request never

@@ -189,7 +189,10 @@ class Wire:
 
     @asynccontextmanager
     async def open(self, call: Call) -> AsyncGenerator[Incoming]:
-        """Make a call and hand out its answer as soon as it is known to be a success."""
+        """Make a call and hand out its answer as soon as it is known to be a success.
+
+        What its reader raises from the answer leaves here as an error of the call.
+        """
 
         async def once(left: float) -> Incoming:
             incoming = await self._sent(call, payload, left)
@@ -205,6 +208,9 @@ class Wire:
         incoming = await self._tried(call, once)
         try:
             yield incoming
+        except ClientError as error:
+            _doubt(call, error)
+            raise
         finally:
             incoming.close()
 
@@ -226,6 +232,7 @@ class Wire:
             try:
                 result = await once(deadline - begun)
             except ClientError as error:
+                _doubt(call, error)
                 self._tell(call, tried, begun, error)
                 if isinstance(error, RateLimited) and error.retry_after:
                     self._limiter.shut(call.quota, error.retry_after)
@@ -319,6 +326,12 @@ class Wire:
 
     def _what(self, call: Call) -> str:
         return f"{self._name} ({self._platform}): {call.operation}"
+
+
+def _doubt(call: Call, error: ClientError) -> None:
+    """What may have had its effect is never hopeless: who gave it up would not look whether it happened."""
+    if not (call.repeatable or error.nothing_happened):
+        error.retryable = True
 
 
 def _payload(call: Call, what: str) -> bytes | None:

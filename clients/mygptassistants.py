@@ -1,7 +1,7 @@
 """The client of MyGPTAssistants: chat, conversations, and contacts where the account has them.
 
 Facts: https://docs.mygptassistants.com/api/overview/ (base, limits, errors), its Chat API page (paths and bodies).
-The platform takes no idempotency key, so a send is repeated only when the first try provably did nothing.
+The platform takes no idempotency key, so a send is repeated here only when the first try never left.
 """
 
 from collections.abc import AsyncGenerator, Callable, Mapping

@@ -2,11 +2,13 @@
 
 | repeated | what |
 |---|---|
-| always, when nothing happened | no connection, 429 and 408, if the wait is short |
-| only calls without an effect | connection lost, timed out, 5xx |
+| always, when the request never left | no connection |
+| only calls without an effect | 429 and 408, if the wait is short; connection lost, timed out, 5xx |
 | never here | every other 4xx, 501, answers that cannot be understood, credit used up |
 
-Longer waits are the caller's: it gets the error with `retry_after` and decides.
+Longer waits are the caller's: it gets the error with `retry_after` and decides. So it is with a send that was answered:
+a 429 says that nothing happened, and platforms that count too late are known to send and say so. Whoever repeats it can
+look at the conversation first.
 """
 
 from dataclasses import dataclass
@@ -41,7 +43,7 @@ def next_wait(
     """
     if tried >= policy.tries or not error.retryable or error.parked or isinstance(error, BadAnswer):
         return None
-    if not (repeatable or error.nothing_happened):
+    if not (repeatable or (error.nothing_happened and error.status is None)):
         return None
     ours = jitter * min(policy.base * 2 ** (tried - 1), policy.longest)
     wait = max(ours, error.retry_after or 0.0)

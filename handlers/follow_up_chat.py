@@ -216,6 +216,9 @@ async def _superseded(account: Account, conversation: str, timer: Timer, config:
         return None
     ours = [number for number, message in enumerate(history) if config.is_ours(message.content)]
     theirs = [number for number, message in enumerate(history) if message.role == "user" and number not in ours]
+    if any(at is not None and at >= timer.due - _SKEW for at in (history[number].at for number in ours)):
+        # Whatever its answer was: a platform that counts late says 429 to what it took.
+        return "an earlier attempt has sent it"
     if ours and (not theirs or ours[-1] > theirs[-1]):
         return "the visitor has not answered the last one"
     setter = timer.data.get("message")

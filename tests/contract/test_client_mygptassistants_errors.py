@@ -1,7 +1,7 @@
 """Refusals, retries and limits of MyGPTAssistants over the wire."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 import pytest
 
@@ -95,17 +95,50 @@ async def test_server_error_of_a_send_is_not_tried_again(status: int) -> None:
     assert (script.asked, caught.value.nothing_happened) == (1, False)
 
 
-async def test_429_of_a_send_is_waited_for() -> None:
-    """A short wait is waited and the message sent again: a 429 proves that it did not arrive."""
+JSON_ANSWER = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+UNREADABLE = {
+    "too large": b"HTTP/1.1 200 OK\r\nContent-Length: 1073741824\r\n\r\n",
+    "strange encoding": b"HTTP/1.1 200 OK\r\nContent-Encoding: br\r\nContent-Length: 2\r\n\r\n{}",
+    "endless number": JSON_ANSWER + b"Content-Length: 9000\r\n\r\n" + b"7" * 9000,
+    "an envelope of another world": JSON_ANSWER + b'Content-Length: 7\r\n\r\n{"a":1}',
+    "a failure without a known word": JSON_ANSWER + b'Content-Length: 17\r\n\r\n{"success":false}',
+    "switching protocols": b"HTTP/1.1 101 Switching Protocols\r\nContent-Length: 0\r\n\r\n",
+    "see other": b"HTTP/1.1 303 See Other\r\nContent-Length: 0\r\n\r\n",
+    "not implemented": b"HTTP/1.1 501 Not Implemented\r\nContent-Length: 0\r\n\r\n",
+}
+
+
+async def _send(client: MyGPTAssistants) -> None:
+    await client.send("c", "hi")
+
+
+async def _stream(client: MyGPTAssistants) -> None:
+    _ = [chunk async for chunk in client.stream("c", "hi")]
+
+
+@pytest.mark.parametrize("said", UNREADABLE.values(), ids=UNREADABLE)
+@pytest.mark.parametrize("call", [_send, _stream])
+async def test_effect_that_is_not_disproved_is_never_hopeless(
+    said: bytes, call: Callable[[MyGPTAssistants], Awaitable[None]]
+) -> None:
+    """The message may be there: whoever sent it must be able to look, and not bury the event as refused."""
+    async with talking(Script(said)) as client:
+        with pytest.raises(ClientError) as caught:
+            await call(client)
+    assert (caught.value.nothing_happened, caught.value.retryable) == (False, True)
+
+
+async def test_429_of_a_read_is_waited_for() -> None:
+    """A short wait is waited and the question asked again."""
     clock = FakeClock(auto=True)
-    script = Script(_http(429, "Retry-After: 2"), _http(200, body=OK))
+    script = Script(_http(429, "Retry-After: 2"), _http(200, body=b'{"data":{"messages":[]}}'))
     async with talking(script, edges=Edges(clock=clock, jitter=lambda: 0.5)) as client:
-        assert (await client.send("c", "hi")).message_id == "m"
+        await _history(client)
     assert (script.asked, clock.slept) == (2, [2.0])
 
 
-async def test_long_429_of_a_send_is_the_callers() -> None:
-    """A long wait is given to the caller in seconds, and until then the platform is left alone."""
+async def test_429_of_a_send_is_the_callers() -> None:
+    """The wait is given to the caller in seconds, and until then the platform is left alone."""
     script = Script(_http(429, "Retry-After: 6"))
     async with talking(script) as client:
         for _ in range(2):
@@ -119,7 +152,7 @@ async def test_429_without_a_time_is_tried_a_few_times() -> None:
     script = Script(*[_http(429)] * 3)
     async with talking(script) as client:
         with pytest.raises(RateLimited) as caught:
-            await client.send("c", "hi")
+            await _history(client)
     assert (script.asked, caught.value.retry_after) == (3, None)
 
 
@@ -174,7 +207,7 @@ async def test_deadline_ends_the_tries() -> None:
     script = Script(_http(429, "Retry-After: 4"))
     async with talking(script, timeouts={"connect": "1s", "total": "2s", "deadline": "3s"}) as client:
         with pytest.raises(RateLimited):
-            await client.send("c", "hi")
+            await _history(client)
     assert script.asked == 1
 
 

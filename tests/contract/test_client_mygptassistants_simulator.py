@@ -7,12 +7,17 @@ from typing import NamedTuple
 
 import pytest
 
-from clients.account import Contact
+from clients.account import Contact, Sent
 from clients.errors import BadAnswer, ClientError, ConnectionLost, NotFound, PlatformDown, RateLimited, TimedOut
 from clients.http import Edges
 from clients.mygptassistants import MyGPTAssistants
 from clients.settings import MyGPTAssistantsSettings
+from dispatcher.outcome import Dead, Done, Outcome, Retry
+from dispatcher.testing import Harness, event_of
+from handlers.api import Context, handler
+from schemas.events import ConversationCompleted, Event
 from simulator import Fault, Simulator, SystemClock
+from simulator.faults import Kind
 
 
 class Pair(NamedTuple):
@@ -172,3 +177,46 @@ async def test_published_limit_is_never_exceeded(pair: Pair) -> None:
     refused = [error for error in outcomes if isinstance(error, BaseException)]
     assert len(refused) >= 20
     assert {(type(error).__name__, getattr(error, "status", 0)) for error in refused} == {("RateLimited", None)}
+
+
+async def _sent_through_once(pair: Pair, kind: Kind, *, probed: bool) -> tuple[Outcome, Outcome | None, int, int]:
+    """What `once` makes of a send that was carried out and answered like this: outcomes, messages there, probes."""
+    conversation = (await pair.client.send(None, "Hello")).conversation_id
+    assert conversation is not None
+    probes = 0
+
+    async def look() -> Sent | None:
+        nonlocal probes
+        probes += 1
+        found = [message async for message in pair.client.history(conversation) if message.content == "Once"]
+        return Sent(message_id=found[0].id, conversation_id=conversation) if found else None
+
+    @handler("asks", on=ConversationCompleted)
+    async def asks(_: Event[ConversationCompleted], ctx: Context) -> None:
+        await ctx.once(
+            "ask", lambda: pair.client.send(conversation, "Once"), returns=Sent, probe=look if probed else None
+        )
+
+    event = event_of(ConversationCompleted(conversation_id=conversation))
+    async with Harness.opened(asks, account=pair.client) as harness:
+        pair.simulator.misbehave(Fault(kind=kind, route="chat", when="after"))
+        first = (await harness.run_once(event)).outcome
+        second = (await harness.run_once(event, attempt=2)).outcome if isinstance(first, Retry) else None
+    said = [text for _, text in await _texts(pair.client, conversation)]
+    return first, second, said.count("Once"), probes
+
+
+@pytest.mark.parametrize("kind", ["flood", "garbage", "server_error"])
+async def test_unreadable_answer_to_a_send_is_looked_into(pair: Pair, kind: Kind) -> None:
+    """The message is there: the next attempt finds it and sends no second one."""
+    first, second, there, probes = await _sent_through_once(pair, kind, probed=True)
+    assert isinstance(first, Retry)
+    assert (second, there, probes) == (Done(), 1, 1)
+
+
+@pytest.mark.parametrize("kind", ["flood", "garbage"])
+async def test_unreadable_answer_that_nobody_can_look_into_is_uncertain(pair: Pair, kind: Kind) -> None:
+    """It is not called a refusal: replaying what was refused would send a second message."""
+    first, _, there, _ = await _sent_through_once(pair, kind, probed=False)
+    assert isinstance(first, Dead)
+    assert (first.reason, there) == ("uncertain", 1)

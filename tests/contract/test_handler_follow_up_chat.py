@@ -15,9 +15,10 @@ from handlers.follow_up_chat import follow_up_chat
 from hookline.testing import Dead, Done, Retry
 from schemas.contacts import Identity
 from schemas.durations import duration
-from schemas.events import ContactRef, MessageCreated
+from schemas.events import ContactRef, ConversationCompleted, MessageCreated
 from schemas.own import TAG, fingerprint
 from simulator import Fault, ManualClock, Simulator
+from simulator.faults import Kind
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 TEXT = "Did that answer your question, Ada?"
@@ -151,16 +152,17 @@ async def test_a_crash_after_sending_does_not_send_twice(asked: Scene) -> None:
     assert await asked.ours() == 1
 
 
-async def test_a_lost_answer_does_not_send_twice(asked: Scene) -> None:
-    """The platform took the message and the connection broke: the retry finds it."""
+@pytest.mark.parametrize("kind", ["reset", "garbage", "flood", "server_error", "rate_limit"])
+async def test_a_send_whose_answer_says_nothing_is_not_sent_twice(asked: Scene, kind: Kind) -> None:
+    """The platform took the message, and its answer was lost, unreadable, endless or wrong: the retry finds it."""
     send = asked.client.send
 
-    async def breaking(*args: Any, **more: Any) -> Any:
-        asked.simulator.misbehave(Fault(kind="reset", route="chat", when="after"))
+    async def failing(*args: Any, **more: Any) -> Any:
+        asked.simulator.misbehave(Fault(kind=kind, route="chat", when="after"))
         return await send(*args, **more)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(asked.client, "send", breaking)
+        patch.setattr(asked.client, "send", failing)
         [first] = await asked.silence()
     assert isinstance(first.outcome, Retry)
     assert await asked.ours() == 1
@@ -168,6 +170,28 @@ async def test_a_lost_answer_does_not_send_twice(asked: Scene) -> None:
     [second] = await asked.silence("1s")
     assert second.outcome == Done()
     assert await asked.ours() == 1
+
+
+async def test_a_429_to_a_message_that_was_taken_does_not_send_twice() -> None:
+    """Not even when the visitor answered it before the retry."""
+    async with scene(when=["completed"]) as made:
+        completed = ConversationCompleted(conversation_id=made.conversation, contact=ADA)
+        await made.harness.run_once(event_of(completed, time=made.harness.clock.now()))
+        send = made.client.send
+
+        async def counted_late(*args: Any, **more: Any) -> Any:
+            made.simulator.misbehave(Fault(kind="rate_limit", route="chat", when="after"))
+            return await send(*args, **more)
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(made.client, "send", counted_late)
+            [first] = await made.silence()
+        assert isinstance(first.outcome, Retry)
+        await made.client.send(made.conversation, "Yes, thank you")
+        await made.harness.restart()
+        [second] = await made.silence("1s")
+        assert second.outcome == Done()
+        assert await made.ours() == 1
 
 
 async def test_a_contact_has_a_limit_a_day() -> None:

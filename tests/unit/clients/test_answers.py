@@ -47,13 +47,13 @@ def _error(status: int, body: bytes = b"{}", complaint: Complaint | None = None,
         (503, "PlatformDown", True, False),
         (504, "PlatformDown", True, False),
         (599, "PlatformDown", True, False),
-        (301, "BadAnswer", False, True),
+        (301, "BadAnswer", False, False),
         (302, "BadAnswer", False, False),
         (303, "BadAnswer", False, False),
         (304, "BadAnswer", False, False),
         (307, "BadAnswer", False, True),
         (308, "BadAnswer", False, True),
-        (199, "Rejected", False, False),
+        (199, "BadAnswer", True, False),
         (999, "PlatformDown", True, False),
     ],
 )
@@ -96,7 +96,8 @@ def test_server_error_code_under_a_4xx_proves_nothing() -> None:
     [
         (Complaint("GONE", NotFound), "NotFound", True),
         (Complaint("OOPS", PlatformDown), "PlatformDown", False),
-        (Complaint(), "Rejected", False),
+        (Complaint("BAD", Rejected), "Rejected", True),
+        (Complaint(), "BadAnswer", False),
     ],
 )
 def test_envelope_may_complain_under_a_200(complaint: Complaint, kind: str, *, nothing_happened: bool) -> None:

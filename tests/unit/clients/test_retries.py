@@ -15,10 +15,15 @@ def _next(
     return next_wait(error, tried, POLICY, repeatable=repeatable, left=left, jitter=jitter)
 
 
-@pytest.mark.parametrize("name", ["Unreachable", "RateLimited"])
-def test_send_is_repeated_when_nothing_happened(name: str) -> None:
-    """No connection and 429 prove that the message did not arrive."""
-    assert _next(getattr(errors, name)("what")) == 0.5
+def test_send_that_never_left_is_repeated() -> None:
+    """No connection proves that the message did not arrive."""
+    assert _next(errors.Unreachable("what")) == 0.5
+
+
+def test_send_that_was_answered_is_the_callers() -> None:
+    """A 429 or 408 says that nothing happened; who repeats the send can look at the conversation first."""
+    assert _next(errors.RateLimited("what", status=429, retry_after=1.0)) is None
+    assert _next(errors.TimedOut("what", status=408, nothing_happened=True)) is None
 
 
 @pytest.mark.parametrize("name", ["TimedOut", "ConnectionLost", "PlatformDown"])
@@ -40,11 +45,6 @@ def test_reads_are_repeated(name: str) -> None:
 def test_hopeless_calls_are_not_repeated(name: str) -> None:
     """What will not change in seconds is given back at once, even for reads."""
     assert _next(getattr(errors, name)("what"), repeatable=True) is None
-
-
-def test_proof_of_a_single_error_counts() -> None:
-    """A 408 says that the request never arrived whole, so a send may be repeated."""
-    assert _next(errors.TimedOut("what", nothing_happened=True)) == 0.5
 
 
 def test_tries_are_bounded() -> None:
