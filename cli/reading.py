@@ -3,7 +3,7 @@
 Each section, and each source and account, is validated by itself: one that cannot work hides no other.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
@@ -28,11 +28,11 @@ _STAND_INS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
 class Read:
     """What of a configuration can be used, and what is wrong with the rest."""
 
-    # Validates; what cannot work is left out, or replaced by a stand-in.
+    # Validates: keys that cannot work are left out; what cannot do without them is replaced by a stand-in.
     tree: dict[str, Any]
     # One line for each thing that is wrong, with the key or the variable.
     problems: list[str] = field(default_factory=list)
-    # The first two keys of what cannot work, such as ("sources", "support").
+    # The keys that cannot work, such as ("sources", "support", "rate").
     broken: set[Path] = field(default_factory=set)
 
 
@@ -54,11 +54,11 @@ def read_parts(raw: dict[str, Any], over: Overlaid, references: References, mode
             "into that variable or file"
         )
     for path, words in unread.items():
-        found.broken.add(path[:2])
-        found.problems.append(_line(path, words, raw, over))
+        found.broken.add(path)
+        found.problems.append(told(path, words, raw, over))
     for path, part in _parts(values):
         wrong = _validate(found, path, part, model, unread)
-        found.problems.extend(_line(key, words, raw, over) for key, words in wrong)
+        found.problems.extend(told(key, words, raw, over) for key, words in wrong)
     return found
 
 
@@ -73,31 +73,34 @@ def _parts(values: Mapping[str, Any]) -> Iterator[tuple[Path, Any]]:
 def _validate(
     found: Read, path: Path, part: Any, model: type[BaseModel], unread: Mapping[Path, str]
 ) -> list[tuple[Path, str]]:
-    """Put a part into the tree if it can work; what is wrong with it, without what was told of its references."""
-    alone = {path[0]: part if len(path) == 1 else {path[1]: part}}
-    wrong: dict[Path, str] = {}
-    try:
-        model.model_validate(alone)
-    except ValidationError as error:
-        wrong = explain(error, alone, model)
-    if wrong or any(key[: len(path)] == path for key in unread):
-        found.broken.update(key[:2] for key in wrong)
-        _stand_in(found, path, part)
-    elif len(path) == 1:
-        found.tree[path[0]] = part
-    else:
-        found.tree.setdefault(path[0], {})[path[1]] = part
+    """Put a part into the tree, as much of it as can work; what is wrong with it and not yet told."""
+    wrong = _faults(path, part, model)
+    found.broken.update(wrong)
+    if wrong:
+        part = _without(part, {key[len(path)] for key in wrong if len(key) > len(path)})
+        if _faults(path, part, model):
+            part = dict(_STAND_INS[path[0]]) if len(path) == 2 else None  # noqa: PLR2004 - a source or an account
+    if part is not None:
+        target = found.tree if len(path) == 1 else found.tree.setdefault(path[0], {})
+        target[path[-1]] = part
     return [(key, words) for key, words in wrong.items() if key not in unread]
 
 
-def _stand_in(found: Read, path: Path, part: Any) -> None:
-    if path[0] == "handlers" and isinstance(part, dict):
-        found.tree["handlers"] = part  # each entry is validated later, by its own model
-    elif len(path) == 2:  # noqa: PLR2004 - a source or an account
-        found.tree.setdefault(path[0], {})[path[1]] = dict(_STAND_INS[path[0]])
+def _faults(path: Path, part: Any, model: type[BaseModel]) -> dict[Path, str]:
+    alone = {path[0]: part if len(path) == 1 else {path[1]: part}}
+    try:
+        model.model_validate(alone)
+    except ValidationError as error:
+        return explain(error, alone, model)
+    return {}
 
 
-def _line(path: Path, words: str, raw: object, over: Overlaid) -> str:
+def _without(part: Any, keys: Collection[str]) -> Any:
+    return {name: value for name, value in part.items() if name not in keys} if isinstance(part, dict) else part
+
+
+def told(path: Path, words: str, raw: object, over: Overlaid) -> str:
+    """One line for a thing that is wrong, with the key, or with the variable that set it."""
     key = ".".join(path)
     variable = origin_of(path, over.origins, raw)
     if variable is None:

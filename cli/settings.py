@@ -1,7 +1,7 @@
 """The whole configuration: one model a section, each owned by the package that is configured."""
 
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,12 +13,13 @@ from cli.errors import Misconfigured
 from cli.explain import suggestion
 from cli.overlay import overlay
 from cli.places import Places
-from cli.reading import read_parts
+from cli.reading import read_parts, told
 from cli.secrets import References
 from clients.settings import AccountSettings
 from console.settings import ConsoleSettings
 from eventlog.open import EventLogSettings
 from receiver.settings import ReceiverSettings, SourceSettings
+from schemas.hosts import host_problem
 from schemas.topics import DEFAULT_PREFIX, DEFAULTS, TopicName, Topics, TopicSettings
 from store.settings import StoreSettings
 
@@ -84,12 +85,24 @@ class Settings(BaseModel):
 class Reading:
     """A configuration as far as it can be read."""
 
-    # Sources and accounts that cannot work are stand-ins in it, other such sections their defaults.
+    # Without the keys that cannot work; sources and accounts that cannot do without them are stand-ins.
     settings: Settings
     # One line for each thing that is wrong, with the key or the variable.
     problems: list[str]
-    # The first two keys of what cannot work, such as ("sources", "support").
+    # The keys that cannot work, such as ("sources", "support", "rate").
     broken: frozenset[tuple[str, ...]]
+    # The keys that variables set, each with its variable.
+    origins: Mapping[tuple[str, ...], str]
+    # The file as it stands.
+    file: Mapping[str, Any]
+
+    def is_told(self, path: tuple[str, ...]) -> bool:
+        """Whether a key is known to be wrong, or a part of what is."""
+        return any(path[: len(key)] == key for key in self.broken)
+
+    def is_whole(self, path: tuple[str, ...]) -> bool:
+        """Whether nothing of a section is wrong."""
+        return not any(key[: len(path)] == path for key in self.broken)
 
 
 def load(places: Places) -> Settings:
@@ -116,22 +129,30 @@ def read(places: Places) -> Reading:
     base = places.config.parent if places.config else Path.cwd()
     found = read_parts({} if places.config is None else raw, over, References(places.environ, base), Settings)
     settings = Settings.model_validate(found.tree)
-    return Reading(settings, [*found.problems, *_contradictions(settings)], frozenset(found.broken))
+    wrong = [told(path, words, raw, over) for path, words in _contradictions(settings)]
+    return Reading(settings, [*found.problems, *wrong], frozenset(found.broken), over.origins, raw)
 
 
-def _contradictions(settings: Settings) -> Iterator[str]:
+def _contradictions(settings: Settings) -> Iterator[tuple[tuple[str, ...], str]]:
     """What cannot work together, each part being right by itself."""
     largest = max([settings.receiver.body_limit, *(one.body_limit or 0 for one in settings.sources.values())])
     needed = 2 * largest + RECORD_HEADROOM
     if settings.eventlog.kafka.max_message_bytes < needed:
         yield (
-            f"a body of {largest} bytes needs topics that take records of {needed} bytes: set "
-            f"max_message_bytes = {needed} in [eventlog.kafka], then `hookline topics apply` makes them so"
+            ("eventlog", "kafka", "max_message_bytes"),
+            (
+                f"a body of {largest} bytes needs topics that take records of {needed} bytes: set "
+                f"max_message_bytes = {needed} in [eventlog.kafka], then `hookline topics apply` makes them so"
+            ),
         )
+    for section, host in (("receiver", settings.receiver.host), ("console", settings.console.host)):
+        if (problem := host_problem(host)) is not None:
+            yield (section, "host"), f"nothing can listen there: {problem}"
     for name, source in settings.sources.items():
         if source.account is not None and source.account not in settings.accounts:
             known = suggestion(source.account, list(settings.accounts))
-            yield f"sources.{name}.account: there is no account {source.account!r}{known or ': add [accounts.NAME]'}"
+            words = f"there is no account {source.account!r}{known or f': add a section [accounts.{source.account}]'}"
+            yield ("sources", name, "account"), words
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -7,57 +7,127 @@ import typer
 
 from cli.base import Installation, installation
 from cli.errors import CommandFailed
+from cli.explain import origin_of
 from cli.findings import Finding, show
-from cli.plugins import loaded
+from cli.plugins import Plugins, loaded
+from cli.settings import Reading, Settings, read
+from dispatcher import needs
+from dispatcher.settings import Entry
 from receiver.errors import SourceMisconfigured
 from receiver.sources.opening import open_sources
+
+# These listen on every address, and so on that of the other port too.
+_EVERYWHERE = frozenset({"0.0.0.0", "::"})  # noqa: S104 - compared, not bound
 
 
 def check(
     context: typer.Context, as_json: Annotated[bool, typer.Option("--json", help="A JSON line a finding.")] = False
 ) -> int:
     """Check the configuration: keys, secrets, sources, accounts, plugins. Ends with 2 when something cannot work."""
-    here = installation(context)
-    return 0 if show(list(findings(here)), as_json=as_json) else 2
+    return 0 if show(list(findings(installation(context))), as_json=as_json) else 2
 
 
 def findings(here: Installation) -> Iterator[Finding]:
-    """What is right and wrong with a configuration."""
+    """Everything that is right and wrong with a configuration."""
     try:
-        settings = here.settings
+        reading = read(here.places)
     except CommandFailed as error:
         yield Finding("configuration", "failing", str(error))
         return
     where = str(here.places.config or "the built-in demo")
-    yield Finding("configuration", "ok", where)
-    yield from _sources(here)
-    accounts = ", ".join(f"{name} ({one.platform})" for name, one in settings.accounts.items())
-    yield Finding("accounts", "ok" if accounts else "degraded", accounts or "none: handlers cannot answer anybody")
-    yield from _handlers(here)
+    yield from (Finding("configuration", "failing", problem) for problem in reading.problems)
+    if not reading.problems:
+        yield Finding("configuration", "ok", where)
+    usable = Installation(here.places, here.log_format, given=reading.settings)
+    yield from ports(reading.settings)
+    yield from _sources(reading)
+    yield from _accounts(reading)
+    try:
+        plugins = loaded(usable)
+    except CommandFailed as error:
+        yield Finding("handlers", "failing", str(error))
+        return
+    yield from _handlers(reading, plugins)
+    yield from silent_sources(reading.settings, plugins)
 
 
-def _sources(here: Installation) -> Iterator[Finding]:
-    settings = here.settings
+def ports(settings: Settings) -> Iterator[Finding]:
+    """Receiver and console on one address: the second of them could not start."""
+    receiver, console = settings.receiver, settings.console
+    if receiver.port == console.port != 0 and (
+        receiver.host == console.host or _EVERYWHERE & {receiver.host, console.host}
+    ):
+        yield Finding(
+            "ports",
+            "failing",
+            f"receiver.port and console.port are both {receiver.port}, and one of them cannot be had: set another port "
+            "in [receiver] or [console]",
+        )
+
+
+def _sources(reading: Reading) -> Iterator[Finding]:
+    settings = reading.settings
     try:
         sources = open_sources(settings.sources, settings.receiver)
     except SourceMisconfigured as error:
-        yield from (Finding("sources", "failing", problem) for problem in error.problems)
+        for problem in error.problems:
+            path = tuple(problem.partition(":")[0].partition("[")[0].split("."))
+            if not reading.is_told(path):
+                yield Finding("sources", "failing", _blamed(reading, path, problem))
         return
-    if not sources:
+    if not settings.sources:
         yield Finding("sources", "degraded", "none: add a section [sources.NAME] to receive anything")
     for name, source in sources.items():
+        if not reading.is_whole(("sources", name)):
+            continue
         if source.signs_nothing:
             yield Finding(f"source {name}", "degraded", 'verify = "none": anybody may post there')
         else:
             yield Finding(f"source {name}", "ok", f"{source.platform.name}, POST /in/{name}")
 
 
-def _handlers(here: Installation) -> Iterator[Finding]:
-    plugins = loaded(here)
-    yield from (Finding("handlers", "failing", problem) for problem in plugins.problems)
+def _accounts(reading: Reading) -> Iterator[Finding]:
+    accounts = reading.settings.accounts
+    if not accounts:
+        why = "none: handlers cannot answer anybody. Add a section [accounts.NAME], with the name of its source"
+        yield Finding("accounts", "degraded", why)
+    for name, account in accounts.items():
+        if reading.is_whole(("accounts", name)):
+            yield Finding(f"account {name}", "ok", account.platform)
+
+
+def _handlers(reading: Reading, plugins: Plugins) -> Iterator[Finding]:
+    yield from (Finding("handlers", "failing", str(problem)) for problem in plugins.registry.problems)
+    for problem in plugins.plan.problems:
+        path = ("handlers", problem.entry, *([problem.under] if problem.under else []))
+        if not reading.is_told(path):
+            yield Finding("handlers", "failing", _blamed(reading, path, str(problem)))
     for entry in plugins.plan.entries:
         yield Finding(f"handler {entry.name}", "ok", entry.handler.doc)
     for name in plugins.plan.disabled:
         yield Finding(f"handler {name}", "ok", "disabled")
     for name in plugins.plan.unconfigured:
         yield Finding(f"handler {name}", "ok", f"does not run: it needs a section [handlers.{name}]")
+
+
+def silent_sources(settings: Settings, plugins: Plugins) -> Iterator[Finding]:
+    """Sources whose events reach a handler that needs an account, and have none: it does nothing with them."""
+    if not settings.accounts:
+        return
+    for name in settings.sources:
+        entries = [entry for entry in plugins.plan.entries if entry.sources is None or name in entry.sources]
+        idle = [entry.name for entry in entries if needs_account(entry)]
+        if idle and name not in plugins.account_of:
+            why = f"it has no account, so {' and '.join(idle)} can call nobody for its events: add [accounts.{name}]"
+            yield Finding(f"source {name}", "degraded", f'{why}, or account = "NAME" to [sources.{name}]')
+
+
+def needs_account(entry: Entry) -> bool:
+    """Whether a handler answers, or tells accounts: its own code says so, or it is one of ours that does."""
+    own = any(need.name is None for need in needs.of_code(entry.handler.run))
+    return own or entry.handler.name == "follow-up-chat" or bool(getattr(entry.config, "push", ()))
+
+
+def _blamed(reading: Reading, path: tuple[str, ...], problem: str) -> str:
+    variable = origin_of(path, reading.origins, reading.file)
+    return problem if variable is None else f"{variable}: {problem}"

@@ -82,10 +82,11 @@ def test_everything_that_is_wrong_is_told_at_once(tmp_path: Path) -> None:
         "sources.shop.rate: not a rate. Write deliveries and a unit: 20/s, 500/m or 1000/h",
         "accounts.main.bot_id: is missing",
         "HOOKLINE_CONSOLE__HOSTS: is no known key; did you mean host?",
+        "sources.shop.account: there is no account 'nope'; known here: main",
         "sources.chat.account: there is no account 'mein'; did you mean main?",
     ]
     assert found.settings.sources["chat"].platform == "mygptassistants"
-    assert found.broken >= {("sources", "shop"), ("accounts", "main"), ("store", "url")}
+    assert found.broken >= {("sources", "shop", "rate"), ("accounts", "main", "bot_id"), ("store", "url")}
 
 
 def test_a_secret_in_the_file_is_refused_without_showing_it(tmp_path: Path) -> None:

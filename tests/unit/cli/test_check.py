@@ -1,0 +1,105 @@
+"""What `hookline check` finds in a configuration."""
+
+from pathlib import Path
+
+import pytest
+
+from cli.base import Installation
+from cli.commands.check import findings
+from cli.findings import State
+from cli.places import Places
+
+SECRET = "0123456789abcdef"
+ACCOUNT = '[accounts.{name}]\nplatform = "mygptassistants"\napi_key = "env:SECRET"\nbot_id = "b"\n'
+SOURCE = '[sources.{name}]\nplatform = "mygptassistants"\nsecrets = ["env:SECRET"]\n'
+FOLLOW_UP = '[handlers.follow-up-chat]\nmessage = "Did that answer your question?"\n'
+WORKS = SOURCE.format(name="chat") + ACCOUNT.format(name="chat") + FOLLOW_UP
+
+
+def found(folder: Path, text: str, state: State, **environ: str) -> dict[str, str]:
+    """Name → detail of the findings in a state; of several of one name all lines."""
+    file = folder / "hookline.toml"
+    file.write_text(text, encoding="utf-8")
+    here = Installation(Places(config=file, data=folder / ".hookline", environ={"SECRET": SECRET, **environ}), "auto")
+    told: dict[str, str] = {}
+    for one in findings(here):
+        if one.state == state:
+            told[one.name] = f"{told[one.name]}\n{one.detail}" if one.name in told else one.detail
+    return told
+
+
+def test_what_works_has_no_complaint(tmp_path: Path) -> None:
+    """Neither a failure nor a warning."""
+    assert found(tmp_path, WORKS, "failing") == {}
+    assert found(tmp_path, WORKS, "degraded") == {}
+
+
+def test_everything_is_found_in_one_run(tmp_path: Path) -> None:
+    """A missing secret hides neither the source's platform nor a handler's mistake."""
+    text = (
+        '[sources.chat]\nplatform = "mygptassistant"\nsecrets = ["env:NO"]\naccount = "nope"\nrate = "often"\n'
+        + ACCOUNT.format(name="main")
+        + '[handlers.again]\nuse = "follow-up-chatt"\n[handlers.sync-contact]\nbackoff = "2h"\n'
+    )
+    assert found(tmp_path, text, "failing") == {
+        "configuration": (
+            "sources.chat.secrets: wants the environment variable NO, which is not set\n"
+            "sources.chat.rate: not a rate. Write deliveries and a unit: 20/s, 500/m or 1000/h\n"
+            "sources.chat.account: there is no account 'nope'; known here: main"
+        ),
+        "sources": "sources.chat.platform: there is no platform of this name; did you mean mygptassistants?",
+        "handlers": (
+            "[handlers.again]: there is no handler 'follow-up-chatt'. Did you mean 'follow-up-chat'?\n"
+            "[handlers.sync-contact]: backoff is longer than max_backoff, the longest wait: raise max_backoff or lower "
+            "backoff"
+        ),
+    }
+
+
+def test_a_mistake_is_told_once(tmp_path: Path) -> None:
+    """A secret that is not there is not too short as well, and an account that cannot work is there."""
+    text = SOURCE.format(name="chat").replace("SECRET", "NO") + ACCOUNT.format(name="chat").replace("bot_id", "bot")
+    assert found(tmp_path, text + FOLLOW_UP, "failing") == {
+        "configuration": (
+            "sources.chat.secrets: wants the environment variable NO, which is not set\n"
+            "accounts.chat.bot_id: is missing\n"
+            "accounts.chat.bot: is no known key; did you mean bot_id?"
+        )
+    }
+
+
+def test_a_handlers_mistake_in_a_variable_names_the_variable(tmp_path: Path) -> None:
+    """So does a source's."""
+    environ = {"HOOKLINE_HANDLERS__FOLLOW_UP_CHAT__AFTER": "soon", "HOOKLINE_SOURCES__CHAT__PLATFORM": "shopify"}
+    told = found(tmp_path, WORKS, "failing", **environ)
+    assert told["handlers"].startswith("HOOKLINE_HANDLERS__FOLLOW_UP_CHAT__AFTER: [handlers.follow-up-chat]: after: ")
+    assert told["sources"].startswith("HOOKLINE_SOURCES__CHAT__PLATFORM: sources.chat.platform: there is no platform")
+
+
+@pytest.mark.parametrize(
+    ("ports", "fails"),
+    [
+        ("[receiver]\nport = 8788\n", True),
+        ('[receiver]\nport = 8788\nhost = "0.0.0.0"\n', True),
+        ('[receiver]\nport = 8788\nhost = "127.0.0.2"\n', False),
+        ("[receiver]\nport = 0\n[console]\nport = 0\n", False),
+    ],
+)
+def test_two_servers_on_one_port_are_found(tmp_path: Path, ports: str, fails: bool) -> None:
+    """On one address, or where one of them takes every address."""
+    assert ("ports" in found(tmp_path, WORKS + ports, "failing")) is fails
+
+
+@pytest.mark.parametrize("handlers", [FOLLOW_UP, '[handlers.sync-contact]\npush = ["chat"]\n'])
+def test_a_source_whose_events_lead_nowhere_is_found(tmp_path: Path, handlers: str) -> None:
+    """With what to add."""
+    text = SOURCE.format(name="chat") + SOURCE.format(name="shop") + ACCOUNT.format(name="chat") + handlers
+    told = found(tmp_path, text, "degraded")
+    assert list(told) == ["source shop"]
+    assert told["source shop"].endswith('add [accounts.shop], or account = "NAME" to [sources.shop]')
+
+
+def test_a_host_that_can_be_none_is_found(tmp_path: Path) -> None:
+    """Nothing could listen there."""
+    told = found(tmp_path, WORKS + '[receiver]\nhost = "local host"\n', "failing")
+    assert told["configuration"].startswith("receiver.host: nothing can listen there: ")
