@@ -20,7 +20,7 @@ from receiver.delivery import Delivery, Headers, Target, route
 from receiver.health import Check, Health, health_of, status_of
 from receiver.intake import Accepted, Handshaken, Named, Outcome, Refusal, decide, screen
 from receiver.keep import Keep, Kept, Unkept
-from receiver.limits import Bucket, Budget, retry_after
+from receiver.limits import Bucket, Budget, peer_of, retry_after
 from receiver.openapi import document
 from receiver.problems import Problem
 from receiver.reports import Answered, Report
@@ -135,7 +135,7 @@ class Receiver:
         headers = Headers(request.raw_headers)
         if refusal := screen(source, request.method, headers):
             return _problem(refusal.problem, refusal.reason)
-        place = Body(request.content_length, limit=source.body_limit, budget=self.budget)
+        place = Body(peer=peer_of(request.transport), limit=source.body_limit, budget=self.budget)
         if not place.enter():
             return _problem(problems.BUSY, "in-flight")
         try:

@@ -5,7 +5,8 @@ connections instead of a timer for each request. Bodies have their deadline wher
 """
 
 import asyncio
-from collections.abc import Callable
+from collections import Counter, deque
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import structlog
@@ -16,6 +17,7 @@ from aiohttp.streams import StreamReader
 
 from receiver.answers import problem_response
 from receiver.errors import UnsafeParser
+from receiver.limits import peer_of
 from receiver.problems import FAILED, MALFORMED
 from receiver.settings import ReceiverSettings
 
@@ -27,6 +29,8 @@ _READ_BUFFER = 16 * 1024
 _MAX_HEAD = 64 * 1024
 # How long the rest of a refused body is read and thrown away, so that the sender sees the answer. Seconds.
 _LINGER = 2.0
+# From here on a status is no success.
+_REFUSALS = 300
 # At most so long after its deadline is a connection cut off. Seconds.
 _SWEEP = 1.0
 
@@ -47,7 +51,9 @@ def assert_c_parser() -> None:
 class Connection(web.RequestHandler):
     """One connection of a sender."""
 
-    __slots__ = ("_answering", "_arrived", "_arriving_since", "_body", "_owner", "_stalled_since")
+    __slots__ = (
+        "_answering", "_arrived", "_arriving_since", "_body", "_owner", "_stalled_since", "came", "peer", "proved",
+    )  # fmt: skip
 
     def __init__(self, owner: "Connections", **options: Any) -> None:
         super().__init__(owner, **options)
@@ -62,14 +68,18 @@ class Connection(web.RequestHandler):
         self._arrived = 0
         # Since when the sender does not read what it is told.
         self._stalled_since: float | None = None
+        # Who it is, since when, and whether a delivery of it was accepted.
+        self.peer = ""
+        self.came = owner.now()
+        self.proved = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Take a connection, or close it at once when there are too many."""
+        """Take a connection; when there are too many, another one goes."""
         super().connection_made(transport)
-        self._arriving_since = self._owner.now()
+        self.peer = peer_of(transport)
+        self._arriving_since = self.came
         if len(self._owner.connections) > self._owner.settings.connections:
-            self._owner.turned_away += 1
-            self.force_close()
+            self._owner.turn_away(self)
 
     def data_received(self, data: bytes) -> None:
         """Parse what came; the clock of a header starts with its first byte."""
@@ -99,9 +109,10 @@ class Connection(web.RequestHandler):
         self._arriving_since = None
         self._arrived = 0
 
-    def answered(self) -> None:
+    def answered(self, *, accepted: bool) -> None:
         """Note that a request's answer is made."""
         self._answering = False
+        self.proved = self.proved or accepted
 
     @property
     def idle(self) -> bool:
@@ -112,6 +123,11 @@ class Connection(web.RequestHandler):
     def _between(self) -> bool:
         """Whether what comes next is a header."""
         return not self._answering and (self._body is None or self._body.is_eof())
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether no whole request is worked on: nothing is lost that its sender does not send again."""
+        return not self._answering or (self._body is not None and not self._body.is_eof())
 
     def overdue(self, now: float) -> str | None:
         """Which deadline the sender has missed."""
@@ -168,6 +184,7 @@ class Connections(web.Server):
         respond: answers one request; it must not raise.
         settings: the deadlines and bounds.
         malformed: told of each request that is not HTTP, with the reason.
+        turned_away: told of each connection that was closed because there were too many.
     """
 
     def __init__(
@@ -176,6 +193,7 @@ class Connections(web.Server):
         settings: ReceiverSettings,
         *,
         malformed: Callable[[str], None],
+        turned_away: Callable[[], None],
     ) -> None:
         super().__init__(
             self._respond,
@@ -192,8 +210,9 @@ class Connections(web.Server):
         )
         self.settings = settings
         self.malformed = malformed
-        # Connections closed at once, because there were too many.
-        self.turned_away = 0
+        self._turned_away = turned_away
+        # Those that are the next to go when there are too many.
+        self._expendable: deque[Connection] = deque()
         self._answer = respond
         self.now = asyncio.get_running_loop().time
 
@@ -207,15 +226,44 @@ class Connections(web.Server):
         while True:
             await asyncio.sleep(min(_SWEEP, shortest / 4))
             now = self.now()
-            for connection in self.connections:
-                if isinstance(connection, Connection) and (deadline := connection.overdue(now)):
-                    log.info("connection.overdue", deadline=deadline)
+            missed = Counter[str]()
+            for connection in self._open():
+                if deadline := connection.overdue(now):
+                    missed[deadline] += 1
                     connection.abort()
+            # A stranger must not be able to write a line for each of its connections.
+            for deadline, count in missed.items():
+                log.info("connection.overdue", deadline=deadline, count=count)
+
+    def turn_away(self, newcomer: Connection) -> None:
+        """Close one connection, because there is one too many: the newcomer only if all others are worked on."""
+        self._turned_away()
+        while True:
+            if not self._expendable:
+                self._expendable.extend(self._least_worthy(newcomer))
+            if not self._expendable:
+                newcomer.force_close()
+                return
+            connection = self._expendable.popleft()
+            if connection.unfinished and connection.transport is not None:
+                connection.abort()
+                return
+
+    def _least_worthy(self, newcomer: Connection) -> list[Connection]:
+        """Some of the unfinished connections: those that proved nothing, of whoever has the most, the oldest first."""
+        of_peer = Counter(one.peer for one in self._open())
+        found = [one for one in self._open() if one.unfinished and one is not newcomer and one.transport is not None]
+        found.sort(key=lambda one: (one.proved, -of_peer[one.peer], one.came))
+        # A search for each newcomer would be dear; one for all would not see who has come since.
+        return found[: 1 + len(found) // 16]
+
+    def _open(self) -> Iterator[Connection]:
+        return (one for one in self.connections if isinstance(one, Connection))
 
     def close_idle(self) -> None:
         """Close the connections on which nothing is under way."""
-        for connection in self.connections:
-            if isinstance(connection, Connection) and connection.idle:
+        for connection in self._open():
+            if connection.idle:
                 # `close` would only end the task behind it, and leave the sender waiting.
                 connection.force_close()
 
@@ -234,5 +282,5 @@ class Connections(web.Server):
     async def _respond(self, request: web.BaseRequest) -> web.StreamResponse:
         response: web.StreamResponse = await self._answer(request)
         if isinstance(request.protocol, Connection):
-            request.protocol.answered()
+            request.protocol.answered(accepted=request.method == "POST" and response.status < _REFUSALS)
         return response

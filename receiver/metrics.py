@@ -49,6 +49,9 @@ class Metrics:
             ["source", "secret"],
             registry=registry,
         )
+        self.turned_away = Counter(
+            "hookline_connections_turned_away", "Connections closed because there were too many.", registry=registry
+        )
         self.seconds = Histogram(
             "hookline_delivery_seconds",
             "From the complete header to the answer.",
@@ -77,14 +80,12 @@ class Metrics:
         budget: Budget,
         *,
         connections: Callable[[], int],
-        turned_away: Callable[[], int],
         degraded: Callable[[], bool],
     ) -> None:
         """Read the state of the receiver whenever the metrics are asked for."""
         self._gauge("hookline_in_flight_requests", "Requests being worked on.", lambda: budget.requests)
         self._gauge("hookline_in_flight_bytes", "Bytes of bodies held.", lambda: budget.bytes)
         self._gauge("hookline_connections", "Open connections.", connections)
-        self._gauge("hookline_connections_turned_away", "Connections closed because there were too many.", turned_away)
         self._gauge("hookline_dedupe_degraded", "1 while copies are not looked for.", lambda: int(degraded()))
 
     def _child(self, metric: Labelled, *labels: str) -> Labelled:

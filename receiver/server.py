@@ -111,11 +111,12 @@ class ReceiverServer:
             reports=(metrics, LogReports(asyncio.get_running_loop().time), *parts.reports),
             version=parts.version,
         )
-        connections = Connections(receiver.respond, settings, malformed=receiver.malformed)
+        connections = Connections(
+            receiver.respond, settings, malformed=receiver.malformed, turned_away=metrics.turned_away.inc
+        )
         metrics.watch(
             receiver.budget,
             connections=lambda: len(connections.connections),
-            turned_away=lambda: connections.turned_away,
             degraded=lambda: dedupe.degraded,
         )
         return cls(receiver, connections, await _listen(connections, settings), keep, dedupe)
@@ -136,9 +137,9 @@ class ReceiverServer:
         self._receiver.draining = True
         self._listening.close()
         self._connections.close_idle()
-        while (self._receiver.budget.requests or self._keep.in_flight) and loop.time() < deadline:  # noqa: ASYNC110  # a stop comes once, an event would cost every request
+        while (self._receiver.budget.open or self._keep.in_flight) and loop.time() < deadline:  # noqa: ASYNC110  # a stop comes once, an event would cost every request
             await asyncio.sleep(_LOOK)
-        clean = not self._receiver.budget.requests and not self._keep.in_flight
+        clean = not self._receiver.budget.open and not self._keep.in_flight
         self._connections.pre_shutdown()
         # Not 0, which aiohttp takes for any time.
         await self._connections.shutdown(min(_CUT, max(0.05, deadline - loop.time())))

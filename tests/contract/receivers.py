@@ -9,6 +9,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from prometheus_client import CollectorRegistry
+
 from eventlog.log import EventLog
 from eventlog.open import EventLogSettings, open_log
 from receiver.dedupe import DedupeStore
@@ -53,6 +55,11 @@ class Running:
     log: Any
     topics: Topics = TOPICS
     answered: list[Answered] = field(default_factory=list)
+    registry: CollectorRegistry = field(default_factory=CollectorRegistry)
+
+    def value(self, metric: str) -> float | None:
+        """A metric without labels."""
+        return self.registry.get_sample_value(metric)
 
     async def post(
         self, source: str = "support", body: bytes = MESSAGE, headers: Sequence[tuple[bytes, bytes]] | None = None
@@ -143,7 +150,7 @@ async def receiving(
     )
     server = await ReceiverServer.start(parts, bounds)
     try:
-        yield Running(server, server.port, log, topics, answered)
+        yield Running(server, server.port, log, topics, answered, parts.registry)
     finally:
         await server.stop(timedelta(seconds=2))
 

@@ -10,35 +10,10 @@ from typing import Any
 
 import pytest
 
+from tests.contract.receiver_wire import CHUNKED, CLOSE, LINE, SIGNED, chunked, request
 from tests.contract.receivers import Answer, Running, hang_up, opened, receiving
-from tests.servers.eventually import eventually
 from tests.unit.receiver.logs import MemoryLog, MemoryStore
 from tests.unit.receiver.parts import MESSAGE, signed
-
-SIGNED = signed("mygptassistants", MESSAGE)
-CLOSE = b"Connection: close"
-CHUNKED = b"Transfer-Encoding: chunked"
-LINE = b"POST /in/support HTTP/1.1"
-
-
-def request(
-    *fields: bytes,
-    line: bytes = LINE,
-    body: bytes = MESSAGE,
-    length: bool = True,
-    host: bool = True,
-    headers: list[tuple[bytes, bytes]] | None = None,
-    end: bytes = b"\r\n",
-) -> bytes:
-    """One request, as malformed as it is told."""
-    lines = [line, *([b"Host: test"] if host else [])]
-    lines += [name + b": " + value for name, value in (SIGNED if headers is None else headers)]
-    lines += [*fields, *([b"Content-Length: %d" % len(body)] if length else [])]
-    return end.join([*lines, b"", b""]) + body
-
-
-def chunked(body: bytes, extension: bytes = b"", end: bytes = b"\r\n") -> bytes:
-    return b"%x" % len(body) + extension + end + body + end + b"0" + end + end
 
 
 @pytest.fixture
@@ -298,58 +273,6 @@ async def test_sender_that_does_not_read_is_cut_off() -> None:
             await asyncio.wait_for(ask_on(), 10)
         del reader
         await hang_up(writer)
-
-
-async def test_dripping_connections_do_not_keep_honest_senders_waiting() -> None:
-    """Two hundred of them, and a delivery is answered as ever."""
-    async with receiving(MemoryLog(), MemoryStore(), header_timeout="500ms") as running:
-        drippers = [await asyncio.open_connection("127.0.0.1", running.port) for _ in range(200)]
-        for _, writer in drippers:
-            writer.write(b"POST /in/support HTTP/1.1\r\nX-A: ")
-        started = time.monotonic()
-        answer = await running.post()
-        assert (answer.status, time.monotonic() - started < 3.0) == (202, True)
-        ends = await asyncio.gather(
-            *(asyncio.wait_for(reader.read(), 9) for reader, _ in drippers), return_exceptions=True
-        )
-        assert all(end == b"" or isinstance(end, ConnectionError) for end in ends)
-        for _, writer in drippers:
-            await hang_up(writer)
-
-
-async def test_connections_are_bounded() -> None:
-    """Those beyond the bound are closed at once; when one leaves, the next may come."""
-    async with receiving(MemoryLog(), MemoryStore(), connections=3) as running:
-        open_ones = [await asyncio.open_connection("127.0.0.1", running.port) for _ in range(3)]
-        await eventually(lambda: len(running.server._connections.connections) == 3)
-        assert await running.raw(request(CLOSE)) == []
-        for _, writer in open_ones:
-            await hang_up(writer)
-        await eventually(lambda: not running.server._connections.connections)
-        assert (await running.post()).status == 202
-
-
-async def test_bodies_held_at_once_are_bounded() -> None:
-    """Who does not fit is told before his body is read."""
-    async with receiving(MemoryLog(), MemoryStore(), in_flight_bytes=1_500_000) as running:
-        reader, writer = await asyncio.open_connection("127.0.0.1", running.port)
-        writer.write(request(b"Content-Length: 1000000", length=False, body=b""))
-        await eventually(lambda: running.server._receiver.budget.bytes == 1_000_000)
-        (answer,) = await running.raw(request(b"Content-Length: 1000000", CLOSE, length=False, body=b""))
-        assert (answer.status, answer.json()["type"]) == (503, "urn:hookline:problem:overloaded")
-        assert (await running.post()).status == 202
-        await hang_up(writer)
-        del reader
-        await eventually(lambda: running.server._receiver.budget.bytes == 0)
-
-
-async def test_chunked_bodies_are_counted_as_they_grow() -> None:
-    """A body of unknown length takes its place piece by piece, and is refused when there is no more."""
-    async with receiving(MemoryLog(), MemoryStore(), in_flight_bytes=100_000) as running:
-        body = chunked(b"x" * 90_000)[:-5] + chunked(b"x" * 90_000)
-        (answer,) = await running.raw(request(CHUNKED, CLOSE, length=False, body=body))
-        assert answer.status == 503
-        assert running.server._receiver.budget.bytes == 0
 
 
 def statuses(answers: list[Answer]) -> set[int]:

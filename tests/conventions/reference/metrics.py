@@ -44,7 +44,7 @@ def _receiver() -> CollectorRegistry:
     """A registry in which every metric of the receiver has been used: only then its labels are told."""
     registry = CollectorRegistry()
     made = ReceiverMetrics(registry)
-    made.watch(Budget(1, 1), connections=lambda: 0, turned_away=lambda: 0, degraded=lambda: False)
+    made.watch(Budget(1, 1), connections=lambda: 0, degraded=lambda: False)
     made(Answered(source="s", platform="p", status=202, outcome="accepted", types=("t",), secret=0))
     made(Answered(source="s", platform="p", status=401, outcome="unauthenticated", reason="r"))
     return registry

@@ -4,6 +4,7 @@ from typing import Any
 
 from prometheus_client import CollectorRegistry, generate_latest
 
+from receiver.body import Body
 from receiver.limits import Budget
 from receiver.metrics import Metrics
 from receiver.reports import Answered
@@ -64,7 +65,10 @@ def test_state_is_read_when_it_is_asked_for() -> None:
     """Gauges cost nothing between two looks."""
     registry = CollectorRegistry()
     budget = Budget(10, 1000)
-    Metrics(registry).watch(budget, connections=lambda: 3, turned_away=lambda: 1, degraded=lambda: True)
-    budget.enter(70)
-    names = ("in_flight_requests", "in_flight_bytes", "connections", "connections_turned_away", "dedupe_degraded")
-    assert [registry.get_sample_value(f"hookline_{name}") for name in names] == [1, 70, 3, 1, 1]
+    Metrics(registry).watch(budget, connections=lambda: 3, degraded=lambda: True)
+    body = Body(peer="p", limit=100, budget=budget)
+    assert body.enter()
+    assert budget.grow(body, 70)
+    assert budget.complete(body)
+    names = ("in_flight_requests", "in_flight_bytes", "connections", "dedupe_degraded")
+    assert [registry.get_sample_value(f"hookline_{name}") for name in names] == [1, 70, 3, 1]

@@ -1,0 +1,141 @@
+"""Many senders who do not come to an end: they hold little, and they keep nobody out."""
+
+import asyncio
+import time
+
+import structlog
+
+from tests.contract.receiver_wire import CHUNKED, CLOSE, LINE, chunked, request
+from tests.contract.receivers import hang_up, receiving
+from tests.servers.eventually import eventually
+from tests.unit.receiver.logs import MemoryLog, MemoryStore
+from tests.unit.receiver.parts import MESSAGE
+
+Streams = list[tuple[asyncio.StreamReader, asyncio.StreamWriter]]
+
+
+async def test_dripping_connections_do_not_keep_honest_senders_waiting() -> None:
+    """Two hundred of them, and a delivery is answered as ever."""
+    async with receiving(MemoryLog(), MemoryStore(), header_timeout="500ms") as running:
+        drippers = [await asyncio.open_connection("127.0.0.1", running.port) for _ in range(200)]
+        for _, writer in drippers:
+            writer.write(b"POST /in/support HTTP/1.1\r\nX-A: ")
+        started = time.monotonic()
+        answer = await running.post()
+        assert (answer.status, time.monotonic() - started < 3.0) == (202, True)
+        ends = await asyncio.gather(
+            *(asyncio.wait_for(reader.read(), 9) for reader, _ in drippers), return_exceptions=True
+        )
+        assert all(end == b"" or isinstance(end, ConnectionError) for end in ends)
+        for _, writer in drippers:
+            await hang_up(writer)
+
+
+async def opening(port: int, count: int, begun: bytes) -> Streams:
+    """Connections that say the same and no more, one after another."""
+    streams: Streams = []
+    for _ in range(count):
+        streams.append(await asyncio.open_connection("127.0.0.1", port))
+        streams[-1][1].write(begun)
+    return streams
+
+
+async def test_connections_are_bounded() -> None:
+    """One beyond the bound takes the place of the oldest that said nothing; who has delivered keeps its own."""
+    async with receiving(MemoryLog(), MemoryStore(), connections=3) as running:
+        reader, deliverer = await asyncio.open_connection("127.0.0.1", running.port)
+        deliverer.write(request())
+        await reader.readuntil(b"}")
+        others = await opening(running.port, 3, LINE)
+        assert await asyncio.wait_for(others[0][0].read(), 9) == b""
+        assert (await running.post()).status == 202
+        deliverer.write(request(CLOSE))
+        assert (await reader.read()).startswith(b"HTTP/1.1 202")
+        assert running.value("hookline_connections_turned_away_total") == 2
+        for _, writer in (*others, (reader, deliverer)):
+            await hang_up(writer)
+
+
+async def test_newcomer_goes_when_all_others_are_worked_on() -> None:
+    """A request whose body is here is not given up for somebody who has said nothing yet."""
+    log = MemoryLog(durable=False)
+    async with receiving(log, MemoryStore(), connections=1) as running:
+        answer = asyncio.create_task(running.raw(request(CLOSE)))
+        await eventually(lambda: bool(log.open))
+        assert await running.raw(request(CLOSE)) == []
+        log.settle()
+        assert [one.status for one in await answer] == [202]
+
+
+async def test_half_headers_keep_nobody_out() -> None:
+    """Twice as many as there may be connections, and every delivery is accepted."""
+    async with receiving(MemoryLog(), MemoryStore(), connections=50) as running:
+        attack = await opening(running.port, 100, LINE + b"\r\nX-A: ")
+        for n in range(20):
+            assert (await running.post(body=MESSAGE.replace(b"msg_1", b"m%d" % n))).status == 202
+            attack += await opening(running.port, 5, LINE)
+        assert len(running.server._connections.connections) <= 51
+        for _, writer in attack:
+            await hang_up(writer)
+
+
+async def test_bodies_that_are_declared_and_do_not_come_keep_nobody_out() -> None:
+    """A hundred, each of the largest body that may be: they hold no byte, and every delivery is accepted."""
+    async with receiving(MemoryLog(), MemoryStore(), in_flight_requests=10) as running:
+        begun = request(b"Content-Length: 1048576", length=False, body=b"")
+        attack = await opening(running.port, 100, begun)
+        await eventually(lambda: running.server._receiver.budget.open == 100)
+        assert running.server._receiver.budget.bytes == 0
+        for n in range(20):
+            assert (await running.post(body=MESSAGE.replace(b"msg_1", b"m%d" % n))).status == 202
+        for _, writer in attack:
+            await hang_up(writer)
+        await eventually(lambda: running.server._receiver.budget.open == 0)
+
+
+async def test_bodies_that_do_not_end_give_way() -> None:
+    """When what has come of them fills the room, the oldest is told 503, and a delivery is accepted."""
+    async with receiving(MemoryLog(), MemoryStore(), in_flight_bytes=100_000) as running:
+        begun = request(b"Content-Length: 40000", length=False, body=b"x" * 33_000)
+        attack = await opening(running.port, 3, begun)
+        await eventually(lambda: running.server._receiver.budget.bytes == 99_000)
+        body = MESSAGE.replace(b'"hi"', b'"' + b"x" * 20_000 + b'"')
+        assert (await running.post(body=body)).status == 202
+        assert (await attack[0][0].readline()) == b"HTTP/1.1 503 Service Unavailable\r\n"
+        for _, writer in attack:
+            await hang_up(writer)
+        await eventually(lambda: running.server._receiver.budget.bytes == 0)
+
+
+async def test_bodies_worked_on_are_bounded() -> None:
+    """What is whole stays until it is durable; who does not fit beside it is told to come again."""
+    log = MemoryLog(durable=False)
+    async with receiving(log, MemoryStore(), in_flight_bytes=30_000) as running:
+        body = MESSAGE.replace(b'"hi"', b'"' + b"x" * 20_000 + b'"')
+        answer = asyncio.create_task(running.post(body=body))
+        await eventually(lambda: bool(log.open))
+        refused = await running.post(body=body.replace(b"msg_1", b"msg_2"))
+        assert (refused.status, refused.json()["type"]) == (503, "urn:hookline:problem:overloaded")
+        log.settle()
+        assert (await answer).status == 202
+
+
+async def test_many_late_connections_are_one_line() -> None:
+    """A stranger cannot fill the log by opening connections."""
+    with structlog.testing.capture_logs() as lines:
+        async with receiving(MemoryLog(), MemoryStore(), header_timeout="200ms") as running:
+            attack = await opening(running.port, 40, LINE)
+            await asyncio.gather(*(reader.read() for reader, _ in attack), return_exceptions=True)
+            for _, writer in attack:
+                await hang_up(writer)
+    told = [line for line in lines if line["event"] == "connection.overdue"]
+    assert (sum(line["count"] for line in told), len(told) <= 5) == (40, True)
+
+
+async def test_chunked_bodies_are_counted_as_they_grow() -> None:
+    """A body of unknown length takes its place piece by piece, and is refused when there is no more."""
+    async with receiving(MemoryLog(), MemoryStore(), in_flight_bytes=100_000) as running:
+        body = chunked(b"x" * 90_000)[:-5] + chunked(b"x" * 90_000)
+        (answer,) = await running.raw(request(CHUNKED, CLOSE, length=False, body=body))
+        assert answer.status == 503
+        assert running.server._receiver.budget.bytes == 0
