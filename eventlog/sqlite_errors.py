@@ -62,8 +62,9 @@ def reason(error: sqlite3.Error, path: Path) -> str:
         )
     if code in _DAMAGED:
         return (
-            f"{path} is damaged or no SQLite database ({name}): restore it from a backup,"
-            " or move it and its -wal and -shm files away to begin an empty log"
+            f"{path} is damaged, or is no SQLite database ({name}): the disk failed, or something else wrote into it."
+            " Nothing was deleted. Stop every role, then restore it from a backup, or set it aside (rename it with its"
+            " -wal and -shm) to begin an empty log: events in it that were not handled are then not handled"
         )
     if code == sqlite3.SQLITE_IOERR:
         return f"the disk of {path} failed ({name}): look into the system's log; what was acknowledged before is on it"

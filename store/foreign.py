@@ -4,7 +4,9 @@ A driver's message may quote rows (`DETAIL: Key (email)=(…) already exists`), 
 the chained cause has its details removed.
 """
 
+import socket
 import sqlite3
+import ssl
 
 import asyncpg  # type: ignore[import-untyped]  # asyncpg ships no types
 from sqlalchemy import exc
@@ -16,44 +18,74 @@ FOREIGN = (exc.SQLAlchemyError, OSError, sqlite3.Error, asyncpg.PostgresError, a
 
 # SQLSTATE classes and codes: https://www.postgresql.org/docs/current/errcodes-appendix.html
 _MISCONFIGURED = {
-    "28": "the user or password was refused",
-    "3D": "the database does not exist",
-    "3F": "the schema does not exist",
-    "42501": "the user has not the rights it needs",
+    "28": "it lets this user not in: check the url's user, password and database, and the server's pg_hba.conf; if that"
+    " wants TLS, add ?sslmode=require",
+    "28P01": "it refuses the password: check the url's user and password, percent-encoding what is special in them",
+    "3D": "the database does not exist: create it (CREATE DATABASE … OWNER …), or mend its name in the url",
+    "3F": "the schema does not exist: create it, or mend the user's search_path",
+    "42501": "the user has not the rights it needs: GRANT CREATE, USAGE ON SCHEMA public to it, and let it own"
+    " hookline's tables; best give hookline a database that its user owns",
     "42P01": "a table is missing; run `hookline migrate`",
     "42P07": "it has a table of that name that is not hookline's; give hookline a database of its own",
     "42703": "a column is missing; run `hookline migrate`",
     "42704": "it knows no such parameter; see the part of the url after `?`",
 }
 _UNAVAILABLE = {
-    "08": "the connection broke",
-    "25006": "it is a read-only standby just now",
+    "08": "the connection broke; it is tried again",
+    "25006": "it is a read-only standby just now: connect to the primary, or name all hosts and add"
+    " ?target_session_attrs=read-write",
     "25P03": "the transaction was idle for too long",
     "40": "concurrent transactions collided",
-    "53": "it is out of connections, memory or disk space",
-    "55P03": "a lock was not free in time",
-    "57": "it is starting, stopping, or cancelled the statement at its deadline",
-    "58": "it met a system error",
-    "XX": "it met an internal error",
+    "53": "it is out of connections, memory or disk space: see the server's log",
+    "53100": "its disk is full: free some disk space at the server",
+    "53300": "it is out of connections: lower `connections` in [store], run fewer roles, or raise its max_connections",
+    "55P03": "a lock was not free in time: see who holds it in pg_stat_activity",
+    "57": "it is starting, stopping, or cancelled the statement at its deadline: wait, or see what it is busy with",
+    "58": "it met a system error: see the server's log",
+    "XX": "it met an internal error: see the server's log",
     "0A000": "a prepared statement is of before a change of schema",
 }
 _SQLITE_UNAVAILABLE = {
-    "SQLITE_BUSY": "another process holds its lock",
+    "SQLITE_BUSY": "another process holds its lock: end what does (an open sqlite3 shell, a backup, a stopped process)",
     "SQLITE_LOCKED": "another connection holds its lock",
-    "SQLITE_FULL": "the disk is full",
-    "SQLITE_IOERR": "the disk reported an error",
+    "SQLITE_FULL": "the disk is full: free some space",
+    "SQLITE_IOERR": "the disk reported an error: look into the system's log",
     "SQLITE_NOMEM": "there is not enough memory",
     "SQLITE_INTERRUPT": "the statement was interrupted",
     "SQLITE_PROTOCOL": "its lock could not be taken",
 }
+_RIGHTS = "give the user hookline runs as the right to read and write it and its folder"
+_DAMAGE = (
+    ": the disk failed, or something else wrote into it. Nothing was deleted. Stop every role, then restore the file"
+    " from a backup, or set it aside (rename it with its -wal and -shm) and run `hookline migrate`, which begins an"
+    " empty one: contacts, timers and the effects of `once` in it are then not known"
+)
 _SQLITE_MISCONFIGURED = {
-    "SQLITE_CANTOPEN": "the file cannot be opened",
-    "SQLITE_READONLY": "the file cannot be written",
-    "SQLITE_PERM": "the file may not be accessed",
-    "SQLITE_AUTH": "the file may not be accessed",
-    "SQLITE_CORRUPT": "the file is damaged; restore a copy",
-    "SQLITE_NOTADB": "the file is no SQLite database",
+    "SQLITE_CANTOPEN": f"the file cannot be opened: {_RIGHTS}",
+    "SQLITE_READONLY": f"the file cannot be written: {_RIGHTS}",
+    "SQLITE_PERM": f"the file may not be accessed: {_RIGHTS}",
+    "SQLITE_AUTH": f"the file may not be accessed: {_RIGHTS}",
+    "SQLITE_CORRUPT": f"the file is damaged{_DAMAGE}",
+    "SQLITE_NOTADB": f"the file is damaged, or is no SQLite database{_DAMAGE}",
 }
+_TLS = (
+    "its certificate is not trusted: add ?sslrootcert=FILE with the CA that signed it, and use the name it is made for"
+)
+# What making a connection may raise, what it means, and whether waiting cannot cure it.
+_NETWORK: tuple[tuple[type[BaseException], str, bool], ...] = (
+    (
+        asyncpg.exceptions.ClientConfigurationError,
+        "the part of the url after `?` cannot be used: check each name",
+        True,
+    ),
+    (ConnectionRefusedError, "nothing listens there; is the server running, are host and port right?", False),
+    (socket.gaierror, "its name cannot be resolved: check the host, or the DNS here", False),
+    (ssl.SSLCertVerificationError, _TLS, True),
+    (ssl.SSLError, "TLS failed: does that port speak TLS, and are sslcert and sslkey right?", False),
+    (TimeoutError, "it does not answer in time: it is overloaded or frozen, or a firewall drops what we send", False),
+    (FileNotFoundError, "there is no such socket or file: check host, sslrootcert, sslcert and sslkey", False),
+    (PermissionError, "a file or socket may not be read: check the rights of sslkey, sslcert and the socket", False),
+)
 # Codes after which the whole transaction may simply be run again: nothing of it has happened.
 _REPEATABLE = frozenset({"40001", "40P01"})
 
@@ -114,11 +146,26 @@ def _meaning(error: BaseException, root: BaseException, where: str) -> StoreErro
         # SQLite has one code for all that is wrong with a statement; this one is no fault of ours.
         taken = isinstance(root, sqlite3.OperationalError) and str(root).endswith(" already exists")
         return _unusable(_MISCONFIGURED["42P07"], where, name) if taken else _of_sqlite(name, where)
-    if isinstance(root, sqlite3.OperationalError) or not isinstance(error, exc.SQLAlchemyError | sqlite3.Error):
-        return StoreUnavailable(f"The store {where} cannot be reached ({type(root).__name__}).")
+    unreached = (sqlite3.OperationalError, asyncpg.exceptions.ClientConfigurationError)
+    if isinstance(root, unreached) or not isinstance(error, exc.SQLAlchemyError | sqlite3.Error):
+        return _of_network(root, where)
     if isinstance(error, exc.DBAPIError) and error.connection_invalidated:
         return StoreUnavailable(f"The connection to the store {where} broke ({type(root).__name__}).")
     return StoreRefused(f"The store {where} refused a statement ({type(root).__name__}): report this as a bug.")
+
+
+def _of_network(root: BaseException, where: str) -> StoreError:
+    """Why no connection was made: a driver's text is not repeated, for it may quote the url."""
+    name = type(root).__name__
+    for kind, words, hopeless in _NETWORK:
+        if isinstance(root, kind):
+            if hopeless:
+                return StoreMisconfigured(f"The store {where} cannot be used: {words} ({name}).")
+            return StoreUnavailable(f"The store {where} cannot be reached: {words} ({name}).")
+    if isinstance(root, ConnectionError) and "rejected SSL upgrade" in str(root):  # asyncpg has no type for it
+        words = "it takes no TLS: take sslmode out of the url, or switch TLS on at the server"
+        return StoreMisconfigured(f"The store {where} cannot be used: {words}.")
+    return StoreUnavailable(f"The store {where} cannot be reached ({name}): check host, port and the network.")
 
 
 def _of_postgres(state: str, where: str) -> StoreError:

@@ -24,6 +24,9 @@ from store.foreign import FOREIGN, driver_error, translate
 VERSION_TABLE = "hookline_schema"
 """Alembic's own table; its usual name would meet that of another program in the same database."""
 
+OLDEST = 13
+"""The oldest PostgreSQL: https://www.postgresql.org/support/versioning/."""
+
 _PATIENCE = timedelta(seconds=30)
 # Any number will do that no other program takes in this database; this one reads `hookline` in ASCII.
 _LOCK = int.from_bytes(b"hookline", "big") >> 1
@@ -68,6 +71,23 @@ def require_current(connection: Connection) -> None:
         raise StoreMisconfigured(
             f"The store's schema is behind this hookline by {len(missing)} step(s), from {missing[0].revision} on."
             " Run `hookline migrate`, then start again."
+        )
+
+
+def require_version(dialect: str, version: tuple[int | str, ...] | None) -> None:
+    """Check that a server is not older than the oldest that is still maintained.
+
+    Args:
+        dialect: SQLAlchemy's name of it.
+        version: of the server; None when it did not tell.
+
+    Raises:
+        StoreMisconfigured: it is.
+    """
+    if dialect == "postgresql" and version and int(version[0]) < OLDEST:
+        raise StoreMisconfigured(
+            f"The store's server is PostgreSQL {'.'.join(map(str, version))}, which is too old: hookline needs"
+            f" {OLDEST} or later. Upgrade the server, or name another in [store] url."
         )
 
 
@@ -116,6 +136,7 @@ def _upgrade(connection: Connection) -> list[Script]:
 
 def _missing(connection: Connection) -> list[Script]:
     """The scripts the schema does not have yet, oldest first."""
+    require_version(connection.dialect.name, connection.dialect.server_version_info)
     context = MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE})
     present = context.get_current_revision()
     known = {script.revision for script in _scripts().walk_revisions()}

@@ -79,8 +79,9 @@ def test_a_damaged_file(damaged: sqlite3.Error) -> None:
     error = misconfigured(damaged, PATH)
     assert isinstance(error, LogMisconfigured)
     assert str(error) == (
-        "/data/events.db is damaged or no SQLite database (SQLITE_NOTADB): restore it from a backup,"
-        " or move it and its -wal and -shm files away to begin an empty log"
+        "/data/events.db is damaged, or is no SQLite database (SQLITE_NOTADB): the disk failed, or something else wrote"
+        " into it. Nothing was deleted. Stop every role, then restore it from a backup, or set it aside (rename it with"
+        " its -wal and -shm) to begin an empty log: events in it that were not handled are then not handled"
     )
     assert is_harmless(damaged) is False
 

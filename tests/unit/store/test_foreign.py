@@ -1,6 +1,8 @@
 """What drivers raise, and what it means."""
 
+import socket
 import sqlite3
+import ssl
 
 import asyncpg  # type: ignore[import-untyped]  # asyncpg ships no types
 import pytest
@@ -8,6 +10,7 @@ from sqlalchemy import exc
 
 from store.errors import StoreError, StoreMisconfigured, StoreRefused, StoreUnavailable
 from store.foreign import driver_error, is_conflict, is_missing_table, is_repeatable, translate
+from store.migrations import require_version
 
 WHERE = "postgresql://db/hook"
 SECRET = "s3cret"
@@ -32,19 +35,20 @@ def of_sqlite(name: str, kind: type[sqlite3.Error] = sqlite3.OperationalError) -
     ("state", "kind", "says"),
     [
         ("08006", StoreUnavailable, "the connection broke"),
-        ("25006", StoreUnavailable, "read-only standby"),
+        ("25006", StoreUnavailable, "connect to the primary"),
         ("25P03", StoreUnavailable, "idle for too long"),
         ("40001", StoreUnavailable, "collided"),
         ("40P01", StoreUnavailable, "collided"),
-        ("53100", StoreUnavailable, "disk space"),
-        ("53300", StoreUnavailable, "out of connections"),
+        ("53100", StoreUnavailable, "free some disk space"),
+        ("53300", StoreUnavailable, "lower `connections` in [store]"),
         ("55P03", StoreUnavailable, "lock was not free"),
         ("57014", StoreUnavailable, "at its deadline"),
         ("57P03", StoreUnavailable, "starting"),
         ("58030", StoreUnavailable, "system error"),
-        ("28P01", StoreMisconfigured, "user or password was refused"),
-        ("3D000", StoreMisconfigured, "does not exist"),
-        ("42501", StoreMisconfigured, "has not the rights"),
+        ("28000", StoreMisconfigured, "pg_hba.conf; if that wants TLS, add ?sslmode=require"),
+        ("28P01", StoreMisconfigured, "it refuses the password: check the url"),
+        ("3D000", StoreMisconfigured, "does not exist: create it"),
+        ("42501", StoreMisconfigured, "has not the rights it needs: GRANT"),
         ("42P01", StoreMisconfigured, "hookline migrate"),
         ("42P07", StoreMisconfigured, "database of its own"),
         ("42704", StoreMisconfigured, "no such parameter"),
@@ -70,8 +74,12 @@ def test_each_sqlstate_has_its_meaning(state: str, kind: type[StoreError], says:
         ("SQLITE_IOERR_FSYNC", StoreUnavailable, "the disk reported an error"),
         ("SQLITE_CANTOPEN", StoreMisconfigured, "cannot be opened"),
         ("SQLITE_READONLY_DBMOVED", StoreMisconfigured, "cannot be written"),
-        ("SQLITE_CORRUPT", StoreMisconfigured, "restore a copy"),
-        ("SQLITE_NOTADB", StoreMisconfigured, "no SQLite database"),
+        ("SQLITE_CORRUPT", StoreMisconfigured, "Nothing was deleted. Stop every role, then restore"),
+        (
+            "SQLITE_NOTADB",
+            StoreMisconfigured,
+            "or set it aside (rename it with its -wal and -shm) and run `hookline migrate`",
+        ),
         ("SQLITE_CONSTRAINT_CHECK", StoreRefused, "report this as a bug"),
     ],
 )
@@ -98,6 +106,39 @@ def test_what_cannot_be_reached_may_be_tried_again(error: BaseException) -> None
     translated = translate(error, WHERE)
     assert isinstance(translated, StoreUnavailable)
     assert translated.retryable
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "says"),
+    [
+        (ConnectionRefusedError(111, "x"), StoreUnavailable, "cannot be reached: nothing listens there"),
+        (socket.gaierror(-2, "x"), StoreUnavailable, "its name cannot be resolved: check the host"),
+        (TimeoutError(), StoreUnavailable, "it does not answer in time"),
+        (FileNotFoundError(2, "x"), StoreUnavailable, "there is no such socket or file: check host"),
+        (ssl.SSLCertVerificationError("x"), StoreMisconfigured, "its certificate is not trusted: add ?sslrootcert="),
+        (ssl.SSLError("x"), StoreUnavailable, "TLS failed: does that port speak TLS"),
+        (ConnectionError("server at x rejected SSL upgrade"), StoreMisconfigured, "it takes no TLS: take sslmode out"),
+        (
+            asyncpg.exceptions.ClientConfigurationError(SECRET),
+            StoreMisconfigured,
+            "the part of the url after `?` cannot be used",
+        ),
+    ],
+)
+def test_why_no_connection_is_made_is_told(error: BaseException, kind: type[StoreError], says: str) -> None:
+    """And what to look at; never the driver's own text."""
+    translated = translate(error, WHERE)
+    assert type(translated) is kind
+    assert says in str(translated)
+    assert SECRET not in str(translated)
+
+
+def test_a_server_that_is_too_old_is_refused() -> None:
+    """Before a statement fails that it does not know."""
+    require_version("postgresql", (13, 4))
+    require_version("sqlite", (3, 40))
+    with pytest.raises(StoreMisconfigured, match=r"PostgreSQL 9\.6, which is too old: hookline needs 13 or later"):
+        require_version("postgresql", (9, 6))
 
 
 def test_no_row_and_no_parameter_is_told() -> None:
