@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar
 from urllib.parse import urlencode
 
+import structlog
 from aiohttp import ClientResponse, ClientSession, ClientTimeout, DummyCookieJar
 from aiohttp.abc import AbstractResolver
 from aiohttp.resolver import ThreadedResolver
@@ -30,6 +31,7 @@ from clients.sse import Blocks
 from clients.waits import quota
 
 T = TypeVar("T")
+log = structlog.get_logger()
 
 MAX_REQUEST = 1024 * 1024
 """The largest body we send, in bytes."""
@@ -170,6 +172,8 @@ class Wire:
         self._limiter = limiter
         self._edges = edges
         self._policy = Policy()
+        # Classes of endpoints whose last answer asked for an absurd wait: told once, until one succeeds.
+        self._absurd = set[str]()
         self._session: ClientSession | None = None
         self._resolver: AbstractResolver | None = None
         self._closed = False
@@ -233,6 +237,7 @@ class Wire:
                 result = await once(deadline - begun)
             except ClientError as error:
                 _doubt(call, error)
+                self._curb(call, error)
                 self._tell(call, tried, begun, error)
                 if isinstance(error, RateLimited) and error.retry_after:
                     self._limiter.shut(call.quota, error.retry_after)
@@ -243,9 +248,29 @@ class Wire:
                 if wait is None:
                     raise
             else:
+                self._absurd.discard(call.quota)
                 self._tell(call, tried, begun, None)
                 return result
             await clock.sleep(wait)
+
+    def _curb(self, call: Call, error: ClientError) -> None:
+        """Wait no longer than is reasonable, whatever a header says: one number must not silence an account."""
+        longest, asked = self._limiter.longest(call.quota), error.retry_after
+        if asked is None or asked <= longest:
+            return
+        error.retry_after = longest
+        if call.quota not in self._absurd:
+            self._absurd.add(call.quota)
+            log.error(
+                "wait.cut",
+                account=self._name,
+                platform=self._platform,
+                operation=call.operation,
+                asked=round(asked),
+                waits=round(longest),
+                fix="look at the account's limits and state at the platform, and at what stands between: the header "
+                "that says when to come back is beyond reason",
+            )
 
     async def _sent(self, call: Call, payload: bytes | None, left: float) -> Incoming:
         """Make one request and return its answer when the headers are here."""

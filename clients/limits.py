@@ -19,6 +19,8 @@ from clients.waits import Quota
 _PER = {"s": 1.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
 # Two answers of one period may name its end differently by so many seconds: whole seconds, and how long they travelled.
 _ROUNDING = 2.0
+# Between these lies the longest wait that a platform may ask for, in seconds.
+_SHORTEST_BOUND, _LONGEST_BOUND = 900.0, 3600.0
 _RATE = re.compile(r"\s*([0-9]{1,7})\s*/\s*(s|min|h|d)\s*")
 
 
@@ -42,6 +44,14 @@ def rate(value: object) -> Rate:
     if match is None or int(match[1]) == 0:
         raise ValueError("not a rate. Write a number of calls, a slash and s, min, h or d: 100/min")
     return Rate(int(match[1]), _PER[match[2]])
+
+
+def longest_wait(rate: Rate) -> float:
+    """How many seconds a platform's word may keep us from asking again: its window, but 15 minutes to an hour.
+
+    A header can hold any number, of a broken proxy for instance, and asking once more does no harm.
+    """
+    return min(max(rate.per, _SHORTEST_BOUND), _LONGEST_BOUND)
 
 
 RateField = Annotated[Rate, BeforeValidator(rate)]
@@ -99,8 +109,8 @@ class Window:
             self._left, self._reset = quota.remaining, reset
 
     def shut(self, seconds: float, now: float) -> None:
-        """Let nothing through for so many seconds: the platform said 429."""
-        self._reset = max(self._reset, now + seconds)
+        """Let nothing through for so many seconds, within reason: the platform said 429."""
+        self._reset = max(self._reset, now + min(seconds, longest_wait(self._rate)))
         self._left = 0
 
 
@@ -109,6 +119,7 @@ class Limiter:
 
     def __init__(self, rates: Mapping[str, Rate], *, max_wait: float, clock: Clock, what: str) -> None:
         self._windows = {name: Window(rate) for name, rate in rates.items()}
+        self._longest = {name: longest_wait(rate) for name, rate in rates.items()}
         self._max_wait = max_wait
         self._clock = clock
         self._what = what
@@ -147,6 +158,10 @@ class Limiter:
         """Believe what an answer's headers say about the limit."""
         if told is not None:
             self._windows[quota].learn(told, self._clock.monotonic())
+
+    def longest(self, quota: str) -> float:
+        """How many seconds the platform may keep a class of endpoints from being asked again."""
+        return self._longest[quota]
 
     def shut(self, quota: str, seconds: float) -> None:
         """Let no call of a class through for so many seconds."""

@@ -11,10 +11,11 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 LONGEST = 86_400.0
-"""No header makes us wait longer than a day, in seconds."""
+"""No header is read as more than a day, in seconds; what is waited at most is the limiter's (`limits.longest_wait`)."""
 
 _SECONDS = re.compile(r"([0-9]+)(?:\.[0-9]*)?")
 _WHOLE = re.compile(r"[0-9]{1,15}")
+_INSTANT = re.compile(r"([0-9]{1,15})(?:\.[0-9]{0,9})?")
 # From here on a Unix time is in milliseconds.
 _MILLISECONDS = 100_000_000_000
 
@@ -55,9 +56,9 @@ def retry_after(value: str | None, now: datetime) -> float | None:
 
 def reset_in(value: str | None, now: datetime) -> float | None:
     """Read `X-RateLimit-Reset` as seconds from `now`, between 0 and `LONGEST`; None if it makes no sense."""
-    if value is None or not _WHOLE.fullmatch(value.strip()):
+    if value is None or not _INSTANT.fullmatch(value.strip()):
         return None
-    at = int(value)
+    at = float(value)
     seconds = at / 1000 if at >= _MILLISECONDS else at
     return _within(seconds - now.timestamp())
 

@@ -50,6 +50,8 @@ LOG_EVENTS: Mapping[str, str] = MappingProxyType(
         "timer.set": "A timer was set or moved.",
         "timer.cancelled": "A timer was cancelled.",
         "timer.fired": "A timer came due and its handler ran.",
+        # clients
+        "wait.cut": "A platform asked to be left alone for `asked` seconds, beyond reason; it is asked again in `waits`.",
         # simulator
         "webhook.refused": "A simulated webhook was not accepted and will be sent again in `again_in` seconds.",
         "webhook.abandoned": "A simulated webhook will not be sent again; `reason` says why.",

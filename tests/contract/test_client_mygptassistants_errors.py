@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 
 import pytest
+from structlog.testing import capture_logs
 
 from clients.errors import ClientError, ConnectionLost, NotFound, PlatformDown, RateLimited, Unreachable
 from clients.http import Edges
@@ -145,6 +146,71 @@ async def test_429_of_a_send_is_the_callers() -> None:
             with pytest.raises(RateLimited) as caught:
                 await client.send("c", "hi")
             assert (script.asked, caught.value.retry_after, caught.value.nothing_happened) == (1, 6.0, True)
+
+
+NOON = "Date: Mon, 15 Jan 2024 12:00:00 GMT"
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        ("Retry-After: 31536000",),
+        (f"Retry-After: {'9' * 500}",),
+        (NOON, "Retry-After: Wed, 15 Jan 2025 12:00:00 GMT"),
+        (NOON, "X-RateLimit-Remaining: 0", "X-RateLimit-Reset: 1736942400"),
+        (NOON, "X-RateLimit-Reset: 999999999999999"),
+        ("Date: Thu, 01 Jan 1970 00:00:00 GMT", "X-RateLimit-Reset: 1705320010"),
+    ],
+)
+async def test_absurd_wait_is_cut_and_told_once(headers: tuple[str, ...]) -> None:
+    """The platform is asked again after 15 minutes, which is many windows of its limit, and an operator can see why."""
+    clock = FakeClock(auto=True)
+    script = Script(*[_http(429, *headers)] * 2, _http(200, body=OK), _http(429, *headers))
+    async with talking(script, edges=Edges(clock=clock, jitter=lambda: 0.5)) as client:
+        with capture_logs() as logged:
+            for _ in range(2):
+                with pytest.raises(RateLimited) as caught:
+                    await client.send("c", "hi")
+                assert caught.value.retry_after == 900.0
+                with pytest.raises(RateLimited, match="used up for another 900 s"):
+                    await client.send("c", "hi")
+                await clock.advance(900.0)
+            told = [each for each in logged if each["event"] == "wait.cut"]
+            await client.send("c", "hi")
+            with pytest.raises(RateLimited):
+                await client.send("c", "hi")
+    assert [(each["log_level"], each["account"], each["waits"]) for each in told] == [("error", "support", 900)]
+    assert [each["event"] for each in logged].count("wait.cut") == 2
+    assert script.asked == 4
+
+
+@pytest.mark.parametrize(
+    ("headers", "wait"),
+    [
+        (("Retry-After: -5",), None),
+        (("Retry-After: NaN",), None),
+        (("Retry-After: 1e3",), None),
+        (("Retry-After: 7.5",), 7.5),
+        ((NOON, "Retry-After: Sun, 14 Jan 2024 12:00:00 GMT"), 0.0),
+        ((NOON, "X-RateLimit-Reset: 1705320010.5"), 10.5),
+        ((NOON, "X-RateLimit-Reset: -1"), None),
+        ((NOON, "X-RateLimit-Reset: 1"), 0.0),
+    ],
+)
+async def test_odd_waits_are_read_or_left_aside(headers: tuple[str, ...], wait: float | None) -> None:
+    """What is no wait is as if it were not there; one in the past is none."""
+    async with talking(Script(_http(429, *headers))) as client:
+        with pytest.raises(RateLimited) as caught:
+            await client.send("c", "hi")
+    assert caught.value.retry_after == wait
+
+
+async def test_absurd_wait_of_a_server_error_is_cut_too() -> None:
+    """An event is not put off for a day by a proxy's page either."""
+    async with talking(Script(_http(503, "Retry-After: 31536000"))) as client:
+        with pytest.raises(PlatformDown) as caught:
+            await client.send("c", "hi")
+    assert caught.value.retry_after == 900.0
 
 
 async def test_429_without_a_time_is_tried_a_few_times() -> None:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
 from clients.errors import RateLimited
-from clients.limits import Limiter, Rate, RateField, Window, rate
+from clients.limits import Limiter, Rate, RateField, Window, longest_wait, rate
 from clients.waits import Quota
 from tests.unit.clients.clocks import FakeClock, settle
 
@@ -134,6 +134,14 @@ def test_429_shuts_for_as_long_as_it_says() -> None:
     window = Window(Rate(100, 60.0))
     window.shut(90.0, now=0.0)
     assert [window.reserve(0.0), window.reserve(91.0)] == [90.0, 91.0]
+
+
+@pytest.mark.parametrize(("text", "longest"), [("100/min", 900.0), ("1000/h", 3600.0), ("5/s", 900.0), ("9/d", 3600.0)])
+def test_absurd_429_shuts_for_a_quarter_to_one_hour(text: str, longest: float) -> None:
+    """One header of a year does not silence an account: it is asked again when its window has surely passed."""
+    window = Window(rate(text))
+    window.shut(31_536_000.0, now=0.0)
+    assert window.reserve(0.0) == longest_wait(rate(text)) == longest
 
 
 async def test_limiter_waits_for_its_turn() -> None:

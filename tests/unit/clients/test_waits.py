@@ -36,7 +36,7 @@ def test_retry_after_in_all_its_forms(value: str, seconds: float) -> None:
 
 
 @pytest.mark.parametrize(
-    "value", [None, "", "soon", "-5", "+5", "1e3", "1_000", "\u0661\u0662", "12s", "0x10", "Mon, 99 Jan"]
+    "value", [None, "", "soon", "-5", "+5", "1e3", "1_000", "\u0661\u0662", "12s", "0x10", "Mon, 99 Jan", "NaN", "inf"]
 )
 def test_retry_after_that_makes_no_sense(value: str | None) -> None:
     """Anything else is as if it were not there."""
@@ -56,7 +56,12 @@ def test_retry_after_that_makes_no_sense(value: str | None) -> None:
         ("soon", None),
         ("-1", None),
         ("9" * 16, None),
-        ("1705312842.5", None),
+        (f"{EPOCH + 42}.5", 42.5),
+        (f"{EPOCH + 42}.", 42.0),
+        (f"{EPOCH + 42}.5.5", None),
+        ("NaN", None),
+        ("inf", None),
+        ("1e12", None),
     ],
 )
 def test_rate_limit_reset_is_unix_time(value: str | None, seconds: float | None) -> None:
