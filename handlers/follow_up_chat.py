@@ -155,7 +155,7 @@ async def _schedule(
     about: MessageCreated | ConversationCompleted,
     ctx: Context[FollowUp],
 ) -> None:
-    if ctx.now - event.time > ctx.config.max_age or event.origin == "handler" or not _has_account(ctx):
+    if ctx.now - event.time > ctx.config.max_age or event.origin == "handler" or not await _has_account(event, ctx):
         return
     contact = about.contact
     known = {
@@ -175,6 +175,7 @@ async def _fire(
         return
     if config.quiet is not None and (end := config.quiet.until(ctx.now, ZoneInfo(config.timezone))) is not None:
         await ctx.schedule(TIMER, after=end - timer.due, data=timer.data)
+        ctx.log.info("followup.skipped", reason="quiet hours: it is put off", until=end.isoformat())
         return
     account, (person, name) = ctx.account(), await _contact(event, timer, ctx)
     if (reason := await _superseded(account, conversation, timer, config)) is not None:
@@ -246,11 +247,18 @@ def _is_since(message: ChatMessage, since: datetime) -> bool:
     return message.at >= since
 
 
-def _has_account(ctx: Context[FollowUp]) -> bool:
+async def _has_account(event: Event[MessageCreated | ConversationCompleted | Timer], ctx: Context[FollowUp]) -> bool:
+    """Whether there is anything to send with; if not, somebody is told once a day, not with every message."""
     try:
         ctx.account()
     except GiveUp as error:
-        ctx.log.debug("followup.skipped", reason=error.reason)
+        if await ctx.allow("no-account", event.source, limit=1, per="1d"):
+            ctx.log.warning(
+                "followup.skipped",
+                reason=error.reason,
+                fix=f'add a section [accounts.{event.source}] to hookline.toml, or account = "NAME" of one to '
+                f"[sources.{event.source}]; or leave the source out of this entry's `sources`",
+            )
         return False
     return True
 

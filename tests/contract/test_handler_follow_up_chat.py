@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from clients.mygptassistants import MyGPTAssistants
 from clients.settings import MyGPTAssistantsSettings
@@ -217,12 +218,14 @@ async def test_a_contact_has_a_limit_a_day() -> None:
 async def test_quiet_hours_put_it_off() -> None:
     """It waits until they end, and is sent then."""
     async with scene(quiet="11:00-15:00") as made:
-        [attempt] = await made.silence()
-        assert attempt.timers == {"follow-up": NOON + timedelta(hours=3)}
-        assert await made.ours() == 0
-        [sent] = await made.silence("3h")
+        with capture_logs() as logged:
+            [attempt] = await made.silence()
+            assert attempt.timers == {"follow-up": NOON + timedelta(hours=3)}
+            assert await made.ours() == 0
+            [sent] = await made.silence("3h")
         assert sent.outcome == Done()
         assert await made.ours() == 1
+    assert [each["event"] for each in logged if each["log_level"] == "info"] == ["followup.skipped", "followup.sent"]
 
 
 async def test_a_timer_that_comes_much_too_late_does_nothing(asked: Scene) -> None:

@@ -6,11 +6,12 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from pydantic import ValidationError
+from structlog.testing import capture_logs
 
 from clients.account import Account, Sent
 from handlers.follow_up_chat import FollowUp, follow_up_chat
 from hookline import ContactRef, ConversationCompleted, Event, MessageCreated
-from hookline.testing import NOW, Attempt, Done, event_of, run_once
+from hookline.testing import NOW, Attempt, Done, Harness, event_of, run_once
 from schemas.events import Role
 from schemas.own import TAG, fingerprint
 
@@ -104,10 +105,29 @@ async def test_an_old_event_does_nothing() -> None:
     assert (await handled(old, now=NOW + timedelta(hours=2))).timers == {}
 
 
-async def test_a_source_without_an_account_is_left_alone() -> None:
-    """There is nothing to send with, and no reason to fill the dead letters."""
-    attempt = await run_once(follow_up_chat, said("We open at nine.", "assistant"), config=CONFIG)
-    assert (attempt.outcome, attempt.timers) == (Done(), {})
+async def test_a_source_without_an_account_is_left_alone_and_told() -> None:
+    """There is nothing to send with, and no reason to fill the dead letters; one line a day says what to add."""
+
+    def answer(number: int, source: str, time: datetime) -> Event[MessageCreated]:
+        data = MessageCreated(message_id=str(number), conversation_id="c1", role="assistant", content="At nine.")
+        return event_of(data, source=source, time=time)
+
+    async with Harness.opened(follow_up_chat, config=CONFIG, now=NOW) as harness:
+        with capture_logs() as logged:
+            attempts = [
+                await harness.run_once(answer(number, source, NOW))
+                for number, source in enumerate(["desk", "desk", "shop"])
+            ]
+            harness.clock.advance("1d")
+            await harness.run_once(answer(3, "desk", harness.clock.now()))
+    assert [(each.outcome, each.timers) for each in attempts] == [(Done(), {})] * 3
+    told = [each for each in logged if each["event"] == "followup.skipped"]
+    assert [(each["log_level"], each["source"]) for each in told] == [
+        ("warning", "desk"),
+        ("warning", "shop"),
+        ("warning", "desk"),
+    ]
+    assert "add a section [accounts.desk] to hookline.toml" in told[0]["fix"]
 
 
 @pytest.mark.parametrize(
