@@ -11,6 +11,7 @@ children are then killed and its folders removed. SPEC is JSON: `{argv, cwd, env
 Anything that cannot be done is answered `error TEXT`.
 """
 
+import contextlib
 import ctypes
 import json
 import os
@@ -38,6 +39,21 @@ def children_of(pid: int) -> list[int]:
     for known in found:
         found.extend(parents.get(known, []))
     return found
+
+
+def send(pid: int, name: str) -> None:
+    """Send a signal; a process that has ended needs none."""
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.Signals[f"SIG{name}"])
+
+
+def freeze(main: int) -> None:
+    """Stop a process and its descendants, parents first, until none is left that could have had another child."""
+    stopped: set[int] = set()
+    while new := [pid for pid in children_of(main) if pid not in stopped]:
+        for pid in new:
+            send(pid, "STOP")
+        stopped.update(new)
 
 
 def die_with_parent() -> None:
@@ -75,11 +91,11 @@ class Supervisor:
     def signal(self, name: str, *, tree: bool) -> str:
         if self._server is None or self._server.poll() is not None:
             return "error it is not running"
-        for pid in children_of(self._server.pid) if tree else [self._server.pid]:
-            try:
-                os.kill(pid, signal.Signals[f"SIG{name}"])
-            except ProcessLookupError:
-                continue
+        main = self._server.pid
+        if tree and name in ("STOP", "KILL"):
+            freeze(main)
+        for pid in children_of(main) if tree else [main]:
+            send(pid, name)
         return "ok"
 
     def wait(self, seconds: float) -> str:
