@@ -16,7 +16,7 @@ from pydantic_core import to_json
 from receiver import problems
 from receiver.answers import accepted_body, json_response, problem_response, text_response
 from receiver.body import Body
-from receiver.delivery import Delivery, Headers, Target, route
+from receiver.delivery import Delivery, Headers, Target, route, shown_path
 from receiver.health import Check, Health, health_of, status_of
 from receiver.intake import Accepted, Handshaken, Named, Outcome, Refusal, decide, screen
 from receiver.keep import Keep, Kept, Unkept
@@ -75,6 +75,7 @@ class Receiver:
         self._settings = settings
         self._clock = clock
         self._checks = checks
+        self._path_tokens = [source.ring.path_token for source in sources.values() if source.ring.path_token]
         self._reports = reports
         self._monotonic = asyncio.get_running_loop().time
         self._openapi = to_json(document(version))
@@ -97,7 +98,8 @@ class Receiver:
         if self.draining or "Upgrade" in request.headers:
             reply.response.force_close()
         if reply.outcome:
-            self._report(source, reply, self._monotonic() - started)
+            path = "" if source else shown_path(request.raw_path, self._path_tokens)
+            self._report(source, reply, self._monotonic() - started, path)
         return reply.response
 
     def malformed(self, reason: str) -> None:
@@ -178,7 +180,7 @@ class Receiver:
             return _problem(outcome.problem, outcome.reason)
         return _success(source, outcome, kept, self._keep.kind)
 
-    def _report(self, source: Source | None, reply: _Reply, seconds: float) -> None:
+    def _report(self, source: Source | None, reply: _Reply, seconds: float, path: str = "") -> None:
         accepted = reply.accepted
         answered = Answered(
             source=source.name if source else None,
@@ -186,6 +188,7 @@ class Receiver:
             status=reply.response.status,
             outcome=reply.outcome,
             reason=reply.reason,
+            path=path,
             ids=accepted.ids if accepted else (),
             types=accepted.types if accepted else (),
             quarantined=reply.quarantined,

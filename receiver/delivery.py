@@ -6,11 +6,15 @@ Header names and values stay bytes. A sender's header may hold anything, and a d
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from hmac import compare_digest
 
 RawHeaders = tuple[tuple[bytes, bytes], ...]
 
 # A path is matched as sent: an escaped one (%2e%2e) is no source's.
 _PATH = re.compile(r"/in/(?P<source>[a-z0-9][a-z0-9_-]{0,62})(?:/(?P<rest>[A-Za-z0-9._~/-]{0,512}))?")
+# The source's name, or the first part of what is none of our paths.
+_BEGINNING = re.compile(r"(?:/in)?/[^/]*")
+_MAX_SHOWN = 80
 _ORIGIN = re.compile(r"https?://[^/?#]*", re.IGNORECASE)
 
 
@@ -65,6 +69,22 @@ class Delivery:
     target: Target
     headers: Headers
     body: bytes
+
+
+def shown_path(target: str, secrets: Iterable[bytes] = ()) -> str:
+    """What of a target that no source takes may stand in a log: its beginning, escaped. Tokens stand further behind.
+
+    Args:
+        target: as sent.
+        secrets: the path tokens of all sources: one may have come to stand where a name should.
+    """
+    path = _ORIGIN.sub("", target, count=1).partition("?")[0]
+    found = _BEGINNING.match(path)
+    begun = found[0] if found else ""
+    if any(compare_digest(part.encode("utf-8", "replace"), one) for part in begun.split("/") for one in secrets):
+        return "***"
+    text = begun.encode("unicode_escape").decode("ascii")[:_MAX_SHOWN]
+    return text if begun == path and len(text) < _MAX_SHOWN else f"{text}..."
 
 
 def route(target: str) -> Target | None:

@@ -31,6 +31,8 @@ class Answered:
     outcome: str
     # Why it was not accepted, more precisely than the sender was told.
     reason: str = ""
+    # The beginning of a path that is no source's.
+    path: str = ""
     ids: tuple[str, ...] = ()
     types: tuple[str, ...] = ()
     quarantined: str | None = None
@@ -79,6 +81,7 @@ class LogReports:
                 problem=answered.outcome,
                 reason=answered.reason,
                 status=answered.status,
+                path=answered.path,
                 quarantined=answered.quarantined,
                 hidden=self._hidden.pop(answered.source, 0),
             )

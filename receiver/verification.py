@@ -142,7 +142,13 @@ def _match(ring: Keyring, claims: Claims, message: Message) -> int:
             parts = signed_parts(ring.scheme, replace(message, secret=secret))
         if any(key.matches(parts, claim.value) for claim in claims.signatures if claim.asymmetric == key.asymmetric):
             return index
-    raise Unproved("signature-wrong")
+    raise Unproved("signature-wrong" if _any_fits(ring, claims) else "signature-malformed")
+
+
+def _any_fits(ring: Keyring, claims: Claims) -> bool:
+    """Whether a signature looks like one. One that only another kind of key could have made is wrong, not malformed."""
+    pairs = [(key, one) for key in ring.keys for one in claims.signatures if key.asymmetric == one.asymmetric]
+    return not pairs or any(key.fits(one.value) for key, one in pairs)
 
 
 def _told_secret(ring: Keyring, delivery: Delivery) -> int:

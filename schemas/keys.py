@@ -24,6 +24,7 @@ Parts = Sequence[bytes]
 
 # An Ed25519 seed; some libraries write the public key behind it, which makes 64 bytes.
 _SEED = 32
+_SIGNATURE = 64
 
 
 class UnusableSecret(ValueError):
@@ -45,6 +46,9 @@ class Key(Protocol):
 
     def matches(self, parts: Parts, candidate: bytes) -> bool:
         """Whether an encoded signature is right, in time that tells nothing about where it differs."""
+
+    def fits(self, candidate: bytes) -> bool:
+        """Whether something looks like a signature of this kind of key: its alphabet and length, nothing else."""
 
 
 class HmacKey:
@@ -68,6 +72,10 @@ class HmacKey:
         """Whether the candidate is the MAC of the parts."""
         return hmac.compare_digest(self.sign(parts), _folded(candidate, self._encoding))
 
+    def fits(self, candidate: bytes) -> bool:
+        """Whether the candidate is as long as a MAC, and encoded as one."""
+        return _size(candidate, self._encoding) == self._keyed.digest_size
+
 
 class HashKey:
     """A plain hash of text that has the secret in it (HubSpot v1); the template puts the secret in its place."""
@@ -88,6 +96,10 @@ class HashKey:
     def matches(self, parts: Parts, candidate: bytes) -> bool:
         """Whether the candidate is the hash of the parts."""
         return hmac.compare_digest(self.sign(parts), _folded(candidate, self._encoding))
+
+    def fits(self, candidate: bytes) -> bool:
+        """Whether the candidate is as long as a hash, and encoded as one."""
+        return _size(candidate, self._encoding) == hashlib.new(self._algorithm).digest_size
 
 
 class PublicKey:
@@ -111,6 +123,10 @@ class PublicKey:
             return False
         return True
 
+    def fits(self, candidate: bytes) -> bool:
+        """Whether the candidate is base64 of as many bytes as a signature has."""
+        return _size(candidate, "base64") == _SIGNATURE
+
 
 class PrivateKey:
     """An Ed25519 private key (`whsk_…`): signs, and checks by its public half."""
@@ -128,6 +144,10 @@ class PrivateKey:
     def matches(self, parts: Parts, candidate: bytes) -> bool:
         """Whether the candidate is a signature of the parts by this key."""
         return self._public.matches(parts, candidate)
+
+    def fits(self, candidate: bytes) -> bool:
+        """Whether the candidate is base64 of as many bytes as a signature has."""
+        return self._public.fits(candidate)
 
     def public(self) -> str:
         """The public half as Standard Webhooks writes it, `whpk_…`."""
@@ -172,6 +192,14 @@ def _decoded(text: str) -> bytes:
 
 def _encoded(digest: bytes, encoding: Encoding) -> bytes:
     return digest.hex().encode() if encoding == "hex" else base64.b64encode(digest)
+
+
+def _size(candidate: bytes, encoding: Encoding) -> int | None:
+    """How many bytes are encoded; None for what is not encoded so."""
+    try:
+        return len(binascii.unhexlify(candidate) if encoding == "hex" else base64.b64decode(candidate, validate=True))
+    except ValueError:
+        return None
 
 
 def _folded(candidate: bytes, encoding: Encoding) -> bytes:

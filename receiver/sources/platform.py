@@ -3,7 +3,7 @@
 A platform is one module beside this one, with a `Platform` in it, and one line in `platforms.py`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, TypeVar
@@ -12,6 +12,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import from_json
 
 from receiver.handshakes import Handshake
+from receiver.sources.numbers import unholdable
 from receiver.verification import Verified
 from schemas.events import Data
 from schemas.schemes import Scheme
@@ -81,6 +82,8 @@ class Platform:
 
 def parse(model: type[Model], body: bytes) -> Model | Unreadable:
     """An authentic body as a payload model."""
+    if numbers := unholdable(body):
+        return not_fitting(numbers)
     try:
         # NaN and Infinity are no JSON (RFC 8259), but the validator takes them.
         if b"NaN" in body or b"Infinity" in body:
@@ -103,7 +106,12 @@ def unreadable(error: ValidationError, *, under: str = "") -> Unreadable:
     if any(problem["type"] == "json_invalid" for problem in problems):
         return Unreadable(kind="not-json")
     paths = {".".join([*([under] if under else []), *map(str, problem["loc"])]) or "$" for problem in problems}
-    return Unreadable(kind="not-fitting", fields=tuple(sorted({_shown(path) for path in paths})[:_MAX_FIELDS]))
+    return not_fitting(paths)
+
+
+def not_fitting(places: Iterable[str]) -> Unreadable:
+    """The refusal of a body that is JSON, with the dotted places at fault."""
+    return Unreadable(kind="not-fitting", fields=tuple(sorted({_shown(place) for place in places})[:_MAX_FIELDS]))
 
 
 def _shown(path: str) -> str:

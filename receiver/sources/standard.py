@@ -6,7 +6,8 @@ The spec imposes no shape on a payload, so hookline does not guess what an event
 
 from pydantic_core import from_json
 
-from receiver.sources.platform import Fact, Platform, Reading, Unreadable
+from receiver.sources.numbers import unholdable
+from receiver.sources.platform import Fact, Platform, Reading, Unreadable, not_fitting
 from receiver.verification import Verified
 from schemas.events import Unknown
 from schemas.schemes import STANDARD
@@ -18,7 +19,9 @@ def read(verified: Verified) -> Reading | Unreadable:
     try:
         payload = from_json(verified.body, allow_inf_nan=False)
     except ValueError:
-        return Unreadable(kind="not-json")
+        # What is kept as it came may hold a number that is too large for a double, but none that no reader can parse.
+        numbers = unholdable(verified.body)
+        return not_fitting(numbers) if numbers else Unreadable(kind="not-json")
     fact = Fact(data=Unknown(payload=None), time=time_of(payload), raw=verified.body)
     return Reading(facts=(fact,), delivery=verified.id)
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from receiver.delivery import Headers, Target, route
+from receiver.delivery import Headers, Target, route, shown_path
 
 
 @pytest.mark.parametrize(
@@ -72,3 +72,23 @@ def test_repeated_header_is_seen_in_any_case() -> None:
 def test_media_type_is_without_parameters(value: bytes, media_type: str) -> None:
     """A character set does not make another type."""
     assert Headers([(b"Content-Type", value)]).media_type() == media_type
+
+
+@pytest.mark.parametrize(
+    ("target", "shown"),
+    [
+        ("/in/suport", "/in/suport"),
+        ("/in/suport/t0ken?key=s3cret", "/in/suport..."),
+        ("/hooks/in/support/t0ken", "/hooks..."),
+        ("http://user:pass@hooks.example.org/in/suport?a=1", "/in/suport"),
+        ("/in/p4th-token", "***"),
+        ("/in/\x1b[31m\u202e\udcff", "/in/\\x1b[31m\\u202e\\udcff"),
+        ("/in/" + "a" * 5_000, "/in/" + "a" * 76 + "..."),
+        ("/", "/"),
+        ("*", "..."),
+        ("", ""),
+    ],
+)
+def test_beginning_of_an_unknown_path_is_shown(target: str, shown: str) -> None:
+    """Enough to see who calls what; short, escaped, and without what may be a token."""
+    assert shown_path(target, [b"p4th-token"]) == shown

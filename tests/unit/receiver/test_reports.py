@@ -38,6 +38,12 @@ def test_refusal_is_told_with_its_reason() -> None:
     )
 
 
+def test_refusal_of_no_source_is_told_with_its_path() -> None:
+    """Else nobody finds out which sender has a wrong URL."""
+    (line,) = lines_of(answered(source=None, outcome="not-found", path="/in/suport"))
+    assert (line["event"], line["path"]) == ("delivery.refused", "/in/suport")
+
+
 def test_acceptance_is_a_line_for_whoever_wants_it() -> None:
     """At debug: the metrics count, the topic keeps."""
     (line,) = lines_of(answered(outcome="accepted", status=202, ids=("e1",), types=("message.created",)))
