@@ -1,12 +1,13 @@
 """The handlers of a configuration: loaded from packages and folders, and checked against sources and accounts."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from cli.base import Installation
 from cli.errors import Misconfigured
 from clients.account import Account
+from clients.http import Edges, Exchange, unheard
 from clients.settings import open_account
 from dispatcher.registry import Registry, load
 from dispatcher.settings import Plan, Surroundings, plan
@@ -27,14 +28,19 @@ class Plugins:
         return [str(problem) for problem in (*self.registry.problems, *self.plan.problems)]
 
 
-def loaded(here: Installation) -> Plugins:
+def loaded(here: Installation, *, on_exchange: Callable[[Exchange], None] = unheard) -> Plugins:
     """Load the handlers and open the accounts; nothing is connected.
+
+    Args:
+        here: whose.
+        on_exchange: called after each request to a platform.
 
     Raises:
         Misconfigured: `[handlers] path` is no list of folders.
     """
     settings = here.settings
-    accounts = {name: open_account(name, one) for name, one in settings.accounts.items()}
+    edges = Edges(on_exchange=on_exchange)
+    accounts = {name: open_account(name, one, edges=edges) for name, one in settings.accounts.items()}
     account_of = {
         name: one.account or name for name, one in settings.sources.items() if (one.account or name) in accounts
     }

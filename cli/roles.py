@@ -18,6 +18,7 @@ from cli.plugins import Plugins, loaded
 from cli.topics_watch import TopicsWatch
 from cli.version import version
 from cli.wiring import opened_dedupe, opened_log, opened_store
+from clients.metrics import ClientMetrics
 from console.app import Check, Found
 from console.server import AdminAddressTaken, AdminServer
 from dispatcher.dispatcher import Dispatcher
@@ -160,7 +161,7 @@ async def _add_worker(
     registry: CollectorRegistry,
     stack: AsyncExitStack,
 ) -> None:
-    plugins = found.plugins = loaded(here)
+    plugins = found.plugins = loaded(here, on_exchange=ClientMetrics(registry))
     for account in plugins.accounts.values():
         stack.push_async_callback(account.aclose)
     for problem in plugins.problems:

@@ -55,8 +55,8 @@ class Exchange:
     error: ClientError | None
 
 
-def _ignore(_: Exchange) -> None:
-    """Tell nobody."""
+def unheard(_: Exchange) -> None:
+    """Tell nobody of an exchange."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +69,7 @@ class Edges:
     # Called once, on the running loop.
     resolver: Callable[[], AbstractResolver] = ThreadedResolver
     # Called after every try, on the event loop: it must return at once and raise nothing.
-    on_exchange: Callable[[Exchange], None] = _ignore
+    on_exchange: Callable[[Exchange], None] = unheard
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

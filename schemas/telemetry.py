@@ -51,6 +51,7 @@ LOG_EVENTS: Mapping[str, str] = MappingProxyType(
         "timer.cancelled": "A timer was cancelled.",
         "timer.fired": "A timer came due and its handler ran.",
         # clients
+        "exchange.ended": "A request to a platform is over; `outcome` is ok, or the error's name.",
         "wait.cut": "A platform asked to be left alone for `asked` seconds, beyond reason; it is asked again in `waits`.",
         # simulator
         "webhook.refused": "A simulated webhook was not accepted and will be sent again in `again_in` seconds.",

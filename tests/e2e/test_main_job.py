@@ -1,11 +1,12 @@
 """The main job with real processes: a signed webhook comes in, a contact is synced, a follow-up goes out."""
 
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.e2e.processes import wait_for
+from tests.e2e.processes import Role, wait_for
 from tests.e2e.site import Site, site
 from tests.servers.broker import Broker
 
@@ -31,9 +32,18 @@ def test_a_conversation_is_received_synced_and_followed_up(main_site: Site) -> N
         "conversations", {"platform": "mygptassistants", "visitor": visitor, "says": ["When do you open?"], "over": 0}
     )
     wait_for(main_site.follow_ups, seconds=30, what="a follow-up in the platform")
+    wait_for(lambda: sent_through_the_client(main_site, role), seconds=10, what="the client's metrics")
     snapshots = main_site.records("contacts.state")
     assert {one["value"]["email"] for one in snapshots if one["value"]} == {"ada@example.org"}
     assert role.stop() == 0
+
+
+def sent_through_the_client(site: Site, role: Role) -> bool:
+    """Whether /metrics tells of a request to the account's platform."""
+    with urllib.request.urlopen(f"{site.at.address(role, kind='admin')}/metrics", timeout=10) as answer:
+        lines = answer.read().decode().splitlines()
+    wanted = 'hookline_client_requests_total{account="support",outcome="ok",platform="mygptassistants"} '
+    return any(line.startswith(wanted) and float(line.removeprefix(wanted)) >= 1 for line in lines)
 
 
 def test_a_sent_event_goes_through_the_real_door(main_site: Site) -> None:

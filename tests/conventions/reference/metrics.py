@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from prometheus_client import CollectorRegistry
 from prometheus_client.metrics_core import Metric
 
+from clients.errors import RateLimited
+from clients.http import Exchange
+from clients.metrics import ClientMetrics
 from dispatcher.metrics import Load
 from dispatcher.metrics import Metrics as DispatcherMetrics
 from receiver.limits import Budget
@@ -27,7 +30,8 @@ class Described:
 
 def metrics() -> dict[str, list[Described]]:
     """Role → its metrics, by name."""
-    return {"receiver": _described(_receiver()), "dispatcher": _described(_dispatcher())}
+    found = {"receiver": _receiver(), "dispatcher": _dispatcher(), "clients": _clients()}
+    return {role: _described(registry) for role, registry in found.items()}
 
 
 def blocks() -> dict[str, str]:
@@ -55,6 +59,13 @@ def _dispatcher() -> CollectorRegistry:
     made = DispatcherMetrics(registry)
     made.of("h").dead("exhausted").inc()
     made.watch("h", Load)
+    return registry
+
+
+def _clients() -> CollectorRegistry:
+    registry = CollectorRegistry()
+    told = Exchange(account="a", platform="p", operation="send", number=1, seconds=0.1, error=RateLimited("w"))
+    ClientMetrics(registry)(told)
     return registry
 
 
