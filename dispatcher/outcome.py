@@ -3,7 +3,8 @@
 - returned: `Done`
 - `GiveUp`, or a `ClientError` that cannot succeed later: `Dead`, rejected
 - `EffectUncertain`: `Dead`, uncertain; a record the log will never take: `Dead`, oversize
-- the store or the event log is away, `RateLimited`, `OutOfCredit`: `Retry`, and the attempt does not count
+- the store, the event log or a platform is away, `RateLimited`, `OutOfCredit`: `Retry`, and the attempt does not count;
+  `Dead` when that has gone on for the policy's `deadline`
 - `RetryLater`, a timeout, anything else: `Retry` with backoff or its own wait; `Dead` when attempts are used up
 """
 
@@ -11,7 +12,15 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Literal, TypeAlias
 
-from clients.errors import ClientError, OutOfCredit, RateLimited
+from clients.errors import (
+    ClientError,
+    ConnectionLost,
+    OutOfCredit,
+    PlatformDown,
+    RateLimited,
+    TimedOut,
+    Unreachable,
+)
 from dispatcher.errors import EffectUncertain, describe
 from eventlog.errors import LogUnavailable, RecordRefused
 from handlers.api import GiveUp, RetryLater
@@ -20,7 +29,17 @@ from store.errors import StoreMisconfigured, StoreRefused, StoreUnavailable
 DeadReason: TypeAlias = Literal["rejected", "exhausted", "undecodable", "oversize", "uncertain"]
 """Why an event went to the dead letters; the value of `x-dlq-reason`."""
 
-_NOT_THE_EVENTS_FAULT = (StoreUnavailable, StoreMisconfigured, LogUnavailable, RateLimited, OutOfCredit)
+_NOT_THE_EVENTS_FAULT = (
+    StoreUnavailable,
+    StoreMisconfigured,
+    LogUnavailable,
+    RateLimited,
+    OutOfCredit,
+    Unreachable,
+    ConnectionLost,
+    TimedOut,
+    PlatformDown,
+)
 _CREDIT_WAIT = timedelta(hours=1)
 _MAX_DOUBLINGS = 32
 
@@ -55,7 +74,7 @@ Outcome: TypeAlias = Done | Retry | Dead
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
-    """How often and how patiently an entry tries: `attempts`, `backoff`, `max_backoff` of its settings."""
+    """How often and how patiently an entry tries: `attempts`, `backoff`, `max_backoff`, `deadline` of its settings."""
 
     # Attempts in all that count, at least 1.
     attempts: int
@@ -63,6 +82,8 @@ class Policy:
     backoff: timedelta
     # No wait is longer.
     max_backoff: timedelta
+    # So long an event is tried again after failures that do not count.
+    deadline: timedelta = timedelta(hours=24)
 
     def wait(self, attempt: int, jitter: float) -> timedelta:
         """Full jitter: anything between nothing and the doubled backoff.
@@ -75,13 +96,16 @@ class Policy:
         return jitter * min(self.max_backoff, longest)
 
 
-def decide(error: BaseException | None, *, attempt: int, counted: int, policy: Policy, jitter: float) -> Outcome:
+def decide(
+    error: BaseException | None, *, attempt: int, counted: int, held_up: timedelta, policy: Policy, jitter: float
+) -> Outcome:
     """Decide what becomes of an event.
 
     Args:
         error: what the attempt raised; None if it returned.
         attempt: the number of this attempt, from 1.
         counted: how many attempts counted so far, this one included.
+        held_up: how long ago the first failure that does not count was.
         policy: the entry's.
         jitter: a random number, 0 <= jitter < 1.
     """
@@ -91,6 +115,8 @@ def decide(error: BaseException | None, *, attempt: int, counted: int, policy: P
     if (reason := _hopeless(error)) is not None:
         return Dead(reason, detail)
     if isinstance(error, _NOT_THE_EVENTS_FAULT):
+        if held_up >= policy.deadline:
+            return Dead("exhausted", f"it was held up for {held_up}, beyond its deadline, the last time: {detail}")
         return Retry(_allowed_after(error, attempt, policy, jitter), detail, counts=False)
     if counted >= policy.attempts:
         return Dead("exhausted", f"{counted} attempts failed, the last: {detail}")

@@ -213,12 +213,20 @@ class Runner:
             return Done()
         tries = work.tries
         jitter = self.equipment.jitter()
+        now = self.equipment.clock.monotonic()
         outcome = decide(
-            error, attempt=tries.made, counted=tries.made - tries.free, policy=self.entry.policy, jitter=jitter
+            error,
+            attempt=tries.made,
+            counted=tries.made - tries.free,
+            held_up=timedelta(seconds=now - (now if tries.held_up_since is None else tries.held_up_since)),
+            policy=self.entry.policy,
+            jitter=jitter,
         )
         if isinstance(outcome, Retry):
             self.metrics.retried.inc()
-            tries.free += not outcome.counts
+            if not outcome.counts:
+                tries.free += 1
+                tries.held_up_since = now if tries.held_up_since is None else tries.held_up_since
         match outcome:
             case Dead(reason="exhausted", detail=detail) if context.effects.open:
                 return Dead("uncertain", f"the effect {min(context.effects.open)!r} may have happened; {detail}")

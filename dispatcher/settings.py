@@ -35,7 +35,11 @@ class CommonSettings(BaseModel):
     sources: tuple[str, ...] | None = Field(default=None, min_length=1, description="Only these; by default all.")
     attempts: int = Field(default=5, ge=1, le=1000, description="How often an event is tried before it is dead.")
     backoff: Duration = Field(default=timedelta(seconds=1), description="The longest first wait; it doubles.")
-    max_backoff: Duration = Field(default=timedelta(minutes=1), description="No wait is longer.")
+    max_backoff: Duration = Field(default=timedelta(minutes=5), description="No wait is longer.")
+    deadline: Duration = Field(
+        default=timedelta(hours=24),
+        description="So long an event is tried again when a platform, the store or the log is away; then it is dead.",
+    )
     timeout: Duration | None = Field(default=None, description="How long one attempt may take.")
     concurrency: int = Field(default=32, ge=1, le=10_000, description="Attempts that may run at once.")
     enabled: bool = Field(default=True, description="Whether it runs; its position and timers are kept if not.")
@@ -43,7 +47,7 @@ class CommonSettings(BaseModel):
         default="earliest", description="Where an entry that never ran begins: earliest, now or a time with its zone."
     )
 
-    @field_validator("backoff", "max_backoff", "timeout")
+    @field_validator("backoff", "max_backoff", "deadline", "timeout")
     @classmethod
     def _positive(cls, value: timedelta | None) -> timedelta | None:
         if value is not None and value <= timedelta():
@@ -136,7 +140,12 @@ def entry_of(
         handler=handler,
         config=handler.config() if config is None else config,
         sources=None if common.sources is None else frozenset(common.sources),
-        policy=Policy(attempts=common.attempts, backoff=common.backoff, max_backoff=common.max_backoff),
+        policy=Policy(
+            attempts=common.attempts,
+            backoff=common.backoff,
+            max_backoff=common.max_backoff,
+            deadline=common.deadline,
+        ),
         timeout=common.timeout or handler.timeout or DEFAULT_TIMEOUT,
         concurrency=common.concurrency,
         start=common.start if isinstance(common.start, str) else common.start.astimezone(UTC),

@@ -23,7 +23,19 @@ from schemas.durations import duration
 from schemas.events import Data, Event
 
 RESERVED = frozenset(
-    {"path", "use", "sources", "attempts", "backoff", "max_backoff", "timeout", "concurrency", "enabled", "start"}
+    {
+        "path",
+        "use",
+        "sources",
+        "attempts",
+        "backoff",
+        "max_backoff",
+        "deadline",
+        "timeout",
+        "concurrency",
+        "enabled",
+        "start",
+    }
 )
 """Keys of a `[handlers.<entry>]` section that hookline reads itself; no config model may have fields of these names."""
 
@@ -207,19 +219,26 @@ class Context(Protocol[C_co]):
         """
 
     async def schedule(self, name: str, *, after: str | timedelta, data: Mapping[str, JsonValue] | None = None) -> None:
-        """Set a durable timer on this event's lane; the same name moves it.
+        """Set a durable timer on this event's lane; the same name moves it. At most 1,000 names in one attempt.
 
         Args:
             name: the timer's name in its lane.
             after: due is the event's time plus this; a timer that is past due fires at once.
             data: a few values that come back in `Timer.data`.
+
+        Raises:
+            GiveUp: too many timers; the event is dead.
         """
 
     async def cancel(self, name: str) -> None:
         """Cancel the timer of that name on this event's lane, if it is set."""
 
     async def publish(self, data: Data, *, key: str) -> None:
-        """Publish a canonical event; its id is the same on every retry. This handler is never given it."""
+        """Publish a canonical event; its id is the same on every retry. This handler is never given it.
+
+        Raises:
+            GiveUp: more than 1,000 events, or 8 MiB of them, in one attempt; the event is dead.
+        """
 
     async def allow(self, name: str, key: str, *, limit: int, per: str | timedelta) -> bool:
         """Count one use of a cap and say whether it is within the limit. The same event counts once."""

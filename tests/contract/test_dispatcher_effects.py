@@ -150,19 +150,19 @@ async def test_a_probe_that_finds_nothing_lets_it_happen(rig: Rig) -> None:
 
 
 async def test_a_probe_that_cannot_ask_now_asks_again(rig: Rig) -> None:
-    """While the platform is away nobody can tell yet."""
-    outside = Outside(after=[TimedOut("no answer")], probe_errors=[PlatformDown("502")])
+    """While the platform is away nobody can tell yet, and an outage uses up none of the three attempts."""
+    outside = Outside(after=[TimedOut("no answer")], probe_errors=[PlatformDown("502")] * 4)
     await rig.append(message(0))
     await rig.settle(sends(outside, probed=True))
-    assert (outside.done, outside.probes) == (1, 2)
-    assert [type(each.outcome) for each in rig.attempts] == [Retry, Retry, Done]
+    assert (outside.done, outside.probes) == (1, 5)
+    assert [type(each.outcome) for each in rig.attempts] == [*[Retry] * 5, Done]
 
 
 async def test_a_probe_that_never_can_ask_ends_uncertain(rig: Rig) -> None:
-    """When the attempts are used up the event is dead as uncertain, not as exhausted: the effect may have happened."""
-    outside = Outside(after=[TimedOut("no answer")], probe_errors=[PlatformDown("502")] * 9)
+    """When the deadline is over the event is dead as uncertain, not as exhausted: the effect may have happened."""
+    outside = Outside(after=[TimedOut("no answer")], probe_errors=[PlatformDown("502")] * 99)
     await rig.append(message(0))
-    await rig.settle(sends(outside, probed=True))
+    await rig.settle(quick(sends(outside, probed=True), deadline="200ms"))
     last = rig.attempts[-1].outcome
     assert isinstance(last, Dead)
     assert (last.reason, outside.done) == ("uncertain", 1)

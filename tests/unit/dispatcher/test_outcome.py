@@ -4,7 +4,18 @@ from datetime import timedelta
 
 import pytest
 
-from clients.errors import NotFound, OutOfCredit, PlatformDown, RateLimited, TimedOut, Unauthorized
+from clients.errors import (
+    BadAnswer,
+    ConnectionLost,
+    NotFound,
+    OutOfCredit,
+    PlatformDown,
+    RateLimited,
+    TimedOut,
+    Unauthorized,
+    Unreachable,
+)
+from dispatcher.attempt import AttemptTimedOut
 from dispatcher.errors import EffectUncertain
 from dispatcher.outcome import Dead, Done, Outcome, Policy, Retry, decide
 from eventlog.errors import LogUnavailable, RecordRefused
@@ -16,9 +27,21 @@ POLICY = Policy(attempts=3, backoff=SECOND, max_backoff=timedelta(seconds=10))
 
 
 def decided(
-    error: BaseException | None, *, attempt: int = 1, counted: int | None = None, jitter: float = 0.5
+    error: BaseException | None,
+    *,
+    attempt: int = 1,
+    counted: int | None = None,
+    held_up: timedelta = timedelta(),
+    jitter: float = 0.5,
 ) -> Outcome:
-    return decide(error, attempt=attempt, counted=attempt if counted is None else counted, policy=POLICY, jitter=jitter)
+    return decide(
+        error,
+        attempt=attempt,
+        counted=attempt if counted is None else counted,
+        held_up=held_up,
+        policy=POLICY,
+        jitter=jitter,
+    )
 
 
 def test_a_return_is_done() -> None:
@@ -63,17 +86,41 @@ def test_the_backoff_doubles_up_to_its_bound(attempt: int, seconds: int) -> None
     assert POLICY.wait(attempt, 0.0) == timedelta()
 
 
-def test_a_platform_that_names_a_time_is_waited_for() -> None:
+def test_an_answer_that_names_a_time_is_waited_for() -> None:
     """`retry_after` of a client's error wins over the backoff, and the attempt counts."""
-    outcome = decided(PlatformDown("down", retry_after=7))
+    outcome = decided(BadAnswer("html", retry_after=7))
     assert isinstance(outcome, Retry)
     assert (outcome.after, outcome.counts) == (timedelta(seconds=7), True)
 
 
-def test_a_platform_that_is_down_is_retried_by_the_policy() -> None:
-    """A 5xx without a time uses the backoff and uses up attempts."""
-    assert isinstance(decided(PlatformDown("down")), Retry)
-    assert isinstance(decided(TimedOut("slow"), attempt=3), Dead)
+AWAY = [Unreachable("refused"), ConnectionLost("reset"), TimedOut("slow"), PlatformDown("502")]
+
+
+@pytest.mark.parametrize("error", AWAY)
+def test_a_platform_that_is_away_uses_up_no_attempt(error: Exception) -> None:
+    """An outage says nothing about the event, however often it is met."""
+    outcome = decided(error, attempt=50, counted=50, held_up=timedelta(hours=23))
+    assert isinstance(outcome, Retry)
+    assert outcome.counts is False
+
+
+@pytest.mark.parametrize("error", [*AWAY, RateLimited("slow down"), OutOfCredit("top up"), StoreUnavailable("away")])
+def test_nothing_is_held_up_for_ever(error: Exception) -> None:
+    """After a day a person should look."""
+    outcome = decided(error, attempt=50, counted=0, held_up=timedelta(hours=24))
+    assert isinstance(outcome, Dead)
+    assert (outcome.reason, outcome.detail[:29]) == ("exhausted", "it was held up for 1 day, 0:0")
+
+
+def test_a_bug_does_not_live_on_after_an_outage() -> None:
+    """The deadline is for failures that do not count; the others have their attempts, before it and after it."""
+    assert isinstance(decided(ValueError(), attempt=9, counted=1, held_up=timedelta(hours=30)), Retry)
+    assert isinstance(decided(ValueError(), attempt=3), Dead)
+
+
+def test_an_attempt_that_takes_too_long_counts() -> None:
+    """The handler's own time is not the platform's: it may never end in time."""
+    assert isinstance(decided(AttemptTimedOut("no result within 30 s"), attempt=3), Dead)
 
 
 @pytest.mark.parametrize("error", [NotFound("gone"), Unauthorized("key"), StoreRefused("too large")])

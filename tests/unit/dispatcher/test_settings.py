@@ -69,7 +69,9 @@ def test_a_handler_that_needs_no_settings_runs_without_a_section() -> None:
         "earliest",
         timedelta(seconds=30),
     )
-    assert entry.policy == Policy(attempts=5, backoff=timedelta(seconds=1), max_backoff=timedelta(minutes=1))
+    assert entry.policy == Policy(
+        attempts=5, backoff=timedelta(seconds=1), max_backoff=timedelta(minutes=5), deadline=timedelta(hours=24)
+    )
 
 
 def test_a_handler_that_needs_settings_waits_for_its_section() -> None:
@@ -85,7 +87,8 @@ def test_a_section_configures_the_entry_and_the_handler() -> None:
             "question": "How?",
             "attempts": 9,
             "backoff": "2s",
-            "max_backoff": "5m",
+            "max_backoff": "10m",
+            "deadline": "3d",
             "timeout": "1m",
             "concurrency": 4,
             "start": "now",
@@ -93,7 +96,9 @@ def test_a_section_configures_the_entry_and_the_handler() -> None:
     }
     entry = only(section, ask)
     assert entry.config == AskConfig(question="How?")
-    assert entry.policy == Policy(attempts=9, backoff=timedelta(seconds=2), max_backoff=timedelta(minutes=5))
+    assert entry.policy == Policy(
+        attempts=9, backoff=timedelta(seconds=2), max_backoff=timedelta(minutes=10), deadline=timedelta(days=3)
+    )
     assert (entry.timeout, entry.concurrency, entry.start) == (timedelta(minutes=1), 4, "now")
 
 
@@ -150,7 +155,7 @@ async def fussy(event: Event[MessageCreated], ctx: Context[Fussy]) -> None: ...
         ({"plain": {"attempts": 0}}, "[handlers.plain]: attempts: must be at least 1"),
         ({"plain": {"timeout": "soon"}}, "not a duration"),
         ({"plain": {"timeout": "0s"}}, "must be longer than 0s"),
-        ({"plain": {"backoff": "2m"}}, "[handlers.plain]: backoff is longer than max_backoff, the longest wait: raise"),
+        ({"plain": {"backoff": "6m"}}, "[handlers.plain]: backoff is longer than max_backoff, the longest wait: raise"),
         (
             {"plain": {"start": "2026-01-01T12:00:00"}},
             "start: write 'earliest' or 'now', or write a time with its zone",
