@@ -4,7 +4,7 @@ A platform adds how it complains in its bodies (`Complain`); what statuses mean 
 and the retry classes written at `clients/retries.py`.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeAlias, TypeVar
@@ -80,6 +80,8 @@ class Complaint:
     code: str | None = None
     # What that code means; None if it says no more than the status.
     kind: type[ClientError] | None = None
+    # The platform documents what its codes mean and not which status comes with them: the code decides, under any.
+    decides: bool = False
 
 
 Complain: TypeAlias = Callable[[object], Complaint | None]
@@ -91,8 +93,15 @@ def media_type(headers: Mapping[str, str]) -> str:
     return headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
-def document(answer: Answer, complain: Complain, *, what: str, now: datetime) -> object:
+def document(answer: Answer, complain: Complain, *, what: str, now: datetime, absent: Collection[int] = ()) -> object:
     """Return the parsed body of a success; None for an empty one.
+
+    Args:
+        answer: the whole answer.
+        complain: the platform's reader of its envelope.
+        what: names the call in errors.
+        now: the time.
+        absent: statuses and codes by which this call says, in a JSON object, that there is no such thing.
 
     Raises:
         ClientError: the status or the envelope says that it is no success, or the body is no JSON.
@@ -107,6 +116,8 @@ def document(answer: Answer, complain: Complain, *, what: str, now: datetime) ->
             raise _no_json(answer, what) from None
         value = None
     complaint = complain(value)
+    if absent and isinstance(value, Mapping) and _says_absent(answer.status, complaint, absent):
+        complaint = Complaint(kind=NotFound, decides=True)
     if success and complaint is None:
         return value
     raise failure(answer, complaint or Complaint(), what=what, now=now)
@@ -140,15 +151,17 @@ def failure(answer: Answer, complaint: Complaint, *, what: str, now: datetime) -
         status=status,
         code=complaint.code,
         retry_after=wait,
-        nothing_happened=_proof(status, kind, known=complaint.kind is not None),
+        nothing_happened=_proof(status, kind, known=complaint.kind is not None, decides=complaint.decides),
     )
 
 
 def _kind(status: int, complaint: Complaint) -> type[ClientError]:
     """A documented code tells more than the status, unless it is the general one (a 404 with "invalid request").
 
-    A 5xx is never made into something harmless.
+    A 5xx is never made into something harmless, but by a code that decides.
     """
+    if complaint.decides and complaint.kind is not None:
+        return complaint.kind
     if status >= 500:  # noqa: PLR2004 - the class of server errors
         return _BY_STATUS.get(status, PlatformDown)
     # Below 400 nobody has refused anything, unless the envelope says so in a word we know.
@@ -157,11 +170,21 @@ def _kind(status: int, complaint: Complaint) -> type[ClientError]:
     return by_status if complaint.kind is None or complaint.kind is Rejected else complaint.kind
 
 
-def _proof(status: int, kind: type[ClientError], *, known: bool) -> bool:
-    """Say whether the platform proved that it did nothing: a 4xx does, and a documented refusal inside a 2xx."""
+def _says_absent(status: int, complaint: Complaint | None, absent: Collection[int]) -> bool:
+    """Whether an answer says that there is none; a code that means something of its own says more."""
+    if complaint is None:
+        return status in absent
+    return complaint.kind is None and (status in absent or complaint.code in {str(code) for code in absent})
+
+
+def _proof(status: int, kind: type[ClientError], *, known: bool, decides: bool) -> bool:
+    """Say whether the platform proved that it did nothing.
+
+    A 4xx does, and a documented refusal inside a 2xx, or under any status where the code decides.
+    """
     if 400 <= status < 500:  # noqa: PLR2004 - the class of client errors
         return kind is not PlatformDown
-    return status < 300 and known and kind.nothing_happened  # noqa: PLR2004 - the class of successes
+    return (decides or status < 300) and known and kind.nothing_happened  # noqa: PLR2004 - the class of successes
 
 
 def _redirect(status: int, what: str) -> BadAnswer:

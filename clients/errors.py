@@ -12,6 +12,7 @@
     ├── Unauthorized       401, 403: the key is wrong, revoked or may not do this
     ├── NotFound           404, 410: no such bot, conversation or contact
     ├── Rejected           any other refusal of the request as it stands: 400, 409, 422, 501 …
+    │   └── PartlyRejected some fields were taken and others refused: `fields` names those
     └── PlatformDown       5xx
 
 `clients/answers.py` is the one place that maps statuses and envelopes to this tree, `clients/foreign.py` the one place
@@ -138,6 +139,20 @@ class Rejected(ClientError):
 
     nothing_happened = True
     advice = "Change the request: repeating it will not help"
+
+
+class PartlyRejected(Rejected):
+    """Some fields were taken and others refused.
+
+    Attributes:
+        fields: The names of those refused, as they were sent.
+    """
+
+    nothing_happened = False
+
+    def __init__(self, what: str, *, fields: tuple[str, ...]) -> None:
+        super().__init__(what)
+        self.fields = fields
 
 
 class PlatformDown(ClientError):

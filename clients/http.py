@@ -27,7 +27,7 @@ from clients.guard import guarded_connector
 from clients.limits import Limiter
 from clients.retries import Policy, next_wait
 from clients.settings import AccountSection
-from clients.sse import Blocks
+from clients.sse import Blocks, Lines
 from clients.waits import quota
 
 T = TypeVar("T")
@@ -87,21 +87,33 @@ class Call:
     body: Mapping[str, Any] | None = None
     # It has no effect, so it may be repeated after a time-out.
     repeatable: bool = False
-    # The answer is read as server-sent events.
+    # The answer is read as it comes.
     stream: bool = False
+    # What the answer may be, where that is neither JSON nor, of a stream, server-sent events.
+    accept: str | None = None
+    # Statuses and codes by which this call says that there is no such thing, whatever they mean elsewhere.
+    absent: frozenset[int] = frozenset()
 
 
 class Incoming:
     """An answer whose status and headers are here and whose body is not read yet. The caller closes it."""
 
     def __init__(
-        self, response: ClientResponse, *, max_bytes: int, what: str, complain: Complain, clock: Clock
+        self,
+        response: ClientResponse,
+        *,
+        max_bytes: int,
+        what: str,
+        complain: Complain,
+        clock: Clock,
+        absent: frozenset[int] = frozenset(),
     ) -> None:
         self._response = response
         self._max = max_bytes
         self._what = what
         self._complain = complain
         self._clock = clock
+        self._absent = absent
         self.status = response.status
         # The first of a header that comes twice.
         self.headers = {name: response.headers[name] for name in KEPT_HEADERS if name in response.headers}
@@ -131,6 +143,16 @@ class Incoming:
         for block in cut.finish():
             yield block
 
+    async def lines(self) -> AsyncGenerator[str]:
+        """Yield the lines of a body of text, empty ones too."""
+        cut = Lines()
+        async with aclosing(self.pieces()) as pieces:
+            async for piece in pieces:
+                for line in cut.feed(piece):
+                    yield line
+        for line in cut.finish():
+            yield line
+
     async def document(self) -> object:
         """Read the whole body and return it parsed; an error status or envelope is raised."""
         whole = bytearray()
@@ -138,7 +160,7 @@ class Incoming:
             async for piece in pieces:
                 whole += piece
         answer = Answer(self.status, self.headers, bytes(whole))
-        return document(answer, self._complain, what=self._what, now=self._clock.now())
+        return document(answer, self._complain, what=self._what, now=self._clock.now(), absent=self._absent)
 
     def failure(self, complaint: Complaint) -> ClientError:
         """Return the error for a complaint that came inside the body."""
@@ -293,6 +315,7 @@ class Wire:
             what=what,
             complain=self._complain,
             clock=self._edges.clock,
+            absent=call.absent,
         )
         self._limiter.learn(call.quota, quota(incoming.headers, self._edges.clock.now()))
         return incoming
@@ -321,7 +344,7 @@ class Wire:
         return {
             **self._auth,
             **kind,
-            "Accept": "text/event-stream" if call.stream else "application/json",
+            "Accept": call.accept or ("text/event-stream" if call.stream else "application/json"),
             # A compressed stream would be held back by proxies until their buffers are full.
             "Accept-Encoding": "identity" if call.stream else ENCODINGS,
             "User-Agent": "hookline",

@@ -30,8 +30,8 @@ def read_block(lines: Sequence[str]) -> SseEvent:
     return SseEvent(name, tuple(data))
 
 
-class Blocks:
-    """Cuts a stream of bytes, in pieces of any size, into blocks of lines. The caller bounds the total size.
+class Lines:
+    """Cuts a stream of bytes, in pieces of any size, into lines. The caller bounds the total size.
 
     Lines end with LF, CRLF or CR; bytes that are no UTF-8 become U+FFFD; a byte order mark at the start is dropped.
     """
@@ -40,25 +40,20 @@ class Blocks:
         self._decode = codecs.getincrementaldecoder("utf-8")(errors="replace").decode
         # The pieces of the line that is not ended yet: joined once, so that a slow drip costs no quadratic time.
         self._pieces: list[str] = []
-        self._block: list[str] = []
         self._after_cr = False
         self._begun = False
 
-    def feed(self, raw: bytes) -> list[list[str]]:
-        """Return the blocks that these bytes complete."""
+    def feed(self, raw: bytes) -> list[str]:
+        """Return the lines that these bytes complete, empty ones too."""
         return self._cut(self._decode(raw))
 
-    def finish(self) -> list[list[str]]:
-        """Return what is left when the stream ends."""
-        blocks = self._cut(self._decode(b"", final=True))
-        if any(self._pieces):
-            self._block.append("".join(self._pieces))
-        if self._block:
-            blocks.append(self._block)
-        self._pieces, self._block = [], []
-        return blocks
+    def finish(self) -> list[str]:
+        """Return what is left when the stream ends; a last line need not be ended."""
+        lines = self._cut(self._decode(b"", final=True))
+        rest, self._pieces = "".join(self._pieces), []
+        return [*lines, rest] if rest else lines
 
-    def _cut(self, text: str) -> list[list[str]]:
+    def _cut(self, text: str) -> list[str]:
         if text and not self._begun:
             self._begun = True
             text = text.removeprefix("\ufeff")
@@ -70,16 +65,39 @@ class Blocks:
         # A CR at the very end may be the first half of CRLF: it ends the line now, a LF that follows is dropped.
         self._after_cr = text.endswith("\r")
         *ended, rest = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
-        blocks = []
+        lines = []
         for line in ended:
             self._pieces.append(line)
-            whole = "".join(self._pieces)
+            lines.append("".join(self._pieces))
             self._pieces = []
-            if whole:
-                self._block.append(whole)
+        if rest:
+            self._pieces.append(rest)
+        return lines
+
+
+class Blocks:
+    """Cuts a stream of bytes into blocks of lines, as `Lines` cuts it into lines."""
+
+    def __init__(self) -> None:
+        self._lines = Lines()
+        self._block: list[str] = []
+
+    def feed(self, raw: bytes) -> list[list[str]]:
+        """Return the blocks that these bytes complete."""
+        return self._ended(self._lines.feed(raw))
+
+    def finish(self) -> list[list[str]]:
+        """Return what is left when the stream ends."""
+        blocks = self._ended([*self._lines.finish(), ""])
+        self._block = []
+        return blocks
+
+    def _ended(self, lines: Sequence[str]) -> list[list[str]]:
+        blocks = []
+        for line in lines:
+            if line:
+                self._block.append(line)
             elif self._block:
                 blocks.append(self._block)
                 self._block = []
-        if rest:
-            self._pieces.append(rest)
         return blocks

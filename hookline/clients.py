@@ -12,6 +12,7 @@ from clients.errors import (
     NotFound,
     NotSupported,
     OutOfCredit,
+    PartlyRejected,
     PlatformDown,
     RateLimited,
     Rejected,
@@ -19,11 +20,14 @@ from clients.errors import (
     Unauthorized,
     Unreachable,
 )
+from clients.gptbots import AnonymousId, Callback, GPTBots, WorkflowRun
 from clients.mygptassistants import MyGPTAssistants
 
 __all__ = [
     "Account",
+    "AnonymousId",
     "BadAnswer",
+    "Callback",
     "ChatMessage",
     "Chunk",
     "ClientError",
@@ -31,10 +35,12 @@ __all__ = [
     "Contact",
     "Conversation",
     "ForbiddenAddress",
+    "GPTBots",
     "MyGPTAssistants",
     "NotFound",
     "NotSupported",
     "OutOfCredit",
+    "PartlyRejected",
     "PlatformDown",
     "RateLimited",
     "Rejected",
@@ -42,4 +48,5 @@ __all__ = [
     "TimedOut",
     "Unauthorized",
     "Unreachable",
+    "WorkflowRun",
 ]

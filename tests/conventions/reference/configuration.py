@@ -1,15 +1,20 @@
 """The sections of `hookline.toml`, found by walking the models. Pure but for loading the handlers."""
 
 from collections.abc import Iterator, Mapping
+from typing import get_args
 
 from pydantic import BaseModel
 
 from cli.settings import BUILT_IN, Settings
+from clients.sections import Timeouts
 from dispatcher.registry import load
 from dispatcher.settings import CommonSettings
 from schemas.topics import TopicSettings
 from tests.conventions.reference.contract import topic_defaults
-from tests.conventions.reference.settings import section_of, settings_of, settings_table
+from tests.conventions.reference.settings import sections_of, settings_of, settings_table
+
+# Sections of an account that are the same at every platform.
+_COMMON = (Timeouts,)
 
 
 def sections() -> Mapping[str, type[BaseModel]]:
@@ -42,9 +47,20 @@ def _below(model: type[BaseModel], path: tuple[str, ...]) -> Iterator[tuple[str,
     if path:
         yield ".".join(path), model
     for name, field in model.model_fields.items():
-        inner = section_of(field)
-        if inner is TopicSettings:
-            yield "topics.TOPIC", inner
-        elif inner is not None:
-            named = ("NAME",) if "dict" in str(field.annotation) else ()
-            yield from _below(inner, (*path, name, *named))
+        inner = sections_of(field)
+        if inner == [TopicSettings]:
+            yield "topics.TOPIC", inner[0]
+            continue
+        named = ("NAME",) if "dict" in str(field.annotation) else ()
+        for one in inner:
+            below = _below(one, (*path, name, *named))
+            yield from below if len(inner) == 1 else _of_platform(one, below)
+
+
+def _of_platform(
+    model: type[BaseModel], below: Iterator[tuple[str, type[BaseModel]]]
+) -> Iterator[tuple[str, type[BaseModel]]]:
+    """The sections of one platform's accounts; those that the accounts of all have stand once."""
+    (platform,) = get_args(model.model_fields["platform"].annotation)
+    for name, section in below:
+        yield name if section in _COMMON else f"{name} {platform}", section

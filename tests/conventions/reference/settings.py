@@ -58,7 +58,7 @@ def settings_of(model: type[BaseModel]) -> list[Setting]:
     return [
         Setting(name, _takes(field), _default(name, field), _meaning(model, name, field))
         for name, field in model.model_fields.items()
-        if section_of(field) is None
+        if not sections_of(field)
     ]
 
 
@@ -68,28 +68,31 @@ def settings_table(model: type[BaseModel]) -> str:
     return table(["key", "takes", "default", "meaning"], rows)
 
 
-def section_of(field: FieldInfo) -> type[BaseModel] | None:
-    """The model of a key that is a section of its own: `[eventlog.kafka]`, `[sources.NAME]`."""
-    for one in _alternatives(field.annotation):
-        inner = get_args(one)[1] if get_origin(one) is dict else one
-        if isinstance(inner, type) and issubclass(inner, BaseModel) and inner not in _WORDS:
-            return inner
-    return None
+def sections_of(field: FieldInfo) -> list[type[BaseModel]]:
+    """The models of a key that is a section of its own: `[eventlog.kafka]`, `[sources.NAME]`; several of a union."""
+    alternatives = _alternatives(field.annotation)
+    inner = [one for item in alternatives for one in (_alternatives(get_args(item)[1]) if _is_dict(item) else [item])]
+    return [one for one in inner if isinstance(one, type) and issubclass(one, BaseModel) and one not in _WORDS]
+
+
+def _is_dict(annotation: Any) -> bool:
+    return get_origin(annotation) is dict
 
 
 def written(value: Any) -> str:
     """A value as it is written in TOML."""
     match value:
-        case bool():
+        case bool() | int():
             return str(value).lower()
-        case int():
-            return str(value)
         case timedelta():
             return f'"{_duration(value)}"'
         case CallRate(calls=calls, per=per):
             return f'"{calls}/{ {1.0: "s", 60.0: "min", 3600.0: "h", 86400.0: "d"}[per] }"'
         case str():
             return f'"{value}"'
+        case dict():
+            inner = ", ".join(f"{key} = {written(one)}" for key, one in value.items())
+            return f"{{ {inner} }}" if inner else "{}"
         case tuple() | list():
             return f"[{', '.join(map(written, value))}]"
         case _:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clients.sse import Blocks, SseEvent, read_block
+from clients.sse import Blocks, Lines, SseEvent, read_block
 
 
 def _blocks(*pieces: bytes) -> list[list[str]]:
@@ -92,3 +92,13 @@ def test_slow_drip_of_one_long_line_costs_linear_time() -> None:
 def test_fields_of_a_block(lines: list[str], event: SseEvent) -> None:
     """`event:` and `data:` are read, one space after the colon is dropped, everything else is ignored."""
     assert read_block(lines) == event
+
+
+def test_lines_come_at_once() -> None:
+    """A line is given when it ends, empty ones too; the last one need not end."""
+    lines = Lines()
+    assert lines.feed(b"\xef\xbb\xbfone\r") == ["one"]
+    assert lines.feed(b"\n\ntw") == [""]
+    assert lines.feed(b"o\nthree") == ["two"]
+    assert lines.finish() == ["three"]
+    assert lines.finish() == []
