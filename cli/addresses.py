@@ -18,6 +18,10 @@ class Address(BaseModel):
     pid: int
     receiver: str | None = None
     admin: str | None = None
+    simulator: str | None = None
+    # The event log and the store, without a password in them; None: files in the data folder.
+    eventlog: str | None = None
+    store: str | None = None
 
 
 @contextmanager

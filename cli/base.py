@@ -1,5 +1,6 @@
 """What every command shares: where things are, and the configuration, read once."""
 
+import logging
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -21,6 +22,7 @@ class Installation:
 
     places: Places
     log_format: Format
+    log_level: int = logging.WARNING
     # Settings to use instead of those of the file: `dev` sends all accounts to the simulator.
     given: "Settings | None" = None
 
@@ -31,9 +33,13 @@ class Installation:
         Raises:
             Misconfigured: it cannot work; the text says what to change.
         """
-        from cli.settings import load  # noqa: PLC0415 - `--help` and `--version` need no SQLAlchemy
+        from cli.dev_settings import as_dev  # noqa: PLC0415 - `--help` and `--version` need no pydantic
+        from cli.settings import load  # noqa: PLC0415 - as above
 
-        return self.given or load(self.places)
+        if self.given is not None:
+            return self.given
+        found = load(self.places)
+        return found if self.places.dev is None else as_dev(found, self.places, self.places.dev)
 
     @property
     def base(self) -> Path:

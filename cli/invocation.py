@@ -36,8 +36,8 @@ def options(places: Places, here: Path) -> tuple[str, ...]:
     named: list[str] = []
     if places.config is not None and places.config != here / "hookline.toml":
         named += ["--config", str(places.config)]
-    if places.data != here / ".hookline":
-        named += ["--data", str(places.data)]
+    if places.root != here / ".hookline":
+        named += ["--data", str(places.root)]
     return tuple(named)
 
 

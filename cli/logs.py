@@ -2,11 +2,15 @@
 
 import logging
 import sys
-from typing import Literal, TextIO
+from collections.abc import Callable
+from typing import Literal, TextIO, TypeAlias
 
 import structlog
 
 Format = Literal["auto", "pretty", "json"]
+
+# Sees each entry before it is written, with the name of its level; True: it was shown, and is not to be written too.
+Onlooker: TypeAlias = Callable[[str, structlog.typing.EventDict], bool]
 
 # A value in a log line is a stranger's text: a longer one is cut.
 MAX_VALUE = 256
@@ -45,9 +49,16 @@ class Lines:
     log = debug = info = warn = warning = error = critical = fatal = exception = failure = err = msg
 
 
-def configure(form: Format = "auto", *, level: int = logging.INFO) -> None:
-    """Set up structlog and the standard library's logging for the whole process."""
+def configure(form: Format = "auto", *, level: int = logging.INFO, onlooker: Onlooker | None = None) -> None:
+    """Set up structlog and the standard library's logging for the whole process.
+
+    Args:
+        form: how a line is written.
+        level: what is below it is not written.
+        onlooker: is told of everything from INFO on, whatever the level.
+    """
     pretty = form == "pretty" or (form == "auto" and sys.stderr.isatty())
+    looks: list[structlog.typing.Processor] = [] if onlooker is None else [_looked_at(onlooker, level)]
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
@@ -62,14 +73,25 @@ def configure(form: Format = "auto", *, level: int = logging.INFO) -> None:
     )
     lines = Lines(sys.stderr)
     structlog.configure(
-        processors=[*shared, renderer],
-        wrapper_class=structlog.make_filtering_bound_logger(level),
+        processors=[*looks, *shared, renderer],
+        wrapper_class=structlog.make_filtering_bound_logger(min(level, logging.INFO) if onlooker else level),
         logger_factory=lambda *_: lines,
         cache_logger_on_first_use=False,
     )
     handler = logging.StreamHandler(lines)
     handler.setFormatter(structlog.stdlib.ProcessorFormatter(processor=renderer, foreign_pre_chain=shared))
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
+
+
+def _looked_at(onlooker: Onlooker, level: int) -> structlog.typing.Processor:
+    def look(
+        _logger: structlog.typing.WrappedLogger, method: str, event: structlog.typing.EventDict
+    ) -> structlog.typing.EventDict:
+        if onlooker(method, event) or logging.getLevelNamesMapping().get(method.upper(), logging.ERROR) < level:
+            raise structlog.DropEvent
+        return event
+
+    return look
 
 
 def _bounded(

@@ -11,7 +11,7 @@ import typer
 
 from cli import logs
 from cli.base import Installation
-from cli.commands import COMMANDS
+from cli.commands import COMMANDS, Command
 from cli.errors import CommandFailed
 from cli.places import find
 from cli.version import version
@@ -39,12 +39,24 @@ def options(
 ) -> None:
     """Find the configuration and the data folder, and set up logging."""
     usual = logging.INFO if context.invoked_subcommand in ROLES else logging.WARNING
-    logs.configure(log, level=logging.DEBUG if verbose else usual)
-    context.obj = Installation(places=find(config, data, os.environ, Path.cwd()), log_format=log)
+    level = logging.DEBUG if verbose else usual
+    logs.configure(log, level=level)
+    places = find(config, data, os.environ, Path.cwd())
+    command = context.invoked_subcommand or ""
+    if command != "dev" and (places.dev is not None or (command in COMMANDS and COMMANDS[command].follows)):
+        from cli.following import followed  # noqa: PLC0415 - the others need no pydantic for it
+
+        places = followed(places)
+    context.obj = Installation(places=places, log_format=log, log_level=level)
 
 
-def app(arguments: list[str]) -> typer.Typer:
-    """The command line, with the command that is called imported; all of them when help is asked for."""
+def app(arguments: list[str], *, whole: bool = False) -> typer.Typer:
+    """The command line, with the command that is called imported. The others have only a name and a summary.
+
+    Args:
+        arguments: what stands behind `hookline`.
+        whole: import all of them, to look at them; the arguments then name none.
+    """
     made = typer.Typer(
         name="hookline",
         help="Receive webhooks from AI-chat platforms, keep them in Kafka, and run Python handlers on them.",
@@ -56,15 +68,36 @@ def app(arguments: list[str]) -> typer.Typer:
         result_callback=_end,
     )
     made.callback()(options)
-    called = next((name for name in arguments if name in COMMANDS), None)
-    shown = () if "--version" in arguments else COMMANDS
-    for name in shown if called is None else (called,):
-        command = resolve_name(COMMANDS[name])
-        if isinstance(command, typer.Typer):
-            made.add_typer(command, name=name)
-        else:
-            made.command(name)(command)
+    called = _called(arguments)
+    for name in COMMANDS if called is None else (called,):
+        _add(made, name, COMMANDS[name], imported=whole or called is not None)
     return made
+
+
+def _called(arguments: list[str]) -> str | None:
+    """The command among arguments whose global options stand first."""
+    words = iter(arguments)
+    for word in words:
+        if word in _GLOBAL:
+            next(words, None)
+        elif not word.startswith("-"):
+            return word if word in COMMANDS else None
+    return None
+
+
+def _add(group: typer.Typer, name: str, command: Command, *, imported: bool) -> None:
+    if not imported:
+        group.command(name, help=command.summary)(_named_only)
+        return
+    found = resolve_name(command.target)
+    if isinstance(found, typer.Typer):
+        group.add_typer(found, name=name)
+    else:
+        group.command(name)(found)
+
+
+def _named_only() -> None:
+    """Stands for a command in the help; one that is called is imported."""
 
 
 def main() -> None:

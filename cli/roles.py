@@ -13,8 +13,10 @@ from prometheus_client import CollectorRegistry
 
 from cli.addresses import Address, announced
 from cli.base import Installation
-from cli.errors import CommandFailed, Misconfigured
+from cli.dev_settings import public_url
+from cli.errors import Misconfigured
 from cli.plugins import Plugins, loaded
+from cli.ports import listening, refuse_equal
 from cli.topics_watch import TopicsWatch
 from cli.version import version
 from cli.wiring import opened_dedupe, opened_log, opened_store
@@ -52,6 +54,8 @@ class Roles:
     host: str | None = None
     port: int | None = None
     admin_port: int | None = None
+    # Where the platforms are simulated, in `dev`.
+    simulator: str | None = None
     # Whether a plugin or entry that cannot be used ends the start.
     strict: bool = True
     reports: Sequence[Report] = ()
@@ -87,6 +91,7 @@ async def serving(here: Installation, roles: Roles) -> AsyncIterator[Serving]:
     """The roles, running. Leaving drains and closes them, the receiver first."""
     registry = CollectorRegistry()
     found = Serving()
+    refuse_equal(listening_ports(here, roles))
     async with AsyncExitStack() as stack:
         event_log = await stack.enter_async_context(opened_log(here))
         watch = TopicsWatch(event_log, here.settings.topics.topics().all())
@@ -100,17 +105,35 @@ async def serving(here: Installation, roles: Roles) -> AsyncIterator[Serving]:
         if roles.receive:
             await _add_receiver(here, roles, found, event_log, registry, stack)
         await _add_admin(here, roles, found, registry, stack)
-        address = Address(
-            role=roles.name,
-            pid=os.getpid(),
-            receiver=found.receiver_url,
-            admin=found.admin.url if found.admin else None,
-        )
+        address = _address(here, roles, found)
         stack.enter_context(announced(here.data, address))
+        if found.dispatcher is not None:
+            # Last: a process that cannot listen must not have handled anything.
+            found.dispatcher.start()
         log.info("role.started", role=roles.name, receiver=address.receiver, admin=address.admin, log=event_log.kind)
         yield found
         log.info("role.stopping", role=roles.name)
     log.info("role.stopped", role=roles.name)
+
+
+def listening_ports(here: Installation, roles: Roles) -> dict[str, int]:
+    """The ports a process is to listen on, by the options that name others."""
+    settings = here.settings
+    admin = settings.console.port if roles.admin_port is None else roles.admin_port
+    receiver = settings.receiver.port if roles.port is None else roles.port
+    return ({"--port": receiver} if roles.receive else {}) | {"--admin-port": admin}
+
+
+def _address(here: Installation, roles: Roles, found: Serving) -> Address:
+    return Address(
+        role=roles.name,
+        pid=os.getpid(),
+        receiver=found.receiver_url,
+        admin=found.admin.url if found.admin else None,
+        simulator=roles.simulator,
+        eventlog=public_url(here.settings.eventlog.url),
+        store=public_url(here.settings.store.url),
+    )
 
 
 async def _add_receiver(
@@ -140,7 +163,8 @@ async def _add_receiver(
         )
         found.receiver = await ReceiverServer.start(parts, bounds)
     except AddressTaken as error:
-        raise CommandFailed(str(error)) from error
+        root = here.places.root
+        raise listening(error, port=bounds.port, what="receiver", option="--port", root=root) from error
     except ReceiverError as error:
         raise Misconfigured(str(error)) from error
     found.receiver_url = _url(bounds.host, found.receiver.port)
@@ -164,8 +188,6 @@ async def _add_worker(
     plugins = found.plugins = loaded(here, on_exchange=ClientMetrics(registry))
     for account in plugins.accounts.values():
         stack.push_async_callback(account.aclose)
-    for problem in plugins.problems:
-        log.error("plugin.failed", problem=problem)
     if plugins.problems and roles.strict:
         raise Misconfigured("\n  ".join(["the handlers cannot run as configured:", *plugins.problems]))
     store = await stack.enter_async_context(opened_store(here))
@@ -182,7 +204,6 @@ async def _add_worker(
             version=version(),
         ),
     )
-    found.dispatcher.start()
     stack.push_async_callback(found.dispatcher.stop, DRAIN)
     dispatcher = found.dispatcher
     found.checks["handlers"] = lambda: _handlers_found(dispatcher)
@@ -204,13 +225,13 @@ def _handlers_found(dispatcher: Dispatcher) -> Found:
 async def _add_admin(
     here: Installation, roles: Roles, found: Serving, registry: CollectorRegistry, stack: AsyncExitStack
 ) -> None:
-    console = here.settings.console
-    port = console.port if roles.admin_port is None else roles.admin_port
-    found.admin = AdminServer(console.host, port, registry=registry, checks=found.checks)
+    port = listening_ports(here, roles)["--admin-port"]
+    found.admin = AdminServer(here.settings.console.host, port, registry=registry, checks=found.checks)
     try:
         await found.admin.start()
     except AdminAddressTaken as error:
-        raise CommandFailed(str(error)) from error
+        root = here.places.root
+        raise listening(error, port=port, what="admin port", option="--admin-port", root=root) from error
     stack.push_async_callback(found.admin.stop)
 
 

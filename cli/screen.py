@@ -2,7 +2,7 @@
 
 import shlex
 import traceback
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from rich.text import Text
@@ -15,6 +15,11 @@ from receiver.reports import Answered
 from schemas.events import Timer
 
 _WIDTH = 18
+# What every log entry of a handler has, and its line here shows otherwise or not at all.
+_OF_A_HANDLER = frozenset({"handler", "event_id", "source", "attempt"})
+# Log entries that would tell once more what has a line here.
+_SHOWN = frozenset({"attempt.failed", "event.dead", "handler.stopped"})
+_LEVELS = {"warning": "yellow", "error": "red", "critical": "red", "exception": "red"}
 
 
 class Screen:
@@ -24,8 +29,9 @@ class Screen:
         """Args: words: what calls hookline on this installation."""
         self._out = stdout()
         self._words = tuple(words)
-        # Said once, so that a handler that always fails does not hide everything else.
-        self._explained: set[str] = set()
+        # Entries that were explained, so that one that always fails does not hide everything else.
+        self._traced: set[str] = set()
+        self._buried: set[str] = set()
 
     def say(self, text: str, style: str = "") -> None:
         """A line of its own."""
@@ -35,8 +41,11 @@ class Screen:
         """A delivery was answered."""
         line = self._line(answered.source or "?", "bold cyan")
         if answered.outcome in ("accepted", "duplicate"):
-            line.append(", ".join(map(printable, answered.types)) or "nothing in it")
-            line.append(f"  {printable(answered.ids[0])}" if answered.ids else "", style="dim")
+            types = ", ".join(map(printable, answered.types))
+            line.append(types or "nothing in it")
+            # An id that begins with its type need not tell it twice.
+            first = printable(answered.ids[0]).removeprefix(f"{types}:") if answered.ids else ""
+            line.append(f"  {first}", style="dim")
             if answered.outcome == "duplicate":
                 line.append("  seen before", style="yellow")
         elif answered.outcome == "handshake":
@@ -44,7 +53,7 @@ class Screen:
         else:
             line.append(f"{answered.status} {answered.outcome}", style="red")
             line.append(f"  {printable(answered.reason)}", style="dim")
-        self._out.print(line)
+        self._print(line)
 
     def happened(self, happening: Happening) -> None:
         """Something happened in the dispatcher."""
@@ -61,34 +70,49 @@ class Screen:
             case _:
                 pass
 
+    def logged(self, level: str, entry: Mapping[str, object]) -> bool:
+        """Show what a handler logged; the answer is whether the log itself need not have the entry."""
+        if entry.get("event") in _SHOWN:
+            return True
+        if not entry.keys() >= _OF_A_HANDLER:
+            return False
+        told = {name: value for name, value in entry.items() if name not in (*_OF_A_HANDLER, "event", "exc_info")}
+        fields = "".join(f"  {name}={printable(value)}" for name, value in told.items())
+        self._note(str(entry["handler"]), printable(entry.get("event")) + fields, _LEVELS.get(level, ""))
+        return not entry.get("exc_info")
+
     def _attempt(self, ended: AttemptEnded) -> None:
         line = self._line(ended.entry, "magenta", indent=2)
         style = {Done: "green", Retry: "yellow", Dead: "red"}[type(ended.outcome)]
         line.append(ended.next, style=style)
         what = "its timer came due" if ended.event_type == Timer.event_type else ended.event_type
         line.append(f"  {_milliseconds(ended)}  {printable(what)}  {printable(ended.key)}", style="dim")
-        self._out.print(line)
-        if ended.error is not None and not isinstance(ended.outcome, Done):
-            self._explain(ended, ended.error)
-
-    def _explain(self, ended: AttemptEnded, error: BaseException) -> None:
-        if ended.entry in self._explained:
+        self._print(line)
+        if isinstance(ended.outcome, Done):
             return
-        self._explained.add(ended.entry)
-        self._out.print(Text("".join(traceback.format_exception(error)).rstrip(), style="red"))
-        self.say(f"    what happens next: {ended.next}", "yellow")
+        if ended.error is not None and ended.entry not in self._traced:
+            self._traced.add(ended.entry)
+            self._out.print(Text("".join(traceback.format_exception(ended.error)).rstrip(), style="red"))
+        if isinstance(ended.outcome, Dead) and ended.entry not in self._buried:
+            self._buried.add(ended.entry)
+            self._replayable(ended)
+
+    def _replayable(self, ended: AttemptEnded) -> None:
         if not ended.event_id:
             self.say(f"    {shlex.join(self._words)} dead list shows its place, by which it can be replayed", "yellow")
             return
-        is_dead = isinstance(ended.outcome, Dead)
-        dies = "" if is_dead else "if it ends as a dead letter: "
-        self.say(f"    {dies}mend the handler, start this again, then replay the event with:", "yellow")
+        self.say("    mend the handler, start this again, then replay the event from a second terminal:", "yellow")
         line = invocation.replay(self._words, printable(ended.event_id), ended.entry)
         self.say(f"    {line}", "bold yellow")
 
-    def _note(self, entry: str, text: str) -> None:
+    def _note(self, entry: str, text: str, style: str = "dim") -> None:
         line = self._line(entry, "magenta", indent=2)
-        line.append(text, style="dim")
+        line.append(text, style=style)
+        self._print(line)
+
+    def _print(self, line: Text) -> None:
+        """One line of the terminal, cut at its edge; a file gets all of it."""
+        line.truncate(self._out.width, overflow="ellipsis")
         self._out.print(line)
 
     def _line(self, name: str, style: str, *, indent: int = 0) -> Text:

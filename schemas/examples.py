@@ -24,6 +24,8 @@ class Example:
 
     body: Body
     delivery_id: str
+    # Where the sender's own fields stand, of which an example knows nothing.
+    own: str | None = None
 
 
 def example(platform: str, event_type: str, *, now: datetime, unique: str) -> Example:
@@ -41,7 +43,8 @@ def example(platform: str, event_type: str, *, now: datetime, unique: str) -> Ex
     make = _PLATFORMS.get(platform)
     if make is None:
         raise NoExample(f"there is no example of a {platform} delivery")
-    return Example(make(event_type, rfc3339(now), unique), f"msg_{unique}")
+    own = "data" if platform == "standard" else None
+    return Example(make(event_type, rfc3339(now), unique), f"msg_{unique}", own)
 
 
 def _mygptassistants(event_type: str, time: str, unique: str) -> Body:

@@ -2,24 +2,46 @@
 
 from collections.abc import Mapping
 from types import MappingProxyType
+from typing import NamedTuple
 
-# Imported when they are called: `hookline tail` must not wait for the simulator, nor `--version` for anything.
-COMMANDS: Mapping[str, str] = MappingProxyType(
+
+class Command(NamedTuple):
+    """A command, imported when it is called: `--help` must wait for none, nor `tail` for the simulator."""
+
+    # module:name of a function, or of a Typer of commands.
+    target: str
+    # What `hookline --help` says of it, short enough for a terminal.
+    summary: str
+    # Whether it is about the roles that run here, such as a `hookline dev`; else about the configuration.
+    follows: bool = False
+
+
+COMMANDS: Mapping[str, Command] = MappingProxyType(
     {
-        "dev": "cli.commands.dev:dev",
-        "run": "cli.commands.roles:run",
-        "receive": "cli.commands.roles:receive",
-        "work": "cli.commands.roles:work",
-        "simulate": "cli.commands.simulate:simulate",
-        "check": "cli.commands.check:check",
-        "doctor": "cli.commands.doctor:doctor",
-        "migrate": "cli.commands.migrate:migrate",
-        "send": "cli.commands.send:send",
-        "tail": "cli.commands.tail:tail",
-        "topics": "cli.commands.topics:app",
-        "dead": "cli.commands.dead:app",
-        "handlers": "cli.commands.handlers:app",
-        "new": "cli.commands.new:app",
-        "schemas": "cli.commands.schemas:app",
+        "dev": Command(
+            "cli.commands.dev:dev",
+            "Run everything in one process, with simulated platforms.",
+        ),
+        "run": Command("cli.commands.roles:run", "Run all roles in one process, for production on one machine."),
+        "receive": Command("cli.commands.roles:receive", "Receive webhooks and keep them in the event log."),
+        "work": Command("cli.commands.roles:work", "Run the handlers on what the event log holds."),
+        "simulate": Command(
+            "cli.commands.simulate:simulate",
+            "Serve the platforms' documented APIs on this machine.",
+        ),
+        "check": Command("cli.commands.check:check", "Check the configuration; nothing is connected."),
+        "doctor": Command("cli.commands.doctor:doctor", "Look at everything hookline needs, and say what to do."),
+        "migrate": Command("cli.commands.migrate:migrate", "Bring the state store's tables up to date."),
+        "send": Command(
+            "cli.commands.send:send", "Post a signed test event to a source, as its platform would.", follows=True
+        ),
+        "tail": Command("cli.commands.tail:tail", "Show the records of the topics.", follows=True),
+        "topics": Command("cli.commands.topics:app", "Plan and create the topics in the event log."),
+        "dead": Command(
+            "cli.commands.dead:app", "List, show, replay or discard what no handler could do.", follows=True
+        ),
+        "handlers": Command("cli.commands.handlers:app", "List the handlers of this configuration."),
+        "new": Command("cli.commands.new:app", "Write a new handler, with its test."),
+        "schemas": Command("cli.commands.schemas:app", "Write the published contract: the JSON Schemas."),
     }
 )

@@ -10,11 +10,15 @@ from typing import Annotated
 
 import typer
 
-from cli import demo, invocation, process
+from cli import demo, invocation, logs, process
 from cli.base import Installation, installation
 from cli.errors import CommandFailed
-from cli.roles import Roles, Serving, serving
+from cli.greeting import greet
+from cli.places import Dev
+from cli.ports import listening, refuse_equal
+from cli.roles import Roles, Serving, listening_ports, serving
 from cli.screen import Screen
+from cli.settings import Settings
 from cli.wiring import log_url, opened_log, store_errors_explained, store_url
 from eventlog.errors import EventLogError
 from simulator.app import Simulator
@@ -32,10 +36,20 @@ def dev(
     simulator_port: Annotated[int, typer.Option(help="The simulator's port.")] = demo.SIMULATOR_PORT,
     ephemeral: Annotated[bool, typer.Option("--ephemeral", help="Keep nothing: a data folder for this run.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="No demo conversations: send your own.")] = False,
+    configured: Annotated[
+        bool,
+        typer.Option("--configured", help="Use the log and the store of hookline.toml, not files of its own."),
+    ] = False,
 ) -> int:
-    """Run everything in one process with simulated platforms, and print what happens. Ctrl-C ends it."""
-    with _data(installation(context), ephemeral=ephemeral) as here:
+    """Run everything in one process with simulated platforms, and print what happens. Ctrl-C ends it.
+
+    It keeps what it has in a folder of its own, `dev` in the data folder.
+    """
+    found = installation(context)
+    found = replace(found, places=found.places.of_dev(Dev(configured=configured)))
+    with _data(found, ephemeral=ephemeral) as here:
         screen = Screen(invocation.again(here.places))
+        logs.configure(here.log_format, level=here.log_level, onlooker=screen.logged)
         roles = Roles(
             name="dev",
             receive=True,
@@ -46,8 +60,7 @@ def dev(
             reports=(screen.arrived,),
             observers=(screen.happened,),
         )
-        simulator = Simulator(demo.HOST, simulator_port)
-        return process.run(lambda stopping: _dev(here, roles, simulator, screen, stopping, quiet=quiet))
+        return process.run(lambda stopping: _dev(here, roles, simulator_port, screen, stopping, quiet=quiet))
 
 
 @contextmanager
@@ -56,22 +69,27 @@ def _data(here: Installation, *, ephemeral: bool) -> Iterator[Installation]:
         yield here
         return
     with tempfile.TemporaryDirectory(prefix="hookline-") as folder:
-        yield replace(here, places=replace(here.places, data=Path(folder)))
+        yield replace(here, places=replace(here.places, data=Path(folder) / "dev"))
 
 
 async def _dev(
-    here: Installation, roles: Roles, simulator: Simulator, screen: Screen, stopping: asyncio.Event, *, quiet: bool
+    here: Installation, roles: Roles, simulator_port: int, screen: Screen, stopping: asyncio.Event, *, quiet: bool
 ) -> int:
+    simulator = Simulator(demo.HOST, simulator_port)
+    refuse_equal({**listening_ports(here, roles), "--simulator-port": simulator_port})
     try:
         await simulator.start()
-    except SimulatorError as error:
-        raise CommandFailed(f"{error}; name another port with --simulator-port") from error
+    except (SimulatorError, OSError) as error:
+        raise listening(
+            error, port=simulator_port, what="simulated platforms", option="--simulator-port", root=here.places.root
+        ) from error
     try:
-        here = _redirected(here, simulator)
+        roles = replace(roles, simulator=simulator.url)
+        here = replace(here, given=redirected(here.settings, simulator))
         await _prepare(here)
         async with serving(here, roles) as running:
             await _connect(here, running, simulator)
-            _greet(here, running, simulator, screen)
+            greet(here, roles, running, screen)
             for platform in () if quiet else simulator.world.endpoints:
                 simulator.demo(platform=platform, pace=PACE)
             await stopping.wait()
@@ -81,16 +99,15 @@ async def _dev(
     return 0
 
 
-def _redirected(here: Installation, simulator: Simulator) -> Installation:
+def redirected(settings: Settings, simulator: Simulator) -> Settings:
     """The same configuration with every account sent to the simulator: simulated visitors must not reach real ones."""
     simulated = simulator.world.endpoints
-    accounts = {
-        name: account.model_copy(update={"base_url": simulator.base_url(account.platform), "allow_private": True})
-        if account.platform in simulated
-        else account
-        for name, account in here.settings.accounts.items()
-    }
-    return replace(here, given=here.settings.model_copy(update={"accounts": accounts}))
+    accounts = {}
+    for name, account in settings.accounts.items():
+        # A platform that is not simulated is answered 404.
+        url = simulator.base_url(account.platform) if account.platform in simulated else simulator.url
+        accounts[name] = account.model_copy(update={"base_url": url, "allow_private": True})
+    return settings.model_copy(update={"accounts": accounts})
 
 
 async def _prepare(here: Installation) -> None:
@@ -110,28 +127,11 @@ async def _prepare(here: Installation) -> None:
 
 async def _connect(here: Installation, running: Serving, simulator: Simulator) -> None:
     for name, source in here.settings.sources.items():
-        if source.platform in simulator.world.endpoints and source.secrets:
+        if source.platform in simulator.world.endpoints:
             token = f"/{source.token.get_secret_value()}" if source.token else ""
             await simulator.connect_webhook(
                 platform=source.platform,
                 url=f"{running.receiver_url}/in/{name}{token}",
-                secret=source.secrets[0].get_secret_value(),
+                # A source without one has a token, or verifies nothing.
+                secret=source.secrets[0].get_secret_value() if source.secrets else "unused",
             )
-
-
-def _greet(here: Installation, running: Serving, simulator: Simulator, screen: Screen) -> None:
-    entries = [entry.name for entry in running.plugins.plan.entries] if running.plugins else []
-    screen.say("hookline dev", "bold")
-    for name, source in here.settings.sources.items():
-        screen.say(f"  source     {running.receiver_url}/in/{name}  ({source.platform})")
-    screen.say(f"  handlers   {', '.join(entries) or 'none'}")
-    screen.say(f"  platforms  {simulator.url}, simulated; every account is sent there")
-    screen.say(f"  event log  {log_url(here)}")
-    screen.say(f"  admin      {running.admin.url if running.admin else ''}/metrics")
-    if here.places.config is None:
-        screen.say(f"  secret     {demo.kept_secret(here.data)}  (the demo's, kept in {here.data / 'demo.json'})")
-    for problem in running.plugins.problems if running.plugins else ():
-        screen.say(f"  broken     {problem}", "red")
-    first = next(iter(here.settings.sources), "support")
-    screen.say(f"send one yourself: hookline send {first} message.created    look at them: hookline tail", "dim")
-    screen.say("")

@@ -2,9 +2,12 @@
 
 import json
 import secrets
+import sys
 import urllib.error
 import urllib.request
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
+from difflib import get_close_matches
 from typing import Annotated, Any
 
 import typer
@@ -16,7 +19,7 @@ from cli.explain import suggestion
 from cli.output import printable, stdout
 from receiver.settings import SourceSettings
 from receiver.sources.platforms import PLATFORMS
-from schemas.examples import NoExample, example
+from schemas.examples import Example, NoExample, example
 from schemas.keys import UnusableSecret
 from schemas.signatures import Outgoing, Unsignable, sign
 
@@ -42,6 +45,8 @@ def send(
     except NoExample as error:
         raise Misconfigured(str(error)) from error
     for change in changes or ():
+        if hint := unknown(made, change, event_type):
+            sys.stderr.write(f"hookline: {hint}\n")
         put(made.body, change)
     body = json.dumps(made.body, ensure_ascii=False, separators=(",", ":")).encode()
     address = _address(here, source, settings, url)
@@ -54,23 +59,51 @@ def send(
 def put(body: dict[str, Any], change: str) -> None:
     """Set one field of a body, `a.b=c`; tables on the way are made.
 
+    What is text stays text, so that 3 may be a message; other fields are read as JSON, and are text where it is none.
+
     Raises:
         Misconfigured: it is not of that form.
     """
+    (*tables, last), text = _parted(change)
+    for key in tables:
+        below = body.setdefault(key, {})
+        if not isinstance(below, dict):
+            raise Misconfigured(f"--set {change!r}: {key} is a value, so it has no fields")
+        body = below
+    try:
+        value = json.loads(text)
+    except ValueError:
+        value = text
+    body[last] = text if isinstance(body.get(last), str) and not isinstance(value, str) else value
+
+
+def unknown(made: Example, change: str, event_type: str) -> str | None:
+    """A hint if the example has no such field: one that was mistyped changes nothing that anybody reads."""
+    keys, _ = _parted(change)
+    known = list(_paths(made.body, own=made.own))
+    path = ".".join(keys)
+    if path in known or (made.own is not None and keys[0] == made.own):
+        return None
+    near = [one for one in known if one.rpartition(".")[2] == keys[-1]] or get_close_matches(path, known, n=1)
+    meant = f" Did you mean {near[0]}?" if near else ""
+    return f"{event_type} has no field {path}, so it is added.{meant} The fields are {', '.join(known)}"
+
+
+def _parted(change: str) -> tuple[list[str], str]:
     path, found, text = change.partition("=")
     keys = path.split(".")
     if not found or not all(keys):
         raise Misconfigured(f"--set {change!r} is not of the form a.b=c")
-    *tables, last = keys
-    for key in tables:
-        below = body.setdefault(key, {})
-        if not isinstance(below, dict):
-            raise Misconfigured(f"--set {change!r}: {key} is not a table")
-        body = below
-    try:
-        body[last] = json.loads(text)
-    except ValueError:
-        body[last] = text
+    return keys, text
+
+
+def _paths(body: Mapping[str, Any], *, own: str | None, above: str = "") -> Iterator[str]:
+    """The fields of a body, `a.b`."""
+    for name, value in body.items():
+        if isinstance(value, dict) and name != own:
+            yield from _paths(value, own=own, above=f"{above}{name}.")
+        else:
+            yield f"{above}{name}"
 
 
 def _source(here: Installation, name: str) -> SourceSettings:

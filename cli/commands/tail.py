@@ -1,21 +1,19 @@
 """`hookline tail`: what the topics hold, as it comes."""
 
 import asyncio
-import base64
-import json
 from collections import deque
-from collections.abc import AsyncIterator, Mapping
-from datetime import UTC, datetime
+from collections.abc import AsyncIterator, Callable, Mapping
+from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated, TypeAlias
 
 import typer
-from rich.text import Text
 
 from cli import process
 from cli.base import Installation, installation
 from cli.errors import CommandFailed
-from cli.output import json_line, printable, stdout
+from cli.output import json_line, stdout
+from cli.records import as_lines, as_object, wrapped
 from cli.wiring import opened_log
 from eventlog.errors import EventLogError
 from eventlog.log import EventLog
@@ -23,6 +21,9 @@ from schemas.record import StoredRecord, TopicPartition
 
 # Without --from, this many records that are there already are shown first, as `tail` does.
 LAST = 10
+
+# Prints one record.
+Show: TypeAlias = Callable[[StoredRecord], None]
 
 
 class From(StrEnum):
@@ -39,18 +40,25 @@ def tail(
         From | None, typer.Option("--from", help=f"Everything, or only what comes; default the last {LAST}.")
     ] = None,
     follow: Annotated[bool, typer.Option("--follow/--no-follow", help="Wait for more.")] = True,
+    headers: Annotated[
+        bool, typer.Option("--headers/--no-headers", help="With the CloudEvents headers, or one line a record.")
+    ] = True,
     as_json: Annotated[bool, typer.Option("--json", help="A JSON line a record.")] = False,
 ) -> int:
-    """Show the records of the topics with their CloudEvents headers."""
+    """Show the records of the topics with their CloudEvents headers.
+
+    A terminal gets long data cut at its edge, a file or a pipe gets all of it.
+    """
     here = installation(context)
-    return process.run(lambda stopping: _tail(here, topics or [], begin, follow, as_json, stopping))
+    show = _show_json if as_json else _shown_to_people(here.settings.topics.prefix, headers=headers)
+    return process.run(lambda stopping: _tail(here, topics or [], begin, follow, show, stopping))
 
 
 async def _tail(
-    here: Installation, wanted: list[str], begin: From | None, follow: bool, as_json: bool, stopping: asyncio.Event
+    here: Installation, wanted: list[str], begin: From | None, follow: bool, show: Show, stopping: asyncio.Event
 ) -> int:
     async with opened_log(here) as log:
-        reading = asyncio.ensure_future(_show(log, _names(here, wanted), begin, follow, as_json))
+        reading = asyncio.ensure_future(_show(log, _names(here, wanted), begin, follow, show))
         stopped = asyncio.ensure_future(stopping.wait())
         await asyncio.wait({reading, stopped}, return_when=asyncio.FIRST_COMPLETED)
         stopped.cancel()
@@ -76,14 +84,13 @@ def _names(here: Installation, wanted: list[str]) -> list[str]:
     return chosen or [name for name in known if name != topics.name("deliveries")]
 
 
-async def _show(log: EventLog, names: list[str], begin: From | None, follow: bool, as_json: bool) -> None:
+async def _show(log: EventLog, names: list[str], begin: From | None, follow: bool, show: Show) -> None:
     counts = await log.partitions(names)
     if not counts:
         raise CommandFailed("none of these topics exists yet: create them with `hookline topics apply`")
     partitions = [TopicPartition(name, number) for name, count in counts.items() for number in range(count)]
     end = await log.offsets(partitions, "end")
     start = end if begin is From.END else await log.offsets(partitions, "earliest")
-    show = _show_json if as_json else _show_text
     if begin is None:
         last = await _last(log.read(_near(start, end), follow=False))
         for record in last:
@@ -113,51 +120,22 @@ def _newest(records: list[StoredRecord]) -> list[StoredRecord]:
     return list(deque(sorted(records, key=lambda record: (record.timestamp, record.offset)), maxlen=LAST))
 
 
-def as_object(record: StoredRecord) -> dict[str, Any]:
-    """A record as `tail --json` shows it; a JSON value as JSON, other bytes as text or base64."""
-    return {
-        "topic": record.topic,
-        "partition": record.partition,
-        "offset": record.offset,
-        "timestamp": _time(record.timestamp),
-        "key": None if record.key is None else record.key.decode("utf-8", "replace"),
-        "headers": {name: value.decode("utf-8", "replace") for name, value in record.headers},
-        "value": _value(record.value),
-    }
-
-
-def _value(value: bytes | None) -> Any:
-    if value is None:
-        return None
-    try:
-        return json.loads(value)
-    except (ValueError, RecursionError):
-        pass
-    try:
-        return value.decode()
-    except UnicodeDecodeError:
-        return {"base64": base64.b64encode(value).decode()}
-
-
-def _time(milliseconds: int) -> str:
-    time = datetime.fromtimestamp(milliseconds / 1000, UTC)
-    return time.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
 def _show_json(record: StoredRecord) -> None:
     json_line(as_object(record))
 
 
-def _show_text(record: StoredRecord) -> None:
-    shown = as_object(record)
-    headers = shown["headers"]
-    line = Text()
-    line.append(f"{shown['timestamp']}  ", style="dim")
-    line.append(printable(headers.get("ce_type", "-")), style="bold")
-    line.append(f"  {record.topic}/{record.partition}@{record.offset}  key ")
-    line.append(printable(shown["key"]) or "-", style="cyan")
+def _shown_to_people(prefix: str, *, headers: bool) -> Show:
     out = stdout()
-    out.print(line)
-    for name, value in headers.items():
-        out.print(Text(f"    {name}: {printable(value)}", style="dim"))
-    out.print(Text("    " + printable(shown["value"])))
+
+    def show(record: StoredRecord) -> None:
+        for line, may_be_cut in as_lines(record, prefix=prefix, headers=headers, now=datetime.now().astimezone()):
+            if not out.is_terminal:
+                out.print(line)
+            elif may_be_cut:
+                line.truncate(out.width, overflow="ellipsis")
+                out.print(line)
+            else:
+                for part in wrapped(line, out.width):
+                    out.print(part)
+
+    return show

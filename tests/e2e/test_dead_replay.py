@@ -79,6 +79,7 @@ def test_a_replay_that_fails_again_says_why(here: Clinic) -> None:
     assert (told["state"], told["reason"]) == ("dead", "exhausted")
     assert told["detail"].startswith("1 attempts failed, the last: ValueError at mendable.py:")
     [listed] = here.listed()
+    assert listed["topic"].endswith("conversations")
     assert (listed["state"], listed["offset"]) == ("open", told["offset"] + 1)
     shown = here.dead("show", "message.created:m1", "--json").stdout.splitlines()
     assert "x-dlq-history" in json.loads(shown[-1])["headers"]
@@ -130,6 +131,8 @@ def test_an_event_that_is_retried_is_not_dead_yet(tmp_path: Path, spawner: Spawn
         done = slow.dead("replay", "message.created:m1", "--handler", "patient")
         assert done.returncode == 1
         assert "message.created:m1 is not dead yet: patient tries it again by itself" in done.stderr
+        kept = slow.dead("discard", "message.created:m1", "--handler", "patient")
+        assert (kept.returncode, "is not dead yet: patient tries it again" in kept.stderr) == (1, True)
         nowhere = slow.dead("replay", "message.created:m2", "--handler", "patient")
         assert nowhere.returncode == 1
         assert "patient has no dead letter of the event message.created:m2" in nowhere.stderr
@@ -159,6 +162,23 @@ def test_what_is_meant_must_be_said(here: Clinic) -> None:
         assert "say which: `dead replay ID`, or `dead replay --all --handler ENTRY`" in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("list", "--reason", "exausted"), "--reason exausted: there is no such reason; did you mean exhausted?"),
+        (("list", "--handler", "mendabel"), "--handler mendabel: there is no such entry; did you mean mendable?"),
+        (("show", "e1", "--handler", "mendabel"), "--handler mendabel: there is no such entry; did you mean mendable?"),
+        (("replay", "--all", "--handler", "zzz"), "--handler zzz: there is no such entry; known here: "),
+        (("discard", "e1", "--handler", "zzz"), "--handler zzz: there is no such entry; known here: "),
+    ],
+)
+def test_a_name_that_nothing_has_is_refused(here: Clinic, arguments: tuple[str, ...], says: str) -> None:
+    """An empty listing would look like good news."""
+    done = here.dead(*arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert says in done.stderr
+
+
 def test_the_command_that_dev_prints_works_as_printed(tmp_path: Path) -> None:
     """From a second terminal, while dev runs, although its data folder is one for this run only."""
     with clinic(tmp_path) as here:
@@ -169,7 +189,7 @@ def run_what_dev_prints(here: Clinic) -> None:
     """Let a message die, mend the handler, and give a shell the line that was printed."""
     ports = ("--port", str(free_port()), "--admin-port", "0", "--simulator-port", str(free_port()))
     role = here.site.at.start("dev", "--quiet", "--ephemeral", *ports)
-    data = Path(wait_for(lambda: said(role, "event log "), seconds=30, what="the greeting of dev")).parent
+    data = Path(wait_for(lambda: said(role, "event log "), seconds=30, what="the greeting of dev")).parent.parent
     values = ("--set", "data.messageId=m1", "--set", "data.conversationId=c1")
     sent = here.site.at.command("send", "support", "message.created", *values, "--data", str(data))
     assert sent.returncode == 0, sent.stderr

@@ -16,7 +16,7 @@ WIDTH = 110
 
 def command_tree() -> Any:
     """The command line as Typer makes it, with every command."""
-    return typer.main.get_command(app([]))
+    return typer.main.get_command(app([], whole=True))
 
 
 def command_names(group: Any, above: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
@@ -33,7 +33,7 @@ def command_help(words: tuple[str, ...]) -> str:
     Raises:
         AssertionError: it says nothing, but fails.
     """
-    told = CliRunner().invoke(app([]), [*words, "--help"], prog_name="hookline", terminal_width=WIDTH)
+    told = CliRunner().invoke(app([], whole=True), [*words, "--help"], prog_name="hookline", terminal_width=WIDTH)
     assert told.exit_code == 0, told.output
     return told.output.strip()
 

@@ -1,13 +1,16 @@
 """The command line's own small parts."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+from cli.commands import COMMANDS
 from cli.errors import Misconfigured
-from cli.main import hoisted
+from cli.main import app, hoisted
 from cli.output import printable
-from cli.places import find
+from cli.places import Dev, find
 
 
 def test_global_options_may_stand_after_the_command() -> None:
@@ -36,7 +39,38 @@ def test_the_file_in_this_folder_is_the_default(tmp_path: Path) -> None:
 
 def test_an_option_wins_over_the_environment(tmp_path: Path) -> None:
     """--data over HOOKLINE_DATA."""
-    assert find(None, tmp_path / "a", {"HOOKLINE_DATA": str(tmp_path / "b")}, tmp_path).data == tmp_path / "a"
+    assert find(None, tmp_path / "a", {"HOOKLINE_DATA": str(tmp_path / "b")}, tmp_path).root == tmp_path / "a"
+
+
+def test_without_a_configuration_the_demo_is_meant(tmp_path: Path) -> None:
+    """It has a folder of its own: what is configured later begins with nothing of it."""
+    found = find(None, None, {}, tmp_path)
+    assert (found.dev, found.data, found.root) == (Dev(), tmp_path / ".hookline/dev", tmp_path / ".hookline")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "known"),
+    [
+        (["tail"], ["tail"]),
+        (["--data", "run", "tail"], ["tail"]),
+        (["--help"], list(COMMANDS)),
+        (["nonsense"], list(COMMANDS)),
+    ],
+)
+def test_only_the_command_that_is_called_is_there(arguments: list[str], known: list[str]) -> None:
+    """Else all of them, by their names."""
+    made = app(arguments)
+    names = [*(one.name for one in made.registered_commands), *(one.name for one in made.registered_groups)]
+    assert names == known
+
+
+def test_the_help_of_all_commands_imports_none() -> None:
+    """`hookline --help` answers at once."""
+    code = "import sys; sys.argv = ['hookline', '--help']; from cli.main import main; main()"
+    check = "import atexit, sys; atexit.register(lambda: sys.stderr.write(' '.join(sys.modules)));"
+    done = subprocess.run([sys.executable, "-c", check + code], capture_output=True, text=True, check=True, timeout=30)
+    assert "tail      Show the records of the topics." in done.stdout
+    assert {"sqlalchemy", "aiohttp", "pydantic", "aiokafka"} & set(done.stderr.split()) == set()
 
 
 def test_a_named_file_must_exist(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from cli.screen import Screen
-from dispatcher.observers import AttemptEnded
+from dispatcher.observers import AttemptEnded, HandlerStopped, Happening
 from dispatcher.outcome import Dead, Outcome, Retry
 from schemas.record import TopicPartition
 
@@ -26,7 +26,7 @@ def failed(outcome: Outcome, *, event_id: str = "message.created:m1", entry: str
     )
 
 
-def said(capsys: pytest.CaptureFixture[str], *happened: AttemptEnded) -> list[str]:
+def said(capsys: pytest.CaptureFixture[str], *happened: Happening) -> list[str]:
     screen = Screen((".venv/bin/hookline", "--data", "/data/a b"))
     for each in happened:
         screen.happened(each)
@@ -34,25 +34,25 @@ def said(capsys: pytest.CaptureFixture[str], *happened: AttemptEnded) -> list[st
 
 
 RETRY = Retry(timedelta(seconds=2), "ValueError")
+DEAD = Dead("rejected", "no such plan")
+REPLAY = "    .venv/bin/hookline --data '/data/a b' dead replay message.created:m1 --handler h"
 
 
-def test_the_first_failure_shows_its_traceback_and_the_command_that_replays_it(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    """The command stands on a line of its own, as a shell takes it."""
-    lines = said(capsys, failed(RETRY))
-    assert lines[1:] == [
-        "ValueError: broken",
-        "    what happens next: retry in 2 s",
-        "    if it ends as a dead letter: mend the handler, start this again, then replay the event with:",
-        "    .venv/bin/hookline --data '/data/a b' dead replay message.created:m1 --handler h",
+def test_the_first_failure_shows_its_traceback(capsys: pytest.CaptureFixture[str]) -> None:
+    """Nothing is dead yet, so nothing can be replayed."""
+    lines = said(capsys, failed(RETRY), failed(RETRY))
+    assert lines[0].endswith("h               retry in 2 s  3 ms  message.created  c1")
+    assert lines[1:2] == ["ValueError: broken"]
+    assert len(lines) == 3
+
+
+def test_a_dead_letter_shows_the_command_that_replays_it(capsys: pytest.CaptureFixture[str]) -> None:
+    """The command stands on a line of its own, as a shell takes it; the traceback was shown before."""
+    lines = said(capsys, failed(RETRY), failed(DEAD))
+    assert lines[3:] == [
+        "    mend the handler, start this again, then replay the event from a second terminal:",
+        REPLAY,
     ]
-
-
-def test_a_dead_letter_is_one_already(capsys: pytest.CaptureFixture[str]) -> None:
-    """There is no if."""
-    lines = said(capsys, failed(Dead("rejected", "no such plan")))
-    assert "    mend the handler, start this again, then replay the event with:" in lines
 
 
 def test_what_has_no_id_is_found_in_the_list(capsys: pytest.CaptureFixture[str]) -> None:
@@ -65,5 +65,56 @@ def test_what_has_no_id_is_found_in_the_list(capsys: pytest.CaptureFixture[str])
 
 def test_it_is_explained_once_for_each_entry(capsys: pytest.CaptureFixture[str]) -> None:
     """A handler that always fails must not hide everything else."""
-    lines = said(capsys, failed(RETRY), failed(RETRY), failed(RETRY, entry="other"))
+    lines = said(capsys, failed(DEAD), failed(DEAD), failed(DEAD, entry="other"))
     assert [line.rsplit(maxsplit=1)[-1] for line in lines if "dead replay" in line] == ["h", "other"]
+    assert lines.count("ValueError: broken") == 2
+
+
+OF_A_HANDLER = {"handler": "h", "event_id": "e1", "source": "support", "attempt": 1}
+
+
+@pytest.mark.parametrize(
+    ("level", "entry", "line"),
+    [
+        ("info", {"event": "followup.sent", "account": "support"}, "followup.sent  account=support"),
+        ("warning", {"event": "odd\x1b", "why": "a\nb"}, "odd\\x1b  why=a\\nb"),
+    ],
+)
+def test_what_a_handler_logs_is_shown(
+    level: str, entry: dict[str, object], line: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """So a timer that sent something and one that declined are told apart."""
+    assert Screen().logged(level, entry | OF_A_HANDLER)
+    assert capsys.readouterr().out[10:].strip() == f"h               {line}"
+
+
+def test_the_traceback_of_a_log_entry_is_left_to_the_log(capsys: pytest.CaptureFixture[str]) -> None:
+    """`ctx.log.exception`: the line is shown, the rest is written."""
+    assert not Screen().logged("error", {"event": "odd", "exc_info": True} | OF_A_HANDLER)
+    assert "odd" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("event", "shown"), [("attempt.failed", True), ("event.dead", True), ("log.full", False)])
+def test_a_log_entry_that_has_a_line_is_not_written_too(
+    event: str, shown: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What nobody shows is left to the log."""
+    assert Screen().logged("error", {"event": event, "handler": "h"}) is shown
+    assert capsys.readouterr().out == ""
+
+
+def test_a_handler_that_stopped_says_why(capsys: pytest.CaptureFixture[str]) -> None:
+    """And what to do."""
+    assert said(capsys, HandlerStopped(entry="h", reason="no topics: make them")) == ["h stopped: no topics: make them"]
+
+
+def test_a_terminal_line_is_cut_at_its_edge(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A wrapped one would hide the order of things."""
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "40")
+    monkeypatch.setenv("NO_COLOR", "1")
+    [line] = said(capsys, failed(Retry(timedelta(seconds=2), ""), entry="h"))[:1]
+    assert len(line) == 40
+    assert line.endswith("…")

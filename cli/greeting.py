@@ -1,0 +1,54 @@
+"""What `hookline dev` says when it has started: where everything is, and what to do next."""
+
+import shlex
+
+from cli import demo, invocation
+from cli.base import Installation
+from cli.dev_settings import SECTIONS, by_variable, public_url
+from cli.following import shown
+from cli.overlay import PREFIX, SEPARATOR
+from cli.roles import Roles, Serving
+from cli.screen import Screen
+from cli.settings import load
+
+
+def greet(here: Installation, roles: Roles, running: Serving, screen: Screen) -> None:
+    """Say it."""
+    screen.say("hookline dev", "bold")
+    for name, source in here.settings.sources.items():
+        screen.say(f"  source     {running.receiver_url}/in/{name}  ({source.platform})")
+    entries = [entry.name for entry in running.plugins.plan.entries] if running.plugins else []
+    screen.say(f"  handlers   {', '.join(entries) or 'none'}")
+    screen.say(f"  platforms  {roles.simulator}, simulated; every account is sent there")
+    for line in kept(here):
+        screen.say(f"  {line}")
+    screen.say(f"  admin      {running.admin.url if running.admin else ''}/metrics")
+    if here.places.config is None:
+        screen.say(f"  secret     {demo.kept_secret(here.data)}")
+    for problem in running.plugins.problems if running.plugins else ():
+        screen.say(f"  broken     {problem}", "red")
+    words = shlex.join(invocation.again(here.places))
+    first = next(iter(here.settings.sources))
+    screen.say("")
+    screen.say("In a second terminal, send an event yourself, and look at the records:", "dim")
+    screen.say(f"  {words} send {first} message.created")
+    screen.say(f"  {words} tail")
+    screen.say("")
+
+
+def kept(here: Installation) -> list[str]:
+    """Where events and state are, and why there, if the configuration says otherwise."""
+    configured = load(here.places)
+    lines = []
+    for section, title, file in (*zip(SECTIONS, ("event log", "store    "), ("events.db", "state.db"), strict=True),):
+        used = public_url(getattr(here.settings, section).url)
+        wanted = public_url(getattr(configured, section).url)
+        if used is not None:
+            variable = f"{PREFIX}{section}{SEPARATOR}url".upper()
+            why = variable if by_variable(section, here.places.environ) else "--configured"
+            lines.append(f"{title}  {used}  ({why})")
+        elif wanted is not None:
+            lines.append(f"{title}  {shown(here.data / file)}, not {wanted} (--configured uses that)")
+        elif section == "eventlog":
+            lines.append(f"{title}  {shown(here.data / file)}")
+    return lines
