@@ -13,7 +13,7 @@
 | GET /_control/received?platform&conversation_id | → `{messages}` that came in through the platform's API |
 | POST /_control/faults | a `Fault` → 201 |
 | GET, DELETE /_control/faults | → `{faults}`; → 204 |
-| POST /_control/reset | `{webhooks?: bool}` (default true: also forget them) → 204 |
+| POST /_control/reset | `{webhooks?}` → 204 |
 
 An error is `{"error": text}` with 400, 404 or 405.
 """
@@ -42,31 +42,34 @@ class _Order(BaseModel):
 class WebhookOrder(_Order):
     """Register a webhook."""
 
-    platform: str
-    url: str = Field(max_length=2_000)
-    secret: str = Field(min_length=1, max_length=1_000)
-    events: tuple[str, ...] | None = None
+    platform: str = Field(description="Whose webhooks.")
+    url: str = Field(max_length=2_000, description="Where they are posted to.")
+    secret: str = Field(min_length=1, max_length=1_000, description="What they are signed with.")
+    events: tuple[str, ...] | None = Field(default=None, description="Only these types; all when not given.")
 
 
 class EmitOrder(_Order):
-    """Send one event now; `overrides` are laid over it key by key, `raw` is sent instead of its JSON."""
+    """Send one event now."""
 
-    platform: str
-    type: str
-    overrides: dict[str, Any] = Field(default_factory=dict)
-    raw: str | None = None
+    platform: str = Field(description="Whose event.")
+    type: str = Field(description="One of its types, as `GET /_control` lists them.")
+    overrides: dict[str, Any] = Field(default={}, description="Laid over the event key by key.")
+    raw: str | None = Field(
+        default=None,
+        description="Sent instead of the event's JSON, signed all the same: a body that does not validate.",
+    )
 
 
 class ScriptOrder(Script):
     """Start a scripted conversation."""
 
-    platform: str
+    platform: str = Field(description="Where the visitor talks.")
 
 
 class ResetOrder(_Order):
     """Forget everything; the registered webhooks too unless `webhooks` is false."""
 
-    webhooks: bool = True
+    webhooks: bool = Field(default=True, description="Whether the registered webhooks are forgotten too.")
 
 
 class Control:

@@ -57,20 +57,28 @@ class Fault(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    kind: Kind
-    route: Route
-    # None: all platforms
-    platform: str | None = None
-    # how many requests, attempts or deliveries it meets; None: until the faults are cleared
-    count: int | None = Field(default=1, ge=1)
-    seconds: float = Field(default=1.0, ge=0, le=3600, allow_inf_nan=False)
-    status: int = Field(default=503, ge=500, le=599)
-    # "after": the request is carried out and only its answer goes wrong, so the caller cannot know
-    when: Literal["before", "after"] = "before"
-    copies: int = Field(default=1, ge=1, le=100)
-    together: bool = False
-    # sent as Retry-After with rate_limit and server_error; the platforms document none
-    retry_after: str | None = Field(default=None, max_length=64, pattern=r"^[ -~]*$")
+    kind: Kind = Field(description="What goes wrong: see below.")
+    route: Route = Field(description="Requests that send (`chat`), all others (`data`), or webhooks.")
+    platform: str | None = Field(default=None, description="Only this platform; all when not given.")
+    count: int | None = Field(
+        default=1,
+        ge=1,
+        description="How many requests, attempts or deliveries it meets; `null`: until the faults are ended.",
+    )
+    seconds: float = Field(default=1.0, ge=0, le=3600, allow_inf_nan=False, description="As the kind says.")
+    status: int = Field(default=503, ge=500, le=599, description="For server_error.")
+    when: Literal["before", "after"] = Field(
+        default="before",
+        description="`after`: the request is carried out and only its answer goes wrong, so the caller cannot know.",
+    )
+    copies: int = Field(default=1, ge=1, le=100, description="For duplicate.")
+    together: bool = Field(default=False, description="For duplicate.")
+    retry_after: str | None = Field(
+        default=None,
+        max_length=64,
+        pattern=r"^[ -~]*$",
+        description="Sent as Retry-After with rate_limit and server_error; the platforms document none.",
+    )
 
     @model_validator(mode="after")
     def _fits_route(self) -> Self:

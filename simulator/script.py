@@ -19,10 +19,10 @@ class Visitor(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    user_id: str | None = None
-    name: str | None = None
-    email: str | None = None
-    phone: str | None = None
+    user_id: str | None = Field(default=None, description="The site's own id of them.")
+    name: str | None = Field(default=None, description="Their name.")
+    email: str | None = Field(default=None, description="Their address.")
+    phone: str | None = Field(default=None, description="Their number.")
 
     def metadata(self, source: str, *, introduced: bool) -> dict[str, Any]:
         """Return what goes with a message: before the visitor is introduced only `userId` and `source`."""
@@ -37,17 +37,20 @@ class Script(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    visitor: Visitor = Visitor()
-    says: tuple[Line, ...] = Field(min_length=1, max_length=1_000)
-    over: float = Field(default=0.0, ge=0, le=86_400, allow_inf_nan=False)
-    source: str = "website_widget"
-    bot_id: str | None = None
-    # goes on in this conversation; None begins a new one
-    conversation_id: str | None = None
-    # name, e-mail and phone are known from this line on, counted from 0
-    introduced_at: int = Field(default=0, ge=0)
-    # resolved after the last answer
-    complete: bool = False
+    visitor: Visitor = Field(default=Visitor(), description="Who talks; what is not given the platform does not know.")
+    says: tuple[Line, ...] = Field(min_length=1, max_length=1_000, description="Their lines; the bot answers each.")
+    over: float = Field(
+        default=0.0, ge=0, le=86_400, allow_inf_nan=False, description="Seconds from the first line to the last."
+    )
+    source: str = Field(default="website_widget", description="`metadata.source` of each message.")
+    bot_id: str | None = Field(default=None, description="The bot they talk to; one of the simulator's when not given.")
+    conversation_id: str | None = Field(
+        default=None, description="Goes on in this conversation; begins a new one when not given."
+    )
+    introduced_at: int = Field(
+        default=0, ge=0, description="Name, e-mail and phone are known from this line on, counted from 0."
+    )
+    complete: bool = Field(default=False, description="Whether the conversation is resolved after the last answer.")
 
 
 @dataclass(slots=True)

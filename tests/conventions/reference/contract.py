@@ -72,7 +72,7 @@ def _fields(family: list[type[Data]]) -> str:
     rows = [
         [
             code(name),
-            _kind(one, schema),
+            kind_of(one, schema),
             "yes" if name in schema.get("required", ()) else "",
             one.get("description", ""),
         ]
@@ -82,17 +82,17 @@ def _fields(family: list[type[Data]]) -> str:
     return head + table(["field", "kind", "always", "meaning"], rows)
 
 
-def _kind(field: Schema, schema: Schema) -> str:
+def kind_of(field: Schema, schema: Schema) -> str:
     """What a field holds, in words; definitions are followed."""
     if "$ref" in field:
         found: Schema = schema["$defs"][field["$ref"].rpartition("/")[2]]
         return f"object: {', '.join(map(code, found['properties']))}" if "properties" in found else "JSON"
     if "anyOf" in field:
-        return " or ".join(dict.fromkeys(_kind(one, schema) for one in field["anyOf"] if one.get("type") != "null"))
+        return " or ".join(dict.fromkeys(kind_of(one, schema) for one in field["anyOf"] if one.get("type") != "null"))
     if "enum" in field:
         return ", ".join(code(value) for value in field["enum"])
     if field.get("type") == "array":
-        return f"list of {_kind(field['items'], schema)}"
+        return f"list of {kind_of(field['items'], schema)}"
     return str(field.get("format") or field.get("type") or "JSON")
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 
-from tests.conventions.reference import commands, configuration, contract, log_events, metrics, problems
+from tests.conventions.reference import commands, configuration, contract, log_events, metrics, problems, simulator
 from tests.conventions.reference.blocks import renewed
 
 ROOT = Path(__file__).parents[3]
@@ -16,6 +16,7 @@ PAGES: Mapping[str, Callable[[], dict[str, str]]] = MappingProxyType(
         "docs/reference/metrics.md": metrics.blocks,
         "docs/reference/log-events.md": log_events.blocks,
         "docs/reference/problems.md": problems.blocks,
+        "docs/reference/simulator.md": simulator.blocks,
         "docs/reference/topics-and-records.md": contract.blocks,
     }
 )
