@@ -37,8 +37,8 @@ class Dedupe:
 
     @property
     def degraded(self) -> bool:
-        """Whether the store was away or slow when it was last asked."""
-        return self._lookups.degraded
+        """Whether the store was away or slow when it was last asked, or did not take what it was given."""
+        return self._lookups.degraded or self._memory.failing
 
     async def known(self, keys: Iterable[Key]) -> set[Key]:
         """Those of the keys whose events are durable already."""

@@ -16,6 +16,8 @@ Key = tuple[str, str]
 PATIENCE = timedelta(milliseconds=50)
 # A store that fails, or is slow so many times in a row, is left alone for so long: all would wait for nothing.
 _STRIKES = 3
+# From the thread that has an answer to who asked for it, so many turns of the event loop.
+_HOPS = 5
 _PAUSE = 1.0
 
 
@@ -85,22 +87,35 @@ class Lookups:
             self._running = None
 
     async def _ask(self, batch: _Batch) -> None:
+        # Counted from the first key: whoever waited for the batch before has waited already.
+        left = batch.opened + self._patience - asyncio.get_running_loop().time()
+        asking = asyncio.ensure_future(self._known(list(batch.keys), self._clock()))
         try:
-            # Counted from the first key: whoever waited for the batch before has waited already.
-            async with asyncio.timeout_at(batch.opened + self._patience):
-                batch.known = await self._known(list(batch.keys), self._clock())
-        except StoreError as error:
-            self._leave_alone(type(error).__name__)
-        except TimeoutError:
+            await asyncio.wait({asking}, timeout=max(0.0, left))
+            # Where this loop was what was busy, the answer is here by now and has yet to be passed on.
+            for _ in range(_HOPS):
+                if not asking.done():
+                    await asyncio.sleep(0)
+            self._judge(batch, asking)
+        finally:
+            batch.answered.set()
+            asking.cancel()
+            await asyncio.wait({asking})
+
+    def _judge(self, batch: _Batch, asked: asyncio.Future[set[Key]]) -> None:
+        if not asked.done():
             # One slow answer is a busy moment, and no reason to miss copies for a second.
             self._slow += 1
             if self._slow >= _STRIKES:
                 self._leave_alone("slow")
+            return
+        try:
+            batch.known = asked.result()
+        except StoreError as error:
+            self._leave_alone(type(error).__name__)
         else:
             self._slow = 0
             self._turn(degraded=False)
-        finally:
-            batch.answered.set()
 
     def _leave_alone(self, cause: str) -> None:
         self._paused_until = asyncio.get_running_loop().time() + _PAUSE

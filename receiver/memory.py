@@ -5,8 +5,12 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 from itertools import islice
 
+import structlog
+
 from receiver.lookups import Key
 from store.errors import StoreError
+
+log = structlog.get_logger()
 
 Entry = tuple[str, str, datetime]
 """(source, event id, when it expires)"""
@@ -40,6 +44,8 @@ class Memory:
         self._pending: dict[Key, datetime] = {}
         self._writer: asyncio.Task[None] | None = None
         self._stopping = asyncio.Event()
+        # Whether the store did not take what it was given last.
+        self.failing = False
 
     def __contains__(self, key: Key) -> bool:
         return key in self._pending
@@ -71,15 +77,24 @@ class Memory:
                 batch = dict(islice(self._pending.items(), _BATCH))
                 try:
                     await self._remember([(*key, expires) for key, expires in batch.items()], self._clock())
-                except StoreError:
+                except StoreError as error:
+                    self._turn(failing=True, cause=type(error).__name__)
                     if self._stopping.is_set():
                         return
                     await self._pause()
                 else:
+                    self._turn(failing=False)
                     for key in batch:
                         self._pending.pop(key, None)
         finally:
             self._writer = None
+
+    def _turn(self, *, failing: bool, cause: str = "") -> None:
+        if failing and not self.failing:
+            log.warning("dedupe.degraded", cause=cause, next="ids are kept until they can be written")
+        elif self.failing and not failing:
+            log.info("dedupe.recovered")
+        self.failing = failing
 
     async def _pause(self) -> None:
         try:

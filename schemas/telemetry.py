@@ -13,11 +13,12 @@ LOG_EVENTS: Mapping[str, str] = MappingProxyType(
         "delivery.refused": "A delivery was answered 4xx; `reason` says why, `problem` is what the sender saw.",
         "delivery.unstored": "A delivery was answered 503: the log could not keep it in time.",
         "delivery.failed": "The receiver met an error of its own and answered 503.",
-        "connection.overdue": "A connection was cut off: its sender missed the deadline of a header, or does not read.",
+        "connection.overdue": "`count` connections were cut off: their header came too late, or they do not read.",
         "connection.failed": "A connection broke outside of a request; the sender is gone, most likely.",
         "source.unverified": 'A source takes what anybody posts: its configuration says verify = "none".',
         "dedupe.degraded": "The dedupe store is away or slow: deliveries are accepted without looking for copies.",
         "dedupe.recovered": "The dedupe store answers again.",
+        "dedupe.replaced": "The file of dedupe was damaged and set aside, and a new one begun: copies may pass.",
         # event log
         "log.connected": "The event log answers.",
         "log.lost": "The event log does not answer; `cause` is the real error.",

@@ -4,14 +4,12 @@ The statements are text: they run for every batch of deliveries, and compiling h
 than running them. All that is put into the text is a day, as eight digits.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store.columns import micros
-from store.foreign import is_missing_table
 
 PREFIX = "dedupe_"
 """How the names of these tables begin."""
@@ -38,22 +36,6 @@ async def row_counts(connection: AsyncConnection) -> dict[date, int]:
     """Day → ids in its table, about: an id that was written twice counts twice."""
     found = await connection.exec_driver_sql("SELECT day, rows FROM dedupe_days")
     return {date.fromordinal(row["day"]): row["rows"] for row in found.mappings()}
-
-
-async def look_up(connection: AsyncConnection, hashes: Sequence[bytes], now: datetime) -> list[bytes]:
-    """Those of the hashes that are in a table and not expired; one statement for all tables."""
-    while True:
-        days = await row_counts(connection)
-        if not days:
-            return []
-        try:
-            found = await connection.exec_driver_sql(*_query(connection.dialect.name, days, hashes, micros(now)))
-        except DBAPIError as error:
-            # Dropped by another process since the catalogue was read: there are fewer tables now.
-            if not is_missing_table(error):
-                raise
-        else:
-            return [bytes(each) for each in found.scalars()]
 
 
 async def write(connection: AsyncConnection, day: date, entries: Mapping[bytes, datetime]) -> None:
@@ -108,18 +90,29 @@ async def _lock_ddl(connection: AsyncConnection) -> None:
         await connection.exec_driver_sql("SELECT pg_advisory_xact_lock($1)", (_LOCK,))
 
 
-def _query(dialect: str, days: Mapping[date, int], hashes: Sequence[bytes], now: int) -> tuple[str, tuple[object, ...]]:
-    if dialect == "postgresql":
+def look_up(
+    *, postgres: bool, days: Iterable[date], hashes: Sequence[bytes], now: datetime
+) -> tuple[str, tuple[object, ...]]:
+    """The statement that tells which of the hashes are in a table and not expired, and its parameters.
+
+    A NULL among its rows tells that there are other tables by now than those of `days`: read the catalogue again.
+    """
+    order = sorted(days)
+    listed = ", ".join(str(day.toordinal()) for day in order)
+    changed = f"SELECT NULL FROM dedupe_days WHERE day NOT IN ({listed or 0})"  # noqa: S608 - days
+    if not order:
+        return changed, ()
+    if postgres:
         one = "SELECT hash FROM {} WHERE hash = ANY($1::bytea[]) AND expires > $2"
-        return " UNION ALL ".join(one.format(_name(day)) for day in sorted(days)), (list(hashes), now)
+        return " UNION ALL ".join([*(one.format(_name(day)) for day in order), changed]), (list(hashes), micros(now))
     size = next((size for size in _SIZES if size >= len(hashes)), len(hashes))
     # Neighbours in order are neighbours in the tables: fewer pages to read.
     padded = sorted([*hashes, *[hashes[-1]] * (size - len(hashes))])
     wanted = f"WITH wanted (hash) AS (VALUES {', '.join(['(?)'] * size)}) "
     # CROSS JOIN keeps SQLite from walking through the day's table: https://www.sqlite.org/optoverview.html#crossjoin
     one = "SELECT wanted.hash FROM wanted CROSS JOIN {0} ON {0}.hash = wanted.hash WHERE expires > ?"
-    arms = " UNION ALL ".join(one.format(_name(day)) for day in sorted(days))
-    return wanted + arms, (*padded, *[now] * len(days))
+    arms = " UNION ALL ".join([*(one.format(_name(day)) for day in order), changed])
+    return wanted + arms, (*padded, *[micros(now)] * len(order))
 
 
 def _mark(connection: AsyncConnection) -> str:

@@ -5,6 +5,7 @@ StoreError
 ├── StoreRefused        the database will never take these values (a bound, a broken rule): repeating does not help
 │   └── ReplaysFull     too many replays of an entry are open
 ├── StoreMisconfigured  the address, credentials, file or schema cannot work; the text says what to change
+│   └── StoreDamaged    the file's content is not what SQLite wrote
 ├── NotOwned            another worker owns the partition now: drop it, its writes are refused
 └── ContactUnknown      no contact has this id, or it was deleted
 
@@ -51,6 +52,10 @@ class ReplaysFull(StoreRefused):
 
 class StoreMisconfigured(StoreError):
     """The configuration or the schema cannot work; waiting will not help."""
+
+
+class StoreDamaged(StoreMisconfigured):
+    """The file is damaged, or no SQLite database at all."""
 
 
 class NotOwned(StoreError):

@@ -3,6 +3,7 @@
 import os
 import re
 import sys
+from datetime import datetime
 from pathlib import Path
 
 from store.errors import StoreMisconfigured
@@ -40,6 +41,25 @@ def ready_file(path: Path) -> None:
             f"The store's file {path} cannot be opened for writing: {error.strerror}. Its folder must exist and belong"
             " to the user hookline runs as."
         ) from error
+
+
+def set_aside(path: Path, at: datetime) -> Path:
+    """Rename a damaged file, with what SQLite keeps beside it, for whoever wants to look into it; returns its new name.
+
+    Raises:
+        StoreMisconfigured: its folder is not ours to write.
+    """
+    aside = path.with_name(f"{path.name}.damaged-{at:%Y%m%dT%H%M%SZ}")
+    try:
+        for suffix in ("-wal", "-shm", ""):
+            beside = path.with_name(path.name + suffix)
+            if beside.exists():
+                beside.rename(aside.with_name(aside.name + suffix))
+    except OSError as error:
+        raise StoreMisconfigured(
+            f"The damaged file {path} cannot be renamed: {error.strerror}. Move it away yourself, then start again."
+        ) from error
+    return aside
 
 
 def inode(path: Path) -> tuple[int, int] | None:

@@ -11,7 +11,7 @@ import ssl
 import asyncpg  # type: ignore[import-untyped]  # asyncpg ships no types
 from sqlalchemy import exc
 
-from store.errors import StoreError, StoreMisconfigured, StoreRefused, StoreUnavailable
+from store.errors import StoreDamaged, StoreError, StoreMisconfigured, StoreRefused, StoreUnavailable
 
 FOREIGN = (exc.SQLAlchemyError, OSError, sqlite3.Error, asyncpg.PostgresError, asyncpg.InterfaceError)
 """What may come out of a database call. `asyncio.TimeoutError` is an OSError since Python 3.11."""
@@ -68,6 +68,7 @@ _SQLITE_MISCONFIGURED = {
     "SQLITE_CORRUPT": f"the file is damaged{_DAMAGE}",
     "SQLITE_NOTADB": f"the file is damaged, or is no SQLite database{_DAMAGE}",
 }
+_SQLITE_DAMAGED = frozenset({"SQLITE_CORRUPT", "SQLITE_NOTADB"})
 _TLS = (
     "its certificate is not trusted: add ?sslrootcert=FILE with the CA that signed it, and use the name it is made for"
 )
@@ -113,7 +114,7 @@ def is_conflict(error: exc.DBAPIError) -> bool:
     }
 
 
-def is_missing_table(error: exc.DBAPIError) -> bool:
+def is_missing_table(error: BaseException) -> bool:
     """Whether a statement named a table that does not exist."""
     root = driver_error(error)
     return isinstance(root, asyncpg.UndefinedTableError) or str(root).startswith("no such table: ")
@@ -184,7 +185,8 @@ def _of_sqlite(name: str, where: str) -> StoreError:
     if primary in _SQLITE_UNAVAILABLE:
         return StoreUnavailable(f"The store {where} does not serve: {_SQLITE_UNAVAILABLE[primary]} ({name}).")
     if primary in _SQLITE_MISCONFIGURED:
-        return _unusable(_SQLITE_MISCONFIGURED[primary], where, name)
+        error = _unusable(_SQLITE_MISCONFIGURED[primary], where, name)
+        return StoreDamaged(str(error)) if primary in _SQLITE_DAMAGED else error
     return StoreRefused(f"The store {where} refused a statement ({name}): report this as a bug.")
 
 

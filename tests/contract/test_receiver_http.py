@@ -149,6 +149,8 @@ async def test_problem_never_says_which_check_failed(receiver: Running) -> None:
     wrong = await receiver.post(headers=[JSON, (b"x-mga-signature", b"sha256=" + b"0" * 64)])
     assert missing.body == wrong.body
     assert [one.reason for one in receiver.answered] == ["signature-missing", "signature-wrong"]
+    assert (await receiver.request("POST", "/in/suport/t0ken", MESSAGE, [JSON])).status == 404
+    assert [one.path for one in receiver.answered] == ["", "", "/in/suport..."]
 
 
 async def test_invalid_delivery_is_kept_in_quarantine(receiver: Running) -> None:

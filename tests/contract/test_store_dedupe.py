@@ -6,9 +6,10 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+import structlog
 
 from store.dedupe import Dedupe, Entry
-from store.errors import StoreMisconfigured
+from store.errors import StoreDamaged, StoreMisconfigured
 from tests.contract.stores import DAY, NOW, minute, modes, rows
 
 WEEK = 7 * DAY
@@ -176,3 +177,43 @@ async def test_a_missing_folder_is_told(tmp_path: Path) -> None:
     """Before the first delivery."""
     with pytest.raises(StoreMisconfigured, match="Its folder must exist"):
         await Dedupe.open(f"sqlite:///{tmp_path}/nowhere/dedupe.db").start()
+
+
+async def test_a_damaged_file_is_set_aside(tmp_path: Path) -> None:
+    """The receiver starts, with a new one; the old one is kept for whoever wants to see it."""
+    path = tmp_path / "dedupe.db"
+    path.write_bytes(b"not what SQLite wrote" * 1_000)
+    dedupe = Dedupe.open(f"sqlite:///{path}")
+    with structlog.testing.capture_logs() as lines:
+        await dedupe.start()
+    try:
+        await dedupe.remember([("s", "1", NOW + WEEK)], NOW)
+        assert await dedupe.known([("s", "1")], NOW) == {("s", "1")}
+    finally:
+        await dedupe.stop()
+    (aside,) = tmp_path.glob("dedupe.db.damaged-*Z")
+    assert aside.read_bytes().startswith(b"not what SQLite wrote")
+    (line,) = lines
+    assert (line["event"], line["log_level"], line["aside"]) == ("dedupe.replaced", "error", aside.name)
+
+
+async def test_damage_while_running_is_mended_by_the_next_write(tmp_path: Path) -> None:
+    """Until then it says so, and the receiver goes on without it."""
+    path = tmp_path / "dedupe.db"
+    first = Dedupe.open(f"sqlite:///{path}")
+    await first.start()
+    await first.remember([("s", str(number), NOW + WEEK) for number in range(2_000)], NOW)
+    await first.stop()
+    whole = path.read_bytes()
+    # The page of the schema and the one of the catalogue stay.
+    path.write_bytes(whole[:8192] + b"\xaa" * (len(whole) - 8192))
+    dedupe = Dedupe.open(f"sqlite:///{path}")
+    await dedupe.start()
+    try:
+        with pytest.raises(StoreDamaged):
+            await dedupe.known([("s", "1")], NOW)
+        await dedupe.remember([("s", "new", NOW + WEEK)], NOW)
+        assert await dedupe.known([("s", "1"), ("s", "new")], NOW) == {("s", "new")}
+    finally:
+        await dedupe.stop()
+    assert len(list(tmp_path.glob("dedupe.db.damaged-*Z"))) == 1

@@ -41,7 +41,7 @@ REQUEST = around(
     hits=(1, 5),
 )
 DEDUPE = around(
-    "store.dedupe_days:look_up",
+    "store.dedupe:Dedupe.known",
     "receiver.memory:Memory.add",
     "store.dedupe:Dedupe.remember",
     "store.dedupe_days:_hold",

@@ -1,13 +1,15 @@
 """Copies are found in batches, and a store that is away costs nobody a delivery."""
 
 import asyncio
-from datetime import timedelta
+import time
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 
 import pytest
 import structlog
 
 from receiver.dedupe import Dedupe
-from receiver.lookups import Lookups
+from receiver.lookups import Key, Lookups
 from receiver.memory import Memory
 from store.errors import StoreUnavailable
 from tests.unit.receiver.logs import MemoryStore, soon
@@ -204,3 +206,32 @@ async def test_ids_are_written_in_batches(store: MemoryStore) -> None:
         dedupe.remember(("support", str(n)), WEEK)
     await dedupe.stop(SOON)
     assert [len(batch) for batch in store.written] == [1000, 1000, 500]
+
+
+async def test_store_that_takes_nothing_is_degraded(store: MemoryStore) -> None:
+    """Also when it still answers what it knows: what is not written is not known after a restart."""
+    dedupe = dedupe_of(store)
+    store.failing = away
+    with structlog.testing.capture_logs() as lines:
+        dedupe.remember(A, WEEK)
+        await soon(lambda: dedupe.degraded)
+        store.failing = None
+        assert await dedupe.stop(SOON)
+    assert not dedupe.degraded
+    assert [line["event"] for line in lines] == ["dedupe.degraded", "dedupe.recovered"]
+
+
+async def test_answer_that_is_here_counts_though_the_loop_was_busy() -> None:
+    """A loop that was held up for longer than the patience is not the store's slowness."""
+
+    async def known(keys: Sequence[Key], now: datetime) -> set[Key]:
+        del now
+        await asyncio.to_thread(lambda: None)
+        return set(keys)
+
+    lookups = Lookups(known, clock=lambda: NOW, patience=timedelta(milliseconds=50))
+    asking = asyncio.create_task(lookups.known([A]))
+    await asyncio.sleep(0)
+    time.sleep(0.2)  # noqa: ASYNC251 - the busy loop it is about
+    assert await asking == {A}
+    await lookups.stop()

@@ -8,7 +8,7 @@ import asyncpg  # type: ignore[import-untyped]  # asyncpg ships no types
 import pytest
 from sqlalchemy import exc
 
-from store.errors import StoreError, StoreMisconfigured, StoreRefused, StoreUnavailable
+from store.errors import StoreDamaged, StoreError, StoreMisconfigured, StoreRefused, StoreUnavailable
 from store.foreign import driver_error, is_conflict, is_missing_table, is_repeatable, translate
 from store.migrations import require_version
 
@@ -74,10 +74,10 @@ def test_each_sqlstate_has_its_meaning(state: str, kind: type[StoreError], says:
         ("SQLITE_IOERR_FSYNC", StoreUnavailable, "the disk reported an error"),
         ("SQLITE_CANTOPEN", StoreMisconfigured, "cannot be opened"),
         ("SQLITE_READONLY_DBMOVED", StoreMisconfigured, "cannot be written"),
-        ("SQLITE_CORRUPT", StoreMisconfigured, "Nothing was deleted. Stop every role, then restore"),
+        ("SQLITE_CORRUPT", StoreDamaged, "Nothing was deleted. Stop every role, then restore"),
         (
             "SQLITE_NOTADB",
-            StoreMisconfigured,
+            StoreDamaged,
             "or set it aside (rename it with its -wal and -shm) and run `hookline migrate`",
         ),
         ("SQLITE_CONSTRAINT_CHECK", StoreRefused, "report this as a bug"),
