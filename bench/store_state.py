@@ -32,6 +32,7 @@ from store.store import Store
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 AT = TopicPartition("hookline.conversations", 0)
 HANDLER = "bench"
+LOG = "sqlite:bench"
 FILL = 500
 
 
@@ -74,20 +75,20 @@ async def run(url: str, timers: int, calls: int) -> dict[str, Any]:
     await migrate(url)
     store = Store.open(url)
     await store.start()
-    epoch = (await store.owners.claim(HANDLER, [AT]))[AT]
+    epoch = (await store.owners.claim(HANDLER, [AT], LOG))[AT]
     for start in range(0, timers, FILL):
         rows = [timer(number) for number in range(start, start + FILL)]
         await store.schedule.settle(HANDLER, AT, epoch, offset=start, event_id=str(start), now=NOW, set=rows)
     began = time.perf_counter()
-    pending = await store.schedule.load(HANDLER, AT)
+    pending = await store.schedule.load(HANDLER, AT, LOG)
     loaded = time.perf_counter() - began
 
-    def settle(number: int) -> Awaitable[None]:
+    def settle(number: int) -> Awaitable[Any]:
         return store.schedule.settle(
             HANDLER, AT, epoch, offset=timers + number, event_id=f"e{number}", now=NOW, set=[timer(number)]
         )
 
-    def fire(number: int) -> Awaitable[None]:
+    def fire(number: int) -> Awaitable[Any]:
         firing = pending[-1 - number].firing
         return store.schedule.settle(HANDLER, AT, epoch, offset=timers, event_id=firing, now=NOW, fired=firing)
 
@@ -104,7 +105,7 @@ async def run(url: str, timers: int, calls: int) -> dict[str, Any]:
         "effect_begun_and_finished": await timed(lambda number: effect_once(store, epoch, number), calls),
         "contact_saved": await timed(save, calls),
         "claim_of_12_partitions": await timed(
-            lambda _: store.owners.claim("other", [TopicPartition("t", number) for number in range(12)]), calls
+            lambda _: store.owners.claim("other", [TopicPartition("t", number) for number in range(12)], LOG), calls
         ),
     }
     await store.stop()

@@ -1,7 +1,7 @@
 """Where an operator decides on dead letters: all of them, what became of each, and the store to write to."""
 
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 
@@ -14,6 +14,7 @@ from cli.wiring import opened_log, opened_store, store_errors_explained
 from eventlog.errors import EventLogError
 from eventlog.log import EventLog
 from schemas.topics import Topics
+from store.replay_rows import Mark
 from store.store import Store
 
 
@@ -67,6 +68,20 @@ class Desk:
                 raise CommandFailed(f"{left}: as many as may be are waiting or under way. Ask again when some are over")
             sys.stderr.write(f"hookline: {left}: ask again when the others are over\n")
         return found[:room]
+
+
+    async def told(
+        self, asked: Mapping[int, Case], marks: Mapping[int, Mark], *, waited: bool
+    ) -> list[dead_replays.Told]:
+        """What to tell of replays that were asked for.
+
+        Raises:
+            CommandFailed: the log does not answer.
+            StoreError: the store failed.
+        """
+        with _log_errors_explained():
+            log = await self.log.identity()
+        return await dead_replays.told(self.store, log, asked, marks, waited=waited)
 
 
 @asynccontextmanager

@@ -26,7 +26,7 @@ class Told:
 
     case: Case
     mark: Mark
-    # Whether somebody seems to own the event's partition; None: it was not looked up.
+    # Whether somebody seems to read the event's topic for the entry; None: it was not looked up.
     owned: bool | None = None
 
     def row(self) -> dict[str, Any]:
@@ -149,19 +149,22 @@ async def wait(store: Store, ids: Collection[int], within: timedelta, stopping: 
                 await stopping.wait()
 
 
-async def told(store: Store, asked: Mapping[int, Case], marks: Mapping[int, Mark], *, waited: bool) -> list[Told]:
-    """What to tell of replays that were asked for.
+async def told(
+    store: Store, log: str, asked: Mapping[int, Case], marks: Mapping[int, Mark], *, waited: bool
+) -> list[Told]:
+    """What to tell of replays that were asked for; `log` is the identity of the event log.
 
     Raises:
         StoreError: the store failed.
     """
-    owned: dict[Any, bool] = {}
+    owned: dict[tuple[str, str], bool] = {}
     found = []
     for number, case in asked.items():
         mark = marks[number]
-        if mark.state == "waiting" and waited and mark.origin is not None and mark.origin not in owned:
-            owned[mark.origin] = await store.owners.is_owned(case.letter.handler, mark.origin)
-        found.append(Told(case, mark, owned.get(mark.origin)))
+        handler, topic = case.letter.handler, mark.origin.topic if mark.origin else ""
+        if mark.state == "waiting" and waited and (handler, topic) not in owned:
+            owned[handler, topic] = await store.owners.is_owned(handler, topic, log)
+        found.append(Told(case, mark, owned.get((handler, topic))))
     return found
 
 

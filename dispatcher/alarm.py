@@ -12,21 +12,16 @@ from dispatcher.clock import Clock
 from dispatcher.errors import describe
 from dispatcher.holdings import Holdings
 from dispatcher.partition import Partition
-from dispatcher.timers import key_of
 from dispatcher.work import Firing, lane_of_timer
 from eventlog.errors import LogUnavailable
 from eventlog.log import EventLog
-from store.errors import StoreMisconfigured, StoreUnavailable
-from store.schedule import Schedule
 
 log = structlog.get_logger()
 
 # The longest sleep: a wall clock that was set is noticed after it.
 _LONGEST = 2.0
-# When the log or the store was away, it is asked again after this many seconds.
+# When the log was away, it is asked again after this many seconds.
 _AGAIN = 1.0
-# After a downtime many timers are doubtful: the store is asked about all of them at once, and so often at most.
-_RECONCILE_EVERY = 0.5
 
 
 @dataclass(slots=True, kw_only=True)
@@ -36,7 +31,6 @@ class Alarm:
     entry: str
     holdings: Holdings
     log: EventLog
-    schedule: Schedule
     clock: Clock
     # Called when lanes became ready.
     on_work: Callable[[], None]
@@ -60,8 +54,6 @@ class Alarm:
         now = self.clock.now()
         dues = (partition.timers.next_due() for partition in self.holdings.partitions.values())
         waits += [(due - now) / timedelta(seconds=1) for due in dues if due is not None]
-        if any(len(partition.gate) for partition in self.holdings.partitions.values()):
-            waits.append(_RECONCILE_EVERY)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(max(0.0, min(waits))):
                 await self.holdings.rescheduled.wait()
@@ -74,14 +66,13 @@ class Alarm:
             partition.ripe += partition.timers.due(now)
         try:
             await self._ask_ends([partition for partition in mine if partition.ripe])
-            fired = sum([await self._fire(partition) for partition in mine if len(partition.gate)])
-        except (LogUnavailable, StoreUnavailable, StoreMisconfigured) as error:
+        except LogUnavailable as error:
             if not self._away:
                 log.warning("timers.delayed", handler=self.entry, cause=describe(error))
             self._away = True
             return 0
         self._away = False
-        return fired
+        return sum(self._fire(partition) for partition in mine if not partition.closing and not partition.lost)
 
     async def _ask_ends(self, partitions: list[Partition]) -> None:
         """Everything that was in a partition when a timer came due is read before it fires."""
@@ -93,24 +84,10 @@ class Alarm:
             del partition.ripe[: len(ripe[partition.at])]
             partition.gate.enter(ripe[partition.at], ends[partition.at])
 
-    async def _fire(self, partition: Partition) -> int:
+    def _fire(self, partition: Partition) -> int:
         """Put timers whose partition has been read far enough into their lanes."""
-        timers, position = partition.timers, partition.tracker.position
-        if any(key_of(row) in timers.doubtful for row in partition.gate.free(position)):
-            if self.clock.monotonic() < partition.reconcile_after:
-                return 0
-            await self._reconcile(partition)
-        if partition.closing or partition.lost:
-            return 0
-        pending = [row for row in partition.gate.leave(position, timers.doubtful) if timers.pending(row)]
+        position = partition.tracker.position
+        pending = [row for row in partition.gate.leave(position) if partition.timers.pending(row)]
         for row in pending:
-            firing = Firing(partition, row, offset=partition.tracker.position - 1)
-            self.holdings.lanes.put(lane_of_timer(row), firing)
+            self.holdings.lanes.put(lane_of_timer(row), Firing(partition, row, offset=position - 1))
         return len(pending)
-
-    async def _reconcile(self, partition: Partition) -> None:
-        """Read from the store what became of timers that redelivered events wrote."""
-        asked = partition.timers.ask()
-        rows = await self.schedule.load(self.entry, partition.at)
-        partition.timers.reconcile(asked, rows)
-        partition.reconcile_after = self.clock.monotonic() + _RECONCILE_EVERY

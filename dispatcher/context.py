@@ -1,5 +1,6 @@
 """What a handler is given beside its event: the plugin API's `Context`, for one attempt."""
 
+import json
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -16,7 +17,6 @@ from dispatcher.effects import Once
 from dispatcher.equipment import Equipment
 from dispatcher.publish import Publication
 from dispatcher.settings import Entry
-from dispatcher.timers import text_of
 from dispatcher.work import Tries
 from handlers.api import GiveUp
 from schemas.durations import duration
@@ -128,8 +128,8 @@ class AttemptContext:
         """Set a durable timer on this event's lane when the attempt is done."""
         if Timer not in self.entry.handler.on:
             raise TypeError("the handler sets a timer and is not given it: add Timer to its on=")
-        text = text_of(_conversation_of(self.event.data), data or {})
-        if text is not None and data and len(text) > _MAX_TIMER_DATA:
+        text = json.dumps(dict(data), separators=(",", ":")) if data else None
+        if text is not None and len(text) > _MAX_TIMER_DATA:
             raise ValueError(f"a timer's data must fit into {_MAX_TIMER_DATA} characters of JSON")
         self.timers[name] = TimerSet(
             source=self.event.source,
@@ -137,7 +137,8 @@ class AttemptContext:
             name=name,
             due=self.event.time + duration(after),
             platform=self.event.platform,
-            conversation_id=text,
+            conversation_id=_conversation_of(self.event.data),
+            data=text,
             received_at=self.event.received_at,
         )
 

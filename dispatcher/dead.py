@@ -8,11 +8,11 @@ import json
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from dispatcher.errors import describe, frames
+from dispatcher.errors import frames
 from dispatcher.outcome import Dead
-from dispatcher.work import Firing, Replayed, Work
+from dispatcher.work import Firing, Received, Replayed, Work
 from schemas.envelope import encode, rfc3339
-from schemas.record import Headers, Record, StoredRecord
+from schemas.record import Headers, Record, StoredRecord, TopicPartition
 from store.replay_rows import LetterName, Order
 
 MAX_TRACEBACK = 8 * 1024
@@ -21,6 +21,7 @@ MAX_HISTORY = 20
 """Earlier deaths that `x-dlq-history` tells of, the last ones."""
 TRACEBACK = "x-dlq-traceback"
 MESSAGE = "__dlq.errors.message"
+LOG = "x-dlq-log"
 FIRST_FAILED_AT = "x-dlq-first-failed-at"
 FAILED_AT = "x-dlq-failed-at"
 HISTORY = "x-dlq-history"
@@ -58,12 +59,14 @@ class Opened:
     name: LetterName
     # The record as it was before it died, at its first place.
     record: StoredRecord
+    # The event log that place is in; empty if the letter does not say.
+    log: str
     # What the letter says of its death.
     death: Headers
 
     def order(self, *, redo_effects: bool = False) -> Order:
         """What to ask the store for, to have it replayed."""
-        return Order(letter=self.name, record=self.record, death=self.death, redo_effects=redo_effects)
+        return Order(letter=self.name, record=self.record, log=self.log, death=self.death, redo_effects=redo_effects)
 
 
 def letter(work: Work, death: Death, topic: str) -> Record:
@@ -100,7 +103,7 @@ def opened(letter: StoredRecord) -> Opened | None:
         )
     except (KeyError, ValueError):
         return None
-    return Opened(name_of(letter), record, death)
+    return Opened(name_of(letter), record, given.get(LOG, b"").decode("utf-8", "replace"), death)
 
 
 def name_of(letter: StoredRecord) -> LetterName:
@@ -125,15 +128,16 @@ def smaller(record: Record) -> Record | None:
 
 
 def _headers(work: Work, death: Death) -> Headers:
-    at = work.row.at if isinstance(work, Firing) else work.record.at
+    at, offset, log = _place(work)
     error = death.error
     texts = {
         "__dlq.errors.topic": at.topic,
         "__dlq.errors.partition": str(at.partition),
-        "__dlq.errors.offset": str(work.offset),
+        "__dlq.errors.offset": str(offset),
         "__dlq.errors.group": death.group,
         "__dlq.errors.delivery.count": str(death.attempts),
         MESSAGE: death.outcome.detail,
+        LOG: log,
         "x-dlq-handler": death.entry,
         "x-dlq-reason": death.outcome.reason,
         "x-dlq-attempts": str(death.attempts),
@@ -146,6 +150,17 @@ def _headers(work: Work, death: Death) -> Headers:
     if isinstance(work, Replayed):
         texts |= _earlier(work.replay.death)
     return tuple((name, text.encode("utf-8", "replace")) for name, text in texts.items() if text)
+
+
+def _place(work: Work) -> tuple[TopicPartition, int, str]:
+    """Where its event stands: the partition, the offset, and the log those are of."""
+    match work:
+        case Replayed(replay=replay):
+            return replay.record.at, replay.record.offset, replay.log
+        case Firing(row=row):
+            return row.at, work.offset, work.partition.epoch.log
+        case Received(record=record):
+            return record.at, record.offset, work.partition.epoch.log
 
 
 def _earlier(death: Headers) -> dict[str, str]:
@@ -163,8 +178,3 @@ def _history(text: str) -> list[object]:
     except ValueError:
         return []
     return found if isinstance(found, list) else []
-
-
-def unexpected(error: BaseException) -> Dead:
-    """The outcome of a record whose published events the log refuses for ever."""
-    return Dead("oversize", describe(error))

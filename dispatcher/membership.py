@@ -190,7 +190,6 @@ class Membership:
             entry=self.entry.name,
             holdings=self.holdings,
             log=self.equipment.log,
-            schedule=self.equipment.store.schedule,
             clock=self.equipment.clock,
             on_work=self.runner.poke,
         )
@@ -199,6 +198,7 @@ class Membership:
         return Replayer(
             entry=self.entry.name,
             holdings=self.holdings,
+            log=self.equipment.log,
             replays=self.equipment.store.replays,
             limits=self.equipment.limits,
             clock=self.equipment.clock,
@@ -207,7 +207,7 @@ class Membership:
         )
 
     def _partition(self, at: TopicPartition, opening: Opening) -> Partition:
-        timers = Timers(new_from=opening.end)
+        timers = Timers()
         timers.load(opening.timers)
         tracker = Tracker(opening.start, opening.finished)
         return Partition(

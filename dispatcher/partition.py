@@ -50,8 +50,6 @@ class Partition:
     # Timers that are due, before and after the partition's end was asked for.
     ripe: list[TimerRow] = field(default_factory=list)
     gate: Gate = field(default_factory=Gate)
-    # When the store may be asked about doubtful timers again, by the monotonic clock.
-    reconcile_after: float = float("-inf")
     # What was read and is not settled, in order of offsets.
     unsettled: dict[int, Received] = field(default_factory=dict)
     unsettled_bytes: int = 0

@@ -1,16 +1,20 @@
 """Taking over partitions: where to read on, under which epoch, with which timers.
 
-A handler's entry starts once (`start`); the start is committed, with the store's id, before the first record is read.
-From then on a missing position means that the log forgot it, and the handler stops instead of guessing.
+A handler's entry starts once in an event log (`start`); the start is committed, with the store's id, before the first
+record is read. From then on a missing position means that the log forgot it, and the handler stops instead of guessing.
+
+With a log that is new to it the entry begins anew, and the partitions take over the timers that were set in another.
 """
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+
+import structlog
 
 from dispatcher import metadata
 from dispatcher.equipment import Equipment
 from dispatcher.errors import ForeignStore
+from dispatcher.homes import home_of
 from dispatcher.metadata import Metadata
 from dispatcher.settings import Entry
 from dispatcher.tracker import Finished, Progress
@@ -18,13 +22,11 @@ from eventlog.errors import PositionLost
 from eventlog.log import Commit, Member
 from schemas.events import Timer
 from schemas.record import TopicPartition
-from store.effects import EffectKey
-from store.effects import Finished as Known
 from store.owners import Epoch
 from store.schedule import TimerRow
+from store.strays import Stray
 
-# The mark that a partition's start was committed is kept for ever: effects are thrown away by the age of their begin.
-_FOR_EVER = datetime(9999, 1, 1, tzinfo=UTC)
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,8 +38,6 @@ class Opening:
     start: int
     # What earlier owners settled from there on.
     finished: Finished | None
-    # The next offset the log will give. Below it a record may have been handled before.
-    end: int
     timers: tuple[TimerRow, ...]
 
 
@@ -59,17 +59,20 @@ class Positions:
         """
         committed = await member.committed(partitions)
         known = {at: self._known(committed.get(at)) for at in partitions}
-        epochs = await self.equipment.store.owners.claim(self.entry.name, partitions)
+        identity = await self.equipment.log.identity()
+        epochs = await self.equipment.store.owners.claim(self.entry.name, partitions, identity)
         ends = await self.equipment.log.offsets(partitions, "end")
         offsets = {at: commit.offset for at, commit in committed.items() if commit is not None}
         offsets |= await self._start(member, [at for at in partitions if at not in offsets], epochs)
+        new = {at: epoch for at, epoch in epochs.items() if not epoch.started}
+        await self.equipment.store.owners.begun(self.entry.name, new)
+        await self._adopt(epochs, identity)
         return {
             at: Opening(
                 epoch=epochs[at],
                 start=offsets[at],
                 finished=_within(known[at], ends[at]),
-                end=ends[at],
-                timers=await self._timers(at),
+                timers=await self._timers(at, identity),
             )
             for at in partitions
         }
@@ -91,8 +94,7 @@ class Positions:
             return {}
         now, store, log = self.equipment.clock.now(), self.equipment.store, self.equipment.log
         for at in partitions:
-            begun = await store.effects.begin(self._mark(at), at=at, epoch=epochs[at], now=_FOR_EVER)
-            if isinstance(begun, Known):
+            if epochs[at].started:
                 earliest = (await log.offsets([at], "earliest"))[at]
                 raise PositionLost(
                     f"the log forgot the position of group {self.equipment.group(self.entry.name)},"
@@ -107,20 +109,33 @@ class Positions:
         await member.commit(
             {at: Commit(start.watermark, metadata.encode(start, store.id)) for at, start in starts.items()}
         )
-        for at in partitions:
-            await store.effects.finish(self._mark(at), str(offsets[at]), at=at, epoch=epochs[at])
         return offsets
 
-    async def _timers(self, at: TopicPartition) -> tuple[TimerRow, ...]:
-        if Timer not in self.entry.handler.on:
-            return ()
-        return tuple(await self.equipment.store.schedule.load(self.entry.name, at))
+    async def _adopt(self, epochs: Mapping[TopicPartition, Epoch], identity: str) -> None:
+        """Take over timers that were set in another log and whose keys these partitions have."""
+        strays = self.equipment.store.strays
+        found = await strays.found(self.entry.name, identity) if self._sets_timers else []
+        if not found:
+            return
+        counts = await self.equipment.log.partitions({stray.at.topic for stray in found})
+        homes: dict[TopicPartition, list[Stray]] = {}
+        for stray in found:
+            home = home_of(stray.at, stray.key.encode("utf-8", "replace"), counts)
+            if home is not None and home in epochs:
+                homes.setdefault(home, []).append(stray)
+        now = self.equipment.clock.now()
+        for at, theirs in homes.items():
+            await strays.adopt(self.entry.name, at, epochs[at], theirs, now=now)
+        log.info("timers.adopted", handler=self.entry.name, timers=sum(map(len, homes.values())))
 
-    def _mark(self, at: TopicPartition) -> EffectKey:
-        """Says in the store that the start of a partition was committed: begun before, finished after."""
-        return EffectKey(
-            handler=self.entry.name, source="", event_id=f"{at.topic}/{at.partition}", name="hookline.start"
-        )
+    async def _timers(self, at: TopicPartition, identity: str) -> tuple[TimerRow, ...]:
+        if not self._sets_timers:
+            return ()
+        return tuple(await self.equipment.store.schedule.load(self.entry.name, at, identity))
+
+    @property
+    def _sets_timers(self) -> bool:
+        return Timer in self.entry.handler.on
 
 
 def _within(known: Metadata | None, end: int) -> Finished | None:

@@ -15,8 +15,11 @@ from dispatcher.clock import Clock
 from dispatcher.equipment import Limits
 from dispatcher.errors import describe
 from dispatcher.holdings import Holdings
+from dispatcher.homes import home_of
 from dispatcher.partition import Partition
-from dispatcher.work import Heading, Replayed, lane_of_record
+from dispatcher.work import Heading, Replayed, lane_of_replay
+from eventlog.errors import LogUnavailable
+from eventlog.log import EventLog
 from store.errors import NotOwned, StoreError
 from store.replays import Replays, Waiting
 
@@ -29,6 +32,7 @@ class Replayer:
 
     entry: str
     holdings: Holdings
+    log: EventLog
     replays: Replays
     limits: Limits
     clock: Clock
@@ -54,14 +58,21 @@ class Replayer:
         if room <= 0 or not mine:
             return
         try:
-            for partition, ids in chosen(await self.replays.waiting(self.entry), mine, room).items():
+            waiting = await self.replays.waiting(self.entry)
+            counts = await self._counts(waiting, mine[0].epoch.log)
+            for partition, ids in chosen(waiting, mine, room, counts).items():
                 await self._take(partition, ids)
-        except StoreError as error:
+        except (StoreError, LogUnavailable) as error:
             if not self._away:
                 log.warning("replays.delayed", handler=self.entry, cause=describe(error))
             self._away = True
         else:
             self._away = False
+
+    async def _counts(self, waiting: Iterable[Waiting], log: str) -> Mapping[str, int]:
+        """Topic → number of partitions, for what comes from another log."""
+        topics = {each.at.topic for each in waiting if each.log != log}
+        return await self.log.partitions(topics) if topics else {}
 
     async def _take(self, partition: Partition, ids: list[int]) -> None:
         try:
@@ -77,22 +88,28 @@ class Replayer:
         for replay in taken:
             work = Replayed(partition, replay, Heading.of(replay.record))
             partition.replaying.add(replay.id)
-            self.holdings.lanes.put(lane_of_record(replay.record, work.heading), work)
+            self.holdings.lanes.put(lane_of_replay(replay, work.heading), work)
         self.on_work()
 
 
-def chosen(waiting: Iterable[Waiting], mine: Iterable[Partition], room: int) -> Mapping[Partition, list[int]]:
+def chosen(
+    waiting: Iterable[Waiting], mine: Iterable[Partition], room: int, counts: Mapping[str, int]
+) -> Mapping[Partition, list[int]]:
     """Which replays to take now, in the order of their events.
 
     Args:
         waiting: all that are open, those that lanes hold already included.
-        mine: the partitions that are ours.
+        mine: the partitions that are ours, of one log.
         room: how many more may be held.
+        counts: topic → number of partitions, for what comes from another log.
     """
     owned = {partition.at: partition for partition in mine}
     found: dict[Partition, list[int]] = {}
     for each in waiting:
         partition = owned.get(each.at)
+        if partition is None or partition.epoch.log != each.log:
+            home = home_of(each.at, each.key, counts)
+            partition = None if home is None else owned.get(home)
         if partition is not None and each.id not in partition.replaying and room > 0:
             found.setdefault(partition, []).append(each.id)
             room -= 1

@@ -17,13 +17,13 @@ from dispatcher.observers import TimerChanged
 from dispatcher.outcome import Dead, Done
 from dispatcher.publish import records_of
 from dispatcher.settings import Entry
-from dispatcher.timers import TimerKey, Timers
+from dispatcher.timers import Timers
 from dispatcher.work import Firing, Received, Replayed, Work, names_of
 from eventlog.errors import LogUnavailable, RecordRefused
 from schemas.record import Record
 from store.errors import StoreRefused
 from store.replays import Ending
-from store.schedule import TimerName, TimerRow, TimerSet, firing_id
+from store.schedule import Now, TimerName, TimerSet
 
 log = structlog.get_logger()
 
@@ -164,12 +164,10 @@ class Settler:
             firing=work.is_firing,
         )
         partition, now = work.partition, self.equipment.clock.now()
-        first = await self.equipment.store.replays.end(self.entry.name, work.replay, partition.epoch, ending, now=now)
+        ended = await self.equipment.store.replays.end(self.entry.name, work.replay, partition.epoch, ending, now=now)
         settlement.timers = ()
-        self._remember(work, partition.timers, settlement.event_id, sets, cancels)
-        # Newer events may have had their say, which the store knows.
-        partition.timers.doubt(TimerKey(name.source, name.key, name.name) for name in (*sets, *cancels))
-        if first and ending.state == "done":
+        self._learn(partition.timers, ended.timers)
+        if ended.first and ending.state == "done":
             names = names_of(work)
             log.info("event.replayed", handler=self.entry.name, event_id=names.event_id, event_type=names.event_type)
 
@@ -179,7 +177,7 @@ class Settler:
         if not sets and not cancels and fired is None:
             return
         partition = work.partition
-        await self.equipment.store.schedule.settle(
+        now = await self.equipment.store.schedule.settle(
             self.entry.name,
             partition.at,
             partition.epoch,
@@ -191,44 +189,18 @@ class Settler:
             fired=fired,
         )
         settlement.timers = ()
-        self._remember(work, partition.timers, settlement.event_id, sets, cancels)
-
-    def _remember(
-        self, work: Work, timers: Timers, event_id: str, sets: list[TimerSet], cancels: list[TimerName]
-    ) -> None:
-        """The store knows: now the heap may."""
-        # What a replayed record cancels is older than itself; a firing also cancels what stands at its place.
-        offset = work.offset - 1 if isinstance(work, Replayed) and not work.is_firing else work.offset
-        for name in cancels:
-            if timers.cancel(TimerKey(name.source, name.key, name.name), offset=offset):
-                self._tell("timer.cancelled", name, None)
-        for timer in sets:
-            timers.set(self._row(work, timer, event_id))
-            self._tell("timer.set", timer, timer)
         if isinstance(work, Firing):
-            timers.fired(work.row)
+            partition.timers.fired(work.row)
             log.debug("timer.fired", handler=self.entry.name, name=work.row.name, source=work.row.source)
+        self._learn(partition.timers, now)
 
-    def _row(self, work: Work, timer: TimerSet, event_id: str) -> TimerRow:
-        return TimerRow(
-            source=timer.source,
-            key=timer.key,
-            name=timer.name,
-            due=timer.due,
-            platform=timer.platform,
-            conversation_id=timer.conversation_id,
-            received_at=timer.received_at,
-            handler=self.entry.name,
-            at=work.partition.at,
-            setter_offset=work.offset,
-            setter_id=event_id,
-            firing=firing_id(self.entry.name, timer, event_id),
-        )
-
-    def _tell(self, event: str, timer: TimerName, to_be: TimerSet | None) -> None:
-        due = None if to_be is None else to_be.due
-        log.debug(event, handler=self.entry.name, name=timer.name, source=timer.source, due=due)
-        if self.equipment.observers:
-            self.equipment.tell(
-                TimerChanged(entry=self.entry.name, name=timer.name, source=timer.source, key=timer.key, due=due)
-            )
+    def _learn(self, timers: Timers, now: Now) -> None:
+        """The store knows, and says what it has: now the heap may."""
+        for key in timers.learn(now):
+            row, entry = now[key], self.entry.name
+            if row is None:
+                log.debug("timer.cancelled", handler=entry, name=key.name, source=key.source)
+            else:
+                log.debug("timer.set", handler=entry, name=key.name, source=key.source, due=row.due)
+            due = None if row is None else row.due
+            self.equipment.tell(TimerChanged(entry=entry, name=key.name, source=key.source, key=key.key, due=due))

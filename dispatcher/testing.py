@@ -8,6 +8,7 @@ to the next and fires timers when its clock is put forward.
 """
 
 import asyncio
+import json
 import tempfile
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -26,7 +27,6 @@ from dispatcher.outcome import Outcome
 from dispatcher.partition import Partition, Recent
 from dispatcher.runner import Runner
 from dispatcher.settings import Entry, entry_of
-from dispatcher.timers import text_of
 from dispatcher.tracker import Tracker
 from dispatcher.work import Firing, Heading, Received, Work
 from eventlog.sqlite import SqliteEventLog
@@ -37,7 +37,7 @@ from schemas.events import Data, Event, Timer
 from schemas.record import StoredRecord, TopicPartition
 from schemas.topics import Topics, TopicSettings
 from store.migrations import migrate
-from store.schedule import TimerRow, TimerSet, firing_id
+from store.schedule import TimerSet
 from store.store import Store
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -205,7 +205,7 @@ class Harness:
         cls, entry: Entry, equipment: Equipment, log: SqliteEventLog, clock: FakeClock, happened: list[Happening]
     ) -> "Harness":
         at = TopicPartition(equipment.topics.name("conversations"), 0)
-        epoch = (await equipment.store.owners.claim(entry.name, [at]))[at]
+        epoch = (await equipment.store.owners.claim(entry.name, [at], await log.identity()))[at]
         runner = Runner(
             entry=entry,
             equipment=equipment,
@@ -251,11 +251,12 @@ class Harness:
     async def restart(self) -> None:
         """Forget what is only in memory, as a crash does: another owner takes over, with the timers of the store."""
         store, entry, before = self.store, self._entry, self._partition
-        epoch = (await store.owners.claim(entry.name, [before.at]))[before.at]
+        log = before.epoch.log
+        epoch = (await store.owners.claim(entry.name, [before.at], log))[before.at]
         self._partition = Partition(
             at=before.at, epoch=epoch, tracker=Tracker(before.tracker.position), recent=Recent(0)
         )
-        self._partition.timers.load(await store.schedule.load(entry.name, before.at))
+        self._partition.timers.load(await store.schedule.load(entry.name, before.at, log))
 
     async def _attempt(self, work: Work, event: Event[Any]) -> Attempt:
         before = await self._ends()
@@ -299,12 +300,13 @@ class Harness:
             name=timer.name,
             due=timer.due,
             platform=event.platform,
-            conversation_id=text_of(timer.conversation_id, timer.data),
+            conversation_id=timer.conversation_id,
+            data=json.dumps(dict(timer.data)) if timer.data else None,
             received_at=event.received_at,
         )
         offset, setter = partition.tracker.position, event.cause or _SETTER
         partition.tracker.passed(offset + 1)
-        await self.store.schedule.settle(
+        now = await self.store.schedule.settle(
             self._entry.name,
             partition.at,
             partition.epoch,
@@ -313,16 +315,10 @@ class Harness:
             now=self.clock.now(),
             set=[to_be],
         )
-        values = {name: getattr(to_be, name) for name in TimerSet.__dataclass_fields__}
-        row = TimerRow(
-            **values,
-            handler=self._entry.name,
-            at=partition.at,
-            setter_offset=offset,
-            setter_id=setter,
-            firing=firing_id(self._entry.name, to_be, setter),
-        )
-        partition.timers.set(row)
+        partition.timers.learn(now)
+        row = now[to_be.called]
+        if row is None:
+            raise RuntimeError("the store did not keep the timer")
         return Firing(partition, row, offset=offset)
 
     async def _ends(self) -> Mapping[TopicPartition, int]:

@@ -1,12 +1,12 @@
 """One thing to do in a lane: a record that was read, a timer that came due, or a dead letter that is replayed."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from dispatcher.lanes import LaneKey
-from dispatcher.timers import parts_of
 from schemas.envelope import decode
 from schemas.events import BY_TYPE, Data, Event, Timer
 from schemas.record import Record, StoredRecord
@@ -108,7 +108,7 @@ class Firing:
     def event(self) -> Event[Timer]:
         """What the handler is given. It takes place when the timer was due."""
         row = self.row
-        conversation_id, data = parts_of(row.conversation_id)
+        data = {} if row.data is None else json.loads(row.data)
         return Event(
             id=row.firing,
             type=Timer.event_type,
@@ -118,7 +118,7 @@ class Firing:
             time=row.due,
             received_at=row.received_at,
             origin="handler",
-            data=Timer(name=row.name, due=row.due, conversation_id=conversation_id, data=data),
+            data=Timer(name=row.name, due=row.due, conversation_id=row.conversation_id, data=data),
             cause=row.setter_id,
         )
 
@@ -139,8 +139,8 @@ class Replayed:
 
     @property
     def offset(self) -> int:
-        """Its first place in its partition: to timers it is as old as it was."""
-        return self.replay.record.offset
+        """Where it stands among the records of its partition: to timers it is as old as it was."""
+        return self.replay.offset
 
     @property
     def is_firing(self) -> bool:
@@ -181,6 +181,11 @@ def lane_of_record(record: StoredRecord, heading: Heading) -> LaneKey:
     """Where a record's turn is decided. A record without a key has no order to keep and a lane of its own."""
     offset = -1 if record.key is not None else record.offset
     return LaneKey(record.topic, record.partition, heading.source_name, record.key, offset)
+
+
+def lane_of_replay(replay: Replay, heading: Heading) -> LaneKey:
+    """The lane that has a replayed record's key now."""
+    return lane_of_record(replay.record, heading)._replace(topic=replay.at.topic, partition=replay.at.partition)
 
 
 def lane_of_timer(row: TimerRow) -> LaneKey:

@@ -6,6 +6,7 @@ kafka_producer.py   the producer in use and its successor   kafka_generation.py 
 kafka_member.py     groups     kafka_joining.py · kafka_rebalance.py · kafka_polling.py       its parts
 kafka_admin.py      topics, offsets, positions              kafka_reader.py                   reading without a group
 kafka_requests.py   requests of our own                     kafka_private.py                  aiokafka's inside
+kafka_identity.py   which cluster it is
 kafka_client.py · kafka_settings.py · kafka_causes.py · kafka_probe.py · kafka_logging.py
 """
 
@@ -23,6 +24,7 @@ from eventlog.kafka_admin import KafkaAdmin
 from eventlog.kafka_batcher import Batcher
 from eventlog.kafka_causes import CONNECTING
 from eventlog.kafka_client import Cluster
+from eventlog.kafka_identity import Identity
 from eventlog.kafka_logging import throttle_client
 from eventlog.kafka_member import KafkaMember
 from eventlog.kafka_producer import Producers
@@ -52,9 +54,10 @@ class KafkaEventLog:
         """
         self._settings = settings or KafkaSettings()
         self._cluster = Cluster.of(servers, self._settings)
-        self._admin = KafkaAdmin(self._cluster)
+        identity = Identity()
+        self._admin = KafkaAdmin(self._cluster, identity)
         self._topics = Topics(self._settings.max_message_bytes)
-        self._producers = Producers(self._cluster)
+        self._producers = Producers(self._cluster, identity)
         self._batcher: Batcher | None = None
         self._watching: asyncio.Task[None] | None = None
         # Those that somebody still holds.
@@ -84,6 +87,10 @@ class KafkaEventLog:
         finally:
             await self._producers.stop()
             await self._admin.stop()
+
+    async def identity(self) -> str:
+        """See `EventLog.identity`: the cluster's id."""
+        return await self._admin.identity()
 
     def append(self, record: Record, *, partition: int | None = None) -> Appending:
         """See `EventLog.append`."""

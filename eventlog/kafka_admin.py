@@ -12,6 +12,7 @@ from aiokafka.errors import KafkaError, LeaderNotAvailableError, TopicAlreadyExi
 from eventlog.errors import LogMisconfigured, LogUnavailable
 from eventlog.kafka_causes import CONNECTING, cause_of
 from eventlog.kafka_client import Cluster
+from eventlog.kafka_identity import Identity
 from eventlog.kafka_private import abandon_client
 from eventlog.kafka_probe import probe
 from eventlog.kafka_requests import (
@@ -43,8 +44,9 @@ _MILLISECOND = timedelta(milliseconds=1)
 class KafkaAdmin:
     """One connection for questions, made when the first is asked and again after an error."""
 
-    def __init__(self, cluster: Cluster) -> None:
+    def __init__(self, cluster: Cluster, identity: Identity) -> None:
         self._cluster = cluster
+        self._identity = identity
         self._client: Any = None
         self._connecting = asyncio.Lock()
         self._turns = itertools.count()
@@ -61,6 +63,14 @@ class KafkaAdmin:
             return {}
         found = await self._ask("listing topics", lambda client: metadata(client, topics))
         return found.partitions()
+
+    async def identity(self) -> str:
+        """See `EventLog.identity`; asked anew each time."""
+
+        async def meet(client: Any) -> str:
+            return self._identity.meet((await metadata(client, ())).cluster)
+
+        return await self._ask("asking for the cluster's id", meet)
 
     async def create(self, topics: Mapping[str, TopicSettings]) -> None:
         """See `EventLog.create`."""

@@ -8,6 +8,7 @@ from typing import Literal
 
 from aiokafka import errors
 
+from eventlog.kafka_identity import AnotherClusterError
 from eventlog.kafka_settings import KafkaSettings
 
 CONNECTING = (errors.KafkaError, NotImplementedError, OSError)
@@ -23,6 +24,10 @@ _RIGHTS = (
 
 # Errors of the protocol that waiting does not cure, and what each means.
 _HOPELESS: Sequence[tuple[tuple[type[Exception], ...], str]] = (
+    (
+        (AnotherClusterError,),
+        "{address} is another cluster than this process began with ({error}): bring that back, or restart every role",
+    ),
     (
         (errors.SaslAuthenticationFailed, errors.AuthenticationFailedError),
         "{address} refuses the user {user!r} ({mechanism}): check sasl_username, sasl_password and sasl_mechanism",

@@ -70,6 +70,10 @@ class Generation:
         """Topic → number of partitions, of those that exist among some or all; none is created by asking."""
         return (await metadata(self._producer.client, topics)).partitions()
 
+    async def cluster(self) -> str:
+        """The id of the cluster it is connected to."""
+        return (await metadata(self._producer.client, ())).cluster
+
     async def track(self, topics: Collection[str]) -> Mapping[str, int]:
         """Look topics up and keep the metadata of those that exist, so that they can be sent to."""
         found = await self.look_up(topics)

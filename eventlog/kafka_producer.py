@@ -15,6 +15,7 @@ from eventlog.errors import LogMisconfigured
 from eventlog.kafka_causes import CONNECTING, Cause, cause_of
 from eventlog.kafka_client import Cluster
 from eventlog.kafka_generation import Generation
+from eventlog.kafka_identity import Identity
 from eventlog.kafka_probe import probe
 from eventlog.log import Health
 
@@ -51,8 +52,9 @@ class User(Protocol):
 class Producers:
     """Always one producer, or the reason why there is none."""
 
-    def __init__(self, cluster: Cluster) -> None:
+    def __init__(self, cluster: Cluster, identity: Identity) -> None:
         self._cluster = cluster
+        self._identity = identity
         self._user: User | None = None
         self._numbers = itertools.count(1)
         self._turns = itertools.count()
@@ -155,9 +157,13 @@ class Producers:
                 return
 
     async def _connect(self) -> Generation:
+        return await Generation.connect(next(self._numbers), self._cluster, next(self._turns), self._prepare)
+
+    async def _prepare(self, generation: Generation) -> None:
         if self._user is None:
             raise RuntimeError("start comes first")
-        return await Generation.connect(next(self._numbers), self._cluster, next(self._turns), self._user.prepare)
+        self._identity.meet(await generation.cluster())
+        await self._user.prepare(generation)
 
     def _install(self, generation: Generation) -> None:
         self.current = generation

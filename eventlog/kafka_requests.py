@@ -42,6 +42,8 @@ class Metadata:
     # Node id → host and port.
     brokers: Mapping[int, tuple[str, int]]
     controller: int
+    # What tells the cluster from every other; empty where it has no id, as with some that only speak Kafka's protocol.
+    cluster: str
     # Topic → partition → node id of its leader, -1 for none. Only topics that exist and may be seen.
     leaders: Mapping[str, Mapping[int, int]]
 
@@ -71,7 +73,7 @@ def metadata_of(answer: Any) -> Metadata:
         elif for_code(code) is LeaderNotAvailableError:
             leaders[topic] = {number: _NO_LEADER for _code, number, *_ in partitions}
     brokers = {node: (host, port) for node, host, port, *_ in answer.brokers}
-    return Metadata(brokers, answer.controller_id, leaders)
+    return Metadata(brokers, answer.controller_id, getattr(answer, "cluster_id", None) or "", leaders)
 
 
 async def topic_configs(client: Any, topic: str, names: Collection[str]) -> dict[str, str]:

@@ -123,6 +123,14 @@ class EventLog(Protocol):
     async def stop(self, timeout: timedelta) -> None:
         """Make durable what was appended, then disconnect. Ends within the timeout in any case."""
 
+    async def identity(self) -> str:
+        """What tells this log from every other: places, offsets and positions mean something in one log only.
+
+        Raises:
+            LogUnavailable: the log is away.
+            LogMisconfigured: another log answers now than when this process met it first.
+        """
+
     def append(self, record: Record, *, partition: int | None = None) -> Appending:
         """Hand over a record; order of calls is order in the partition. Returns at once; needs a running loop.
 

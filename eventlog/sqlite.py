@@ -81,6 +81,7 @@ class SqliteEventLog:
         self._file = File(writer=writer, readers=self._reading, watch=watch, clock=clock)
         self._upkeep = Upkeep(writer, clock, file_bytes=max_bytes, every=upkeep, name=str(path))
         self._keeping: asyncio.Task[None] | None = None
+        self._identity = ""
         self._members: weakref.WeakSet[SqliteMember] = weakref.WeakSet()
         # Where the next record without a key goes.
         self._round = itertools.count()
@@ -91,7 +92,7 @@ class SqliteEventLog:
         Raises:
             LogMisconfigured: no log can be kept there; the text says why.
         """
-        await asyncio.to_thread(prepare, self._path)
+        self._identity = f"sqlite:{await asyncio.to_thread(prepare, self._path)}"
         self._file.writer.start()
         try:
             await self._file.writer.run(partial(apply, topics=self._settings))
@@ -119,6 +120,12 @@ class SqliteEventLog:
             log.warning("log.lost", log=str(self._path), cause="it was stopped before everything was written")
         for connections in (self._watching, self._reading, self._writing):  # the last one closed tidies the file
             await connections.close(timedelta(seconds=max(deadline - loop.time(), 0)))
+
+    async def identity(self) -> str:
+        """What tells the file from every other log; a copy of it is the same log. See `EventLog`."""
+        if not self._identity:
+            raise LogUnavailable(f"{self._path} is not opened yet: start the log first")
+        return self._identity
 
     def append(self, record: Record, *, partition: int | None = None) -> Appending:
         """Hand over a record; see `EventLog`.

@@ -8,12 +8,13 @@ import sqlite3
 import time
 from pathlib import Path
 from urllib.parse import quote
+from uuid import uuid4
 
 from eventlog.errors import LogMisconfigured
 from eventlog.sqlite_errors import BUSY_SECONDS, is_busy, misconfigured
 from eventlog.sqlite_files import create, refuse_network
 
-VERSION = 1
+VERSION = 2
 """`PRAGMA user_version` of the schema below; a change of it needs a migration and a higher number."""
 
 APPLICATION_ID = 0x686B6C67
@@ -64,8 +65,11 @@ CREATE TABLE latest (
     tombstone_ms INTEGER,                       -- wall clock when a tombstone was met
     PRIMARY KEY (partition_id, key)
 ) WITHOUT ROWID;
-CREATE INDEX tombstones ON latest (tombstone_ms) WHERE tombstone_ms IS NOT NULL;
+CREATE INDEX tombstones ON latest (tombstone_ms) WHERE tombstone_ms IS NOT NULL
 """
+
+# Since version 2: what tells the file from every other log. One row.
+_IDENTITY = "CREATE TABLE identity (uuid TEXT NOT NULL)"
 
 # A WAL of 16 MiB before its pages go to the main file: pages written again and again go there once.
 _PRAGMAS = """
@@ -79,8 +83,11 @@ PRAGMA trusted_schema = OFF;
 """
 
 
-def prepare(path: Path) -> None:
-    """Make the file ready for use: create it, or check that it is ours and of a version we know.
+def prepare(path: Path) -> str:
+    """Make the file ready for use: create it, or check that it is ours and bring it to the version we know.
+
+    Returns:
+        the uuid of the file.
 
     Raises:
         LogMisconfigured: no log can be kept there; the text says why.
@@ -94,7 +101,7 @@ def prepare(path: Path) -> None:
     except sqlite3.Error as error:
         raise misconfigured(error, path) from error
     try:
-        _initialise(connection, path)
+        return _initialise(connection, path)
     except sqlite3.Error as error:
         raise misconfigured(error, path) from error
     finally:
@@ -146,17 +153,23 @@ def begin(connection: sqlite3.Connection) -> None:
 _PAUSE = 0.0005
 
 
-def _initialise(connection: sqlite3.Connection, path: Path) -> None:
+def _initialise(connection: sqlite3.Connection, path: Path) -> str:
     _check(connection, path)
     _use_wal(connection, path)
     begin(connection)
     try:
-        if _check(connection, path) == 0:  # nobody was quicker
+        version = _check(connection, path)
+        if version == 0:  # nobody was quicker
             for statement in _SCHEMA.split(";"):
                 connection.execute(statement)
             connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        if version < VERSION:
+            connection.execute(_IDENTITY)
+            connection.execute("INSERT INTO identity VALUES (?)", (str(uuid4()),))
             connection.execute(f"PRAGMA user_version = {VERSION}")
+        [uuid] = connection.execute("SELECT uuid FROM identity").fetchone()
         connection.execute("COMMIT")
+        return str(uuid)
     finally:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
@@ -164,17 +177,18 @@ def _initialise(connection: sqlite3.Connection, path: Path) -> None:
 
 def _check(connection: sqlite3.Connection, path: Path) -> int:
     """The version of the schema in the file, 0 when it is empty."""
-    version, application, tables = (
-        int(connection.execute(query).fetchone()[0])
-        for query in ("PRAGMA user_version", "PRAGMA application_id", "SELECT count(*) FROM sqlite_master")
-    )
+    # In one statement: between two, another process may make the tables.
+    version, application, tables = connection.execute(
+        "SELECT user_version, application_id, (SELECT count(*) FROM sqlite_master)"
+        " FROM pragma_user_version, pragma_application_id"
+    ).fetchone()
     if application != APPLICATION_ID and (tables or version):
         raise LogMisconfigured(f"{path} is a SQLite database of another program: choose another file for the event log")
     if version > VERSION:
         raise LogMisconfigured(
             f"{path} was written by a newer hookline (schema {version}, this one knows {VERSION}): upgrade hookline"
         )
-    return version
+    return int(version)
 
 
 def _use_wal(connection: sqlite3.Connection, path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Who owns a partition: an epoch per handler entry, topic and partition.
+"""Who owns a partition: an epoch per handler entry, event log, topic and partition.
 
 The group protocol says who should own a partition, the store says who does. Whoever claims takes the next epoch, and
 every later write of the owner is conditional on it: a worker that was frozen while its partition went to another can
@@ -8,7 +8,7 @@ write nothing any more.
 from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
-from sqlalchemy import CursorResult, and_, false, literal, select, true, tuple_, update
+from sqlalchemy import and_, false, literal, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from schemas.record import TopicPartition
@@ -24,6 +24,10 @@ class Epoch(NamedTuple):
     value: int
     # Whether the owner before left in order. If not it crashed or was frozen, and some event may be the reason.
     clean: bool
+    # The event log the partition is in.
+    log: str = ""
+    # Where the entry starts there was committed, by whichever owner.
+    started: bool = False
 
 
 class Owners:
@@ -32,8 +36,15 @@ class Owners:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def claim(self, handler: str, partitions: Collection[TopicPartition]) -> dict[TopicPartition, Epoch]:
+    async def claim(
+        self, handler: str, partitions: Collection[TopicPartition], log: str
+    ) -> dict[TopicPartition, Epoch]:
         """Take the next epoch of each partition, in one transaction. Nobody owned before: epoch 1, clean.
+
+        Args:
+            handler: the handler's entry.
+            partitions: those it was assigned.
+            log: the identity of the event log they are in.
 
         Raises:
             StoreError: nothing is claimed, as far as one can know; claim again.
@@ -44,11 +55,13 @@ class Owners:
         rows = [
             {
                 "handler": handler,
+                "log": log,
                 "topic": at.topic,
                 "partition": at.partition,
                 "epoch": 1,
                 "clean": False,
                 "found_clean": True,
+                "started": False,
             }
             for at in sorted(partitions)
         ]
@@ -56,15 +69,34 @@ class Owners:
         async def work(connection: AsyncConnection) -> dict[TopicPartition, Epoch]:
             statement = insert(connection.dialect.name, owners).values(rows)
             statement = statement.on_conflict_do_update(
-                index_elements=["handler", "topic", "partition"],
+                index_elements=["handler", "log", "topic", "partition"],
                 set_={"epoch": owners.c.epoch + 1, "found_clean": owners.c.clean, "clean": false()},
             )
-            found = await connection.execute(
-                statement.returning(owners.c.topic, owners.c.partition, owners.c.epoch, owners.c.found_clean)
-            )
-            return {TopicPartition(topic, number): Epoch(epoch, clean) for topic, number, epoch, clean in found}
+            columns = (owners.c.topic, owners.c.partition, owners.c.epoch, owners.c.found_clean, owners.c.started)
+            found = await connection.execute(statement.returning(*columns))
+            return {
+                TopicPartition(topic, number): Epoch(epoch, clean, log, started)
+                for topic, number, epoch, clean, started in found
+            }
 
         return await self._database.write(work)
+
+    async def begun(self, handler: str, epochs: Mapping[TopicPartition, Epoch]) -> None:
+        """Keep in mind that where the entry starts in these partitions is committed. May be repeated.
+
+        Raises:
+            NotOwned: one of them has another owner; nothing was written.
+            StoreError: the database failed.
+        """
+
+        async def work(connection: AsyncConnection) -> None:
+            changed = await _changed(connection, handler, epochs, started=True)
+            for at, epoch in epochs.items():
+                if at not in changed:
+                    raise NotOwned(handler, at, epoch.value)
+
+        if epochs:
+            await self._database.write(work)
 
     async def release(self, handler: str, epochs: Mapping[TopicPartition, Epoch]) -> frozenset[TopicPartition]:
         """Say that these partitions were left in order. Returns those that were still ours to leave.
@@ -72,34 +104,24 @@ class Owners:
         Raises:
             StoreError: they may count as left by a crash; nothing is lost by that but speed.
         """
-        if not epochs:
-            return frozenset()
-        mine = [(at.topic, at.partition, epoch.value) for at, epoch in sorted(epochs.items())]
 
         async def work(connection: AsyncConnection) -> frozenset[TopicPartition]:
-            statement = update(owners).where(
-                owners.c.handler == handler,
-                tuple_(owners.c.topic, owners.c.partition, owners.c.epoch).in_(mine),
-            )
-            found = await connection.execute(
-                statement.values(clean=true()).returning(owners.c.topic, owners.c.partition)
-            )
-            return frozenset(TopicPartition(topic, number) for topic, number in found)
+            return await _changed(connection, handler, epochs, clean=True)
 
-        return await self._database.write(work)
+        return await self._database.write(work) if epochs else frozenset()
 
-    async def is_owned(self, handler: str, at: TopicPartition) -> bool:
-        """Whether somebody claimed a partition and did not release it: an owner, or one that crashed.
+    async def is_owned(self, handler: str, topic: str, log: str) -> bool:
+        """Whether somebody claimed a partition of a topic and did not release it: an owner, or one that crashed.
 
         Raises:
             StoreError: the database failed.
         """
-        statement = select(owners.c.clean).where(
-            owners.c.handler == handler, owners.c.topic == at.topic, owners.c.partition == at.partition
+        statement = select(literal(1)).where(
+            owners.c.handler == handler, owners.c.log == log, owners.c.topic == topic, owners.c.clean.is_(False)
         )
 
         async def work(connection: AsyncConnection) -> bool:
-            return (await connection.execute(statement)).scalar() is False
+            return (await connection.execute(statement.limit(1))).first() is not None
 
         return await self._database.read(work)
 
@@ -117,6 +139,7 @@ async def hold(connection: AsyncConnection, handler: str, at: TopicPartition, ep
         .where(
             and_(
                 owners.c.handler == handler,
+                owners.c.log == epoch.log,
                 owners.c.topic == at.topic,
                 owners.c.partition == at.partition,
                 owners.c.epoch == epoch.value,
@@ -128,6 +151,28 @@ async def hold(connection: AsyncConnection, handler: str, at: TopicPartition, ep
         raise NotOwned(handler, at, epoch.value)
 
 
-def changed(result: CursorResult[object]) -> bool:
-    """Whether a statement changed a row."""
-    return result.rowcount > 0
+async def dispossess(connection: AsyncConnection, handler: str, places: Collection[tuple[str, str, int]]) -> None:
+    """Inside a transaction, take partitions of other event logs from whoever may still own them.
+
+    Args:
+        connection: of the transaction.
+        handler: the handler's entry.
+        places: log, topic and partition of each.
+    """
+    statement = update(owners).where(
+        owners.c.handler == handler, tuple_(owners.c.log, owners.c.topic, owners.c.partition).in_(sorted(places))
+    )
+    await connection.execute(statement.values(epoch=owners.c.epoch + 1))
+
+
+async def _changed(
+    connection: AsyncConnection, handler: str, epochs: Mapping[TopicPartition, Epoch], **values: bool
+) -> frozenset[TopicPartition]:
+    """Change rows of partitions that are still owned under these epochs; returns which."""
+    mine = [(epoch.log, at.topic, at.partition, epoch.value) for at, epoch in sorted(epochs.items())]
+    statement = update(owners).where(
+        owners.c.handler == handler,
+        tuple_(owners.c.log, owners.c.topic, owners.c.partition, owners.c.epoch).in_(mine),
+    )
+    found = await connection.execute(statement.values(**values).returning(owners.c.topic, owners.c.partition))
+    return frozenset(TopicPartition(topic, number) for topic, number in found)

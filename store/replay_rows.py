@@ -10,6 +10,7 @@ from typing import Any, Literal, TypeAlias
 
 from schemas.record import Headers, StoredRecord, TopicPartition
 from store.digests import fingerprint
+from store.strays import aged
 from store.tables import replays
 
 State: TypeAlias = Literal["waiting", "running", "done", "dead", "cancelled", "discarded"]
@@ -50,6 +51,8 @@ class Order:
     record: StoredRecord
     # What the letter says of its death.
     death: Headers
+    # The event log that place is in; empty if the letter does not say.
+    log: str = ""
     # Whether to forget the effects of `once`, so that they are run anew; else those that happened keep their results.
     redo_effects: bool = False
 
@@ -75,8 +78,13 @@ class Replay:
     """A replay as its worker takes it."""
 
     id: int
+    # At its first place, in the event log of this identity.
     record: StoredRecord
+    log: str
     death: Headers
+    # The partition that has its key now, and where the record stands among those of that one's log.
+    at: TopicPartition
+    offset: int
 
 
 EMPTY: Mapping[str, None] = MappingProxyType(dict.fromkeys(("key", "value", "headers", "timestamp", "death")))
@@ -103,6 +111,7 @@ MARKS = (
 
 RECORDS = (
     replays.c.id,
+    replays.c.log,
     replays.c.topic,
     replays.c.partition,
     replays.c.record_offset,
@@ -120,6 +129,7 @@ def of_order(order: Order, now: datetime) -> dict[str, Any]:
     record = order.record
     return {
         **_named(order.letter),
+        "log": order.log,
         "topic": record.topic,
         "partition": record.partition,
         "record_offset": record.offset,
@@ -173,11 +183,12 @@ def mark_of(row: Any) -> Mark:
     )
 
 
-def replays_of(rows: Iterable[Any]) -> list[Replay]:
-    """Open rows with their records, in the order of their events."""
-    return [
+def replays_of(rows: Iterable[Any], at: TopicPartition, log: str) -> list[Replay]:
+    """Open rows with their records, in the order of their events, for the owner of a partition of this log."""
+    found = [
         Replay(
             id=row.id,
+            log=row.log,
             record=StoredRecord(
                 topic=row.topic,
                 partition=row.partition,
@@ -188,9 +199,12 @@ def replays_of(rows: Iterable[Any]) -> list[Replay]:
                 timestamp=row.timestamp,
             ),
             death=_unpacked(row.death),
+            at=at,
+            offset=row.record_offset if row.log == log else aged(row.record_offset),
         )
-        for row in sorted(rows, key=lambda row: (row.record_offset, row.id))
+        for row in rows
     ]
+    return sorted(found, key=lambda replay: (replay.offset, replay.id))
 
 
 def _named(letter: LetterName) -> dict[str, Any]:

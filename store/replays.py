@@ -20,7 +20,7 @@ from store.dialects import insert
 from store.errors import ReplaysFull
 from store.owners import Epoch, hold
 from store.replay_rows import LetterName, Mark, Order, Replay
-from store.schedule import TimerName, TimerSet, rows_of, write_rows
+from store.schedule import Now, TimerName, TimerSet, now_of, rows_of, write_rows
 from store.tables import IS_ENDED, IS_OPEN, effects, replays
 
 MAX_OPEN = 1_000
@@ -36,10 +36,22 @@ class Asked(NamedTuple):
 
 
 class Waiting(NamedTuple):
-    """A replay that is not over, and the partition whose owner runs it."""
+    """A replay that is not over, and its event's key and place: the owner of that runs it."""
 
     id: int
+    # In the event log of this identity; in another one the key says which partition has it.
+    log: str
     at: TopicPartition
+    key: bytes | None
+
+
+class Ended(NamedTuple):
+    """What came of ending a replay."""
+
+    # False when it was over already: nothing was written.
+    first: bool
+    # The timers as they are now.
+    timers: Now
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,18 +164,19 @@ class Replays:
             StoreError: the database failed.
         """
         place = (replays.c.topic, replays.c.partition)
-        statement = select(replays.c.id, *place).where(replays.c.handler == handler, IS_OPEN)
+        columns = (replays.c.id, replays.c.log, *place, replays.c.key)
+        statement = select(*columns).where(replays.c.handler == handler, IS_OPEN)
 
         async def work(connection: AsyncConnection) -> list[Waiting]:
             found = await connection.execute(statement.order_by(*place, replays.c.record_offset, replays.c.id))
-            return [Waiting(number, TopicPartition(topic, partition)) for number, topic, partition in found]
+            return [Waiting(number, log, TopicPartition(topic, part), key) for number, log, topic, part, key in found]
 
         return await self._database.read(work)
 
     async def take(
         self, handler: str, at: TopicPartition, epoch: Epoch, ids: Collection[int], *, now: datetime
     ) -> list[Replay]:
-        """Begin replays of a partition that is owned, in the order of their events.
+        """Begin replays whose events a partition has that is owned, in their order.
 
         Those that an earlier owner began and did not end are begun again; those that are over by now are left out.
         Effects that are to be redone are forgotten when their replay begins for the first time.
@@ -172,42 +185,37 @@ class Replays:
             NotOwned: the partition has another owner; nothing was begun.
             StoreError: the database failed; take them again.
         """
-        theirs = and_(replays.c.handler == handler, replays.c.topic == at.topic, replays.c.partition == at.partition)
-        wanted = and_(theirs, IS_OPEN, replays.c.id.in_(ids))
+        wanted = and_(replays.c.handler == handler, IS_OPEN, replays.c.id.in_(ids))
         taken = update(replays).where(wanted).values(state="running", taken_at=now).returning(*replay_rows.RECORDS)
 
         async def work(connection: AsyncConnection) -> list[Replay]:
             await hold(connection, handler, at, epoch)
             await _forget_effects(connection, handler, wanted)
-            return replay_rows.replays_of(await connection.execute(taken))
+            return replay_rows.replays_of(await connection.execute(taken), at, epoch.log)
 
         return await self._database.write(work)
 
-    async def end(self, handler: str, replay: Replay, epoch: Epoch, ending: Ending, *, now: datetime) -> bool:
+    async def end(self, handler: str, replay: Replay, epoch: Epoch, ending: Ending, *, now: datetime) -> Ended:
         """Write how a replay ended and what it did to timers, in one transaction. May be repeated.
 
         A timer that a later event than the replayed one wrote stays as that one left it.
-
-        Returns:
-            False when the replay was over already: nothing was written.
 
         Raises:
             NotOwned: the partition has another owner; nothing was written.
             StoreError: the database failed.
             ValueError: a timer is both set and cancelled.
         """
-        at, offset, event_id = replay.record.at, replay.record.offset, ending.event_id
-        timers = rows_of(ending.set, ending.cancel, handler=handler, at=at, offset=offset, event_id=event_id, now=now)
+        place: dict[str, Any] = {"handler": handler, "log": epoch.log, "at": replay.at, "offset": replay.offset}
+        timers = rows_of(ending.set, ending.cancel, **place, event_id=ending.event_id, now=now)
         over = {"state": ending.state, "reason": ending.reason, "detail": ending.detail, "ended_at": now}
         statement = update(replays).where(replays.c.id == replay.id, IS_OPEN).values({**over, **replay_rows.EMPTY})
 
-        async def work(connection: AsyncConnection) -> bool:
-            await hold(connection, handler, at, epoch)
-            if (await connection.execute(statement)).rowcount == 0:
-                return False
-            if timers:
+        async def work(connection: AsyncConnection) -> Ended:
+            await hold(connection, handler, replay.at, epoch)
+            first = (await connection.execute(statement)).rowcount > 0
+            if first and timers:
                 await write_rows(connection, timers, over="same" if ending.firing else "older")
-            return True
+            return Ended(first, await now_of(connection, timers))
 
         return await self._database.write(work)
 

@@ -3,15 +3,18 @@
 A timer's row is a register that the last event of its lane writes, last by offset. It keeps that event's offset and id
 also after the timer fired or was cancelled, and a cancel of a timer that never was leaves such a row too: an event that
 is delivered again finds its own or a later offset there and changes nothing.
+
+Offsets are those of one event log. When an entry goes on with another log, that log's partitions take over what is
+pending (`strays.py`).
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias
 
-from sqlalchemy import Insert, case, delete, select, update
+from sqlalchemy import Insert, case, delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from schemas.record import TopicPartition
@@ -33,6 +36,14 @@ any: a firing runs in its lane after all that was read there, and only once, so 
 """
 
 
+class TimerKey(NamedTuple):
+    """What a timer is called, inside its partition."""
+
+    source: str
+    key: str
+    name: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TimerName:
     """A timer of a handler, inside one partition."""
@@ -40,6 +51,11 @@ class TimerName:
     source: str
     key: str
     name: str
+
+    @property
+    def called(self) -> TimerKey:
+        """The name alone."""
+        return TimerKey(self.source, self.key, self.name)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +67,8 @@ class TimerSet(TimerName):
     conversation_id: str | None
     # When hookline took the event that sets it.
     received_at: datetime
+    # JSON: what the handler gave it.
+    data: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +82,10 @@ class TimerRow(TimerSet):
     setter_id: str
     # The id of the event its firing will be, the same on every retry.
     firing: str
+
+
+Now: TypeAlias = dict[TimerKey, TimerRow | None]
+"""Timers as the store has them after a write: None for one that is not set."""
 
 
 class Schedule:
@@ -84,7 +106,7 @@ class Schedule:
         set: Sequence[TimerSet] = (),  # noqa: A002 - the plugin API's and the table's word
         cancel: Sequence[TimerName] = (),
         fired: str | None = None,
-    ) -> None:
+    ) -> Now:
         """Write what one finished attempt did to its timers, in one transaction. May be repeated.
 
         Args:
@@ -100,25 +122,28 @@ class Schedule:
             fired: the id of the firing, if the attempt was one: its timer is over. When it was over already, this is
                 a repetition and nothing changes.
 
+        Returns:
+            The timers to be set and cancelled as they are now, which may be what a later event made of them.
+
         Raises:
             NotOwned: the partition has another owner; nothing was written.
             StoreError: the database failed.
             ValueError: a timer is both set and cancelled.
         """
-        rows = rows_of(set, cancel, handler=handler, at=at, offset=offset, event_id=event_id, now=now)
+        rows = rows_of(set, cancel, handler=handler, log=epoch.log, at=at, offset=offset, event_id=event_id, now=now)
         if not rows and fired is None:
-            return
+            return {}
 
-        async def work(connection: AsyncConnection) -> None:
+        async def work(connection: AsyncConnection) -> Now:
             await hold(connection, handler, at, epoch)
-            if fired is not None and not await _end(connection, handler, at, fired, now):
-                return
-            if rows:
+            repeated = fired is not None and not await _end(connection, handler, fired, now)
+            if rows and not repeated:
                 await write_rows(connection, rows, over="any" if fired is not None else "older")
+            return await now_of(connection, rows)
 
-        await self._database.write(work)
+        return await self._database.write(work)
 
-    async def load(self, handler: str, at: TopicPartition) -> list[TimerRow]:
+    async def load(self, handler: str, at: TopicPartition, log: str) -> list[TimerRow]:
         """The pending timers of a partition. Claim it first: from then on nobody else changes them.
 
         Raises:
@@ -127,7 +152,7 @@ class Schedule:
         found: list[TimerRow] = []
         after = -1
         while True:
-            page = await self._page(handler, at, after)
+            page = await self._page(handler, at, log, after)
             found.extend(_timer(row) for row in page)
             if len(page) < _PAGE:
                 return found
@@ -143,6 +168,23 @@ class Schedule:
 
         async def work(connection: AsyncConnection) -> bool:
             return (await connection.execute(statement.limit(1))).first() is not None
+
+        return await self._database.read(work)
+
+    async def waiting(self, log: str) -> dict[str, int]:
+        """How many timers of each handler are set.
+
+        Args:
+            log: the identity of the event log they belong to.
+
+        Raises:
+            StoreError: the database failed.
+        """
+        statement = select(schedule.c.handler, func.count()).where(schedule.c.log == log, IS_PENDING)
+
+        async def work(connection: AsyncConnection) -> dict[str, int]:
+            rows = await connection.execute(statement.group_by(schedule.c.handler))
+            return dict(rows.tuples().all())
 
         return await self._database.read(work)
 
@@ -162,11 +204,12 @@ class Schedule:
 
         return await self._database.write(work)
 
-    async def _page(self, handler: str, at: TopicPartition, after: int) -> Sequence[Any]:
+    async def _page(self, handler: str, at: TopicPartition, log: str, after: int) -> Sequence[Any]:
         statement = (
             select(schedule)
             .where(
                 schedule.c.handler == handler,
+                schedule.c.log == log,
                 schedule.c.topic == at.topic,
                 schedule.c.partition == at.partition,
                 IS_PENDING,
@@ -193,6 +236,7 @@ def rows_of(
     cancels: Sequence[TimerName],
     *,
     handler: str,
+    log: str,
     at: TopicPartition,
     offset: int,
     event_id: str,
@@ -212,6 +256,7 @@ def rows_of(
         found[slot] = {
             "kind": _TIMER,
             "handler": handler,
+            "log": log,
             "topic": at.topic,
             "partition": at.partition,
             "slot": slot,
@@ -225,23 +270,31 @@ def rows_of(
             "firing": firing_id(handler, timer, event_id) if to_be_set else None,
             "platform": timer.platform if isinstance(timer, TimerSet) else None,
             "conversation_id": timer.conversation_id if isinstance(timer, TimerSet) else None,
+            "data": timer.data if isinstance(timer, TimerSet) else None,
             "received_at": timer.received_at if isinstance(timer, TimerSet) else None,
             "written_at": now,
         }
     return [found[slot] for slot in sorted(found)]
 
 
-async def _end(connection: AsyncConnection, handler: str, at: TopicPartition, firing: str, now: datetime) -> bool:
+async def _end(connection: AsyncConnection, handler: str, firing: str, now: datetime) -> bool:
     """Mark a timer as fired, unless it is over already."""
-    statement = update(schedule).where(
-        schedule.c.handler == handler,
-        schedule.c.topic == at.topic,
-        schedule.c.partition == at.partition,
-        IS_PENDING,
-        schedule.c.firing == firing,
-    )
+    statement = update(schedule).where(schedule.c.handler == handler, IS_PENDING, schedule.c.firing == firing)
     result = await connection.execute(statement.values(state="fired", written_at=now))
     return result.rowcount > 0
+
+
+async def now_of(connection: AsyncConnection, rows: Sequence[dict[str, Any]]) -> Now:
+    """Inside a transaction, what became of timers that were written, by the rows that were to be."""
+    if not rows:
+        return {}
+    place = [schedule.c[name] == rows[0][name] for name in ("handler", "log", "topic", "partition")]
+    slots = schedule.c.slot.in_([row["slot"] for row in rows])
+    now: Now = {TimerKey(row["source"], row["key"], row["name"]): None for row in rows}
+    for found in await connection.execute(select(schedule).where(*place, IS_TIMER, IS_PENDING, slots)):
+        row = _timer(found)
+        now[row.called] = row
+    return now
 
 
 async def write_rows(connection: AsyncConnection, rows: list[dict[str, Any]], *, over: Over) -> None:
@@ -253,11 +306,12 @@ async def write_rows(connection: AsyncConnection, rows: list[dict[str, Any]], *,
 def _upsert(dialect: str, over: Over) -> Insert:
     statement = insert(dialect, schedule)
     new, old = statement.excluded, schedule.c
-    written = ("state", "setter_id", "due", "firing", "platform", "conversation_id", "received_at", "written_at")
+    what = ("due", "firing", "platform", "conversation_id", "data", "received_at")
+    written = ("state", "setter_id", *what, "written_at")
     older = old.setter_offset < new.setter_offset
     where = {"older": older, "same": old.setter_offset <= new.setter_offset, "any": None}
     return statement.on_conflict_do_update(
-        index_elements=["handler", "topic", "partition", "slot"],
+        index_elements=["handler", "log", "topic", "partition", "slot"],
         index_where=IS_TIMER,
         set_={name: new[name] for name in written}
         | {"setter_offset": case((older, new.setter_offset), else_=old.setter_offset)},
@@ -275,6 +329,7 @@ def _timer(row: Any) -> TimerRow:
         due=row.due,
         platform=row.platform,
         conversation_id=row.conversation_id,
+        data=row.data,
         received_at=row.received_at,
         setter_offset=row.setter_offset,
         setter_id=row.setter_id,

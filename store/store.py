@@ -16,6 +16,7 @@ from store.migrations import require_current
 from store.owners import Owners
 from store.replays import Replays
 from store.schedule import Schedule
+from store.strays import Strays
 from store.tables import meta
 
 # Dead letters are kept for 30 days, and a replay must find the effects of its event.
@@ -40,6 +41,7 @@ class Store:
         self.caps = Caps(database)
         self.owners = Owners(database)
         self.schedule = Schedule(database)
+        self.strays = Strays(database)
         self.effects = Effects(database)
         self.entries = Entries(database)
         self.replays = Replays(database)

@@ -53,6 +53,8 @@ owners = Table(
     "owners",
     metadata,
     Column("handler", Text, primary_key=True),
+    # `EventLog.identity`: places and offsets mean something in one log only.
+    Column("log", Text, primary_key=True),
     Column("topic", Text, primary_key=True),
     Column("partition", Integer, primary_key=True),
     Column("epoch", BigInteger, nullable=False),
@@ -60,6 +62,8 @@ owners = Table(
     Column("clean", Boolean, nullable=False),
     # What `clean` was when the present epoch was taken.
     Column("found_clean", Boolean, nullable=False),
+    # Where the entry starts was committed to the log: a position that is missing from then on is lost.
+    Column("started", Boolean, nullable=False),
 )
 
 schedule = Table(
@@ -69,6 +73,8 @@ schedule = Table(
     # `timer` today; parked events will be rows of another kind.
     Column("kind", Text, nullable=False),
     Column("handler", Text, nullable=False),
+    # The event log in which topic, partition and offset stand; empty in rows of before logs were told apart.
+    Column("log", Text, nullable=False, server_default=""),
     Column("topic", Text, nullable=False),
     Column("partition", Integer, nullable=False),
     # Digest of source, key and name.
@@ -87,6 +93,8 @@ schedule = Table(
     Column("firing", Text),
     Column("platform", Foreign),
     Column("conversation_id", Foreign),
+    # JSON: what the handler gave the timer.
+    Column("data", Text),
     Column("received_at", Instant),
     # When the row was written, for throwing old ones away.
     Column("written_at", Instant, nullable=False),
@@ -103,10 +111,10 @@ def _partial(name: str, where: ColumnElement[bool], *columns: Column[Any], uniqu
     return Index(name, *columns, unique=unique, sqlite_where=where, postgresql_where=where)
 
 
-_PLACE = (schedule.c.handler, schedule.c.topic, schedule.c.partition)
+_PLACE = (schedule.c.handler, schedule.c.log, schedule.c.topic, schedule.c.partition)
 _partial("uq_schedule_timer", IS_TIMER, *_PLACE, schedule.c.slot, unique=True)
 _partial("ix_schedule_pending", IS_PENDING, *_PLACE, schedule.c.id)
-_partial("ix_schedule_firing", IS_PENDING, *_PLACE, schedule.c.firing)
+_partial("ix_schedule_firing", IS_PENDING, schedule.c.handler, schedule.c.firing)
 _partial("ix_schedule_settled", IS_OVER, schedule.c.written_at)
 
 effects = Table(
@@ -248,7 +256,9 @@ replays = Table(
     # Why it died again.
     Column("reason", Text),
     Column("detail", Foreign),
-    # The record as it was before it died: its first place, and, until the replay is over, all of it.
+    # The record as it was before it died: its first place, and, until the replay is over, all of it. The log that place
+    # is in; empty in rows of before logs were told apart.
+    Column("log", Text, nullable=False, server_default=""),
     Column("topic", Text),
     Column("partition", Integer),
     Column("record_offset", BigInteger),

@@ -112,7 +112,7 @@ def replay(
             wanted = await at.open_ones(handler or "") if event_id is None else [await at.one(event_id, handler)]
             asked = await dead_replays.ask(at.store, wanted, redo_effects=redo_effects)
             marks = await dead_replays.wait(at.store, asked, within, stopping)
-            told = await dead_replays.told(at.store, asked, marks, waited=not no_wait)
+            told = await at.told(asked, marks, waited=not no_wait)
         _tell(told, as_json=as_json)
         return 0 if no_wait or all(one.mark.state == "done" for one in told) else 1
 

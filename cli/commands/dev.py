@@ -90,7 +90,7 @@ async def _dev(
         async with serving(here, roles) as running:
             await _connect(here, running, simulator)
             greet(here, roles, running, screen)
-            for platform in () if quiet else simulator.world.endpoints:
+            for platform in () if quiet else visited(here.settings, simulator):
                 simulator.demo(platform=platform, pace=PACE)
             await stopping.wait()
             screen.say("stopping", "dim")
@@ -123,6 +123,12 @@ async def _prepare(here: Installation) -> None:
             raise CommandFailed(f"the event log {log_url(here)} does not answer within 30 s") from error
         except EventLogError as error:
             raise CommandFailed(f"the event log {log_url(here)} cannot be used: {error}") from error
+
+
+def visited(settings: Settings, simulator: Simulator) -> list[str]:
+    """The simulated platforms of which a source hears; visitors of the others would be seen by nobody."""
+    heard = {source.platform for source in settings.sources.values()}
+    return [platform for platform in simulator.world.endpoints if platform in heard]
 
 
 async def _connect(here: Installation, running: Serving, simulator: Simulator) -> None:

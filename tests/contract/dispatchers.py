@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -23,6 +23,7 @@ from schemas.envelope import encode
 from schemas.events import Data, Event, MessageCreated, Role
 from schemas.record import StoredRecord, TopicPartition
 from schemas.topics import DEFAULTS, Topics, TopicSettings
+from store.replay_rows import Mark
 from store.store import Store
 from tests.contract.eventlogs import Logs
 from tests.contract.stores import opened
@@ -207,3 +208,14 @@ async def until(condition: Callable[[], bool], what: str = "the condition") -> N
     while not condition():
         assert time.monotonic() < deadline, f"waited in vain: {what}"
         await asyncio.sleep(0.01)
+
+
+async def ended(rig: Rig, ids: Collection[int]) -> list[Mark]:
+    """Wait until something came of these replays."""
+    deadline = time.monotonic() + WITHIN
+    while True:
+        marks = await rig.store.replays.found(ids)
+        if all(mark.ended_at is not None for mark in marks.values()):
+            return [marks[number] for number in ids]
+        assert time.monotonic() < deadline, f"replays that did not end: {marks}"
+        await asyncio.sleep(0.05)

@@ -18,6 +18,9 @@ NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
 DAY = timedelta(days=1)
 AT = TopicPartition("hookline.conversations", 3)
+LOG = "sqlite:one"
+"""The event log that is read."""
+OTHER_LOG = "kafka:two"
 
 
 def person(name: str, source: str = "support") -> Identity:

@@ -52,7 +52,7 @@ async def test_a_worker_that_lost_its_partition_can_write_nothing(rig: Rig) -> N
     await rig.append(message(0))
     async with rig.running(held.handler) as dispatcher:
         await asyncio.wait_for(held.begun.wait(), WITHIN)
-        await rig.store.owners.claim("held", [TopicPartition(rig.conversations, 0)])
+        await rig.store.owners.claim("held", [TopicPartition(rig.conversations, 0)], await rig.log.identity())
         held.word.set()
         # having lost it, it joins anew, claims it again, and then the attempt is allowed
         await until(lambda: held.effects == 1, "it has joined anew")

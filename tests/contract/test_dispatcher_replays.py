@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -18,9 +18,8 @@ from schemas.envelope import encode
 from schemas.events import ConversationCompleted, Event, MessageCreated, Timer
 from schemas.record import TopicPartition
 from store.errors import StoreUnavailable
-from store.replay_rows import Mark
 from store.replays import Replays, Waiting
-from tests.contract.dispatchers import FAST, STOPS, WITHIN, Rig, message, on_any, on_sqlite, quick, until
+from tests.contract.dispatchers import FAST, STOPS, WITHIN, Rig, ended, message, on_any, on_sqlite, quick, until
 from tests.contract.eventlogs import Logs
 
 SOON = replace(FAST, replays_every=timedelta(milliseconds=50))
@@ -66,17 +65,6 @@ async def ask(rig: Rig, *numbers: int, redo_effects: bool = False) -> list[int]:
     orders = [each.order(redo_effects=redo_effects) for each in opened if each is not None]
     chosen = [orders[number] for number in numbers or range(len(orders))]
     return [each.id for each in await rig.store.replays.ask(chosen, rig.equipment().clock.now())]
-
-
-async def ended(rig: Rig, ids: Collection[int]) -> list[Mark]:
-    """Wait until something came of these replays."""
-    deadline = time.monotonic() + WITHIN
-    while True:
-        marks = await rig.store.replays.found(ids)
-        if all(mark.ended_at is not None for mark in marks.values()):
-            return [marks[number] for number in ids]
-        assert time.monotonic() < deadline, f"replays that did not end: {marks}"
-        await asyncio.sleep(0.05)
 
 
 async def test_a_replayed_letter_is_handled_as_the_event_it_was(eventlog: Logs, tmp_path: Path) -> None:
@@ -246,7 +234,7 @@ async def test_whoever_owns_the_partition_next_takes_a_replay_again(rig: Rig) ->
     ids = await ask(rig)
     async with rig.running(h):
         await asyncio.wait_for(begun.wait(), WITHIN)
-        await rig.store.owners.claim("h", [TopicPartition(rig.conversations, 0)])
+        await rig.store.owners.claim("h", [TopicPartition(rig.conversations, 0)], await rig.log.identity())
         go.set()
         [mark] = await ended(rig, ids)
     assert mark.state == "done"
@@ -341,7 +329,10 @@ async def test_a_replay_that_is_discarded_while_it_runs_settles_nothing(rig: Rig
         await until(lambda: len(rig.attempts) >= 3, "the next record")
     assert (await rig.store.replays.found([number]))[number].state == "discarded"
     assert [each.event_id for each in rig.attempts[:3]] == ["message.created:m1"] * 2 + ["message.created:m2"]
-    names = {row.setter_id for row in await rig.store.schedule.load("h", TopicPartition(rig.conversations, 0))}
+    names = {
+        row.setter_id
+        for row in await rig.store.schedule.load("h", TopicPartition(rig.conversations, 0), await rig.log.identity())
+    }
     assert "message.created:m1" not in names
 
 
@@ -407,7 +398,10 @@ class Timing:
 
 async def pending(rig: Rig) -> list[str]:
     """Who set the timers that are set."""
-    return [row.setter_id for row in await rig.store.schedule.load("h", TopicPartition(rig.conversations, 0))]
+    return [
+        row.setter_id
+        for row in await rig.store.schedule.load("h", TopicPartition(rig.conversations, 0), await rig.log.identity())
+    ]
 
 
 async def test_a_replayed_event_sets_its_timer(rig: Rig) -> None:

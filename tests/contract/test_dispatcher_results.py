@@ -82,7 +82,7 @@ async def test_a_dead_letter_is_the_record_byte_for_byte(eventlog: Logs, tmp_pat
         await rig.settle(gives_up)
         [letter] = await rig.records("dead")
         [original] = await rig.records("conversations")
-        prefix = rig.topics.prefix
+        prefix, identity = rig.topics.prefix, await rig.log.identity()
     assert (letter.key, letter.value, letter.timestamp) == (odd.key, odd.value, odd.timestamp)
     assert letter.headers[: len(odd.headers)] == odd.headers
     told = ours(letter)
@@ -97,6 +97,7 @@ async def test_a_dead_letter_is_the_record_byte_for_byte(eventlog: Logs, tmp_pat
         "__dlq.errors.group": f"{prefix}gives-up",
         "__dlq.errors.delivery.count": "1",
         "__dlq.errors.message": "no such plan",
+        "x-dlq-log": identity,
         "x-dlq-handler": "gives-up",
         "x-dlq-reason": "rejected",
         "x-dlq-attempts": "1",

@@ -2,19 +2,19 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from dispatcher.clock import SystemClock
 from dispatcher.outcome import Done
 from eventlog.log import Commit
 from handlers.api import Context, GiveUp, handler
 from schemas.events import ContactDeleted, Event, MessageCreated, Timer, WorkflowFinished
 from store.errors import StoreUnavailable
 from store.schedule import TimerSet
+from tests.contract.clocks import ShiftedClock, later
 from tests.contract.dispatchers import NOW, Rig, message, on_sqlite, quick, store_position, until
 
 
@@ -22,16 +22,6 @@ from tests.contract.dispatchers import NOW, Rig, message, on_sqlite, quick, stor
 async def rig(tmp_path: Path) -> AsyncIterator[Rig]:
     async with on_sqlite(tmp_path, partitions=1) as made:
         yield made
-
-
-@dataclass
-class ShiftedClock(SystemClock):
-    """The machine's clock, put forward by hand."""
-
-    by: timedelta = timedelta()
-
-    def now(self) -> datetime:
-        return super().now() + self.by
 
 
 class Asks:
@@ -62,11 +52,6 @@ class Asks:
     def said(self) -> list[object]:
         """What the messages said that set the timers that fired."""
         return [event.data.data["said"] for event in self.fired]
-
-
-def later(hours: float = 2) -> ShiftedClock:
-    """A clock that shows what the machine's will show then."""
-    return ShiftedClock(by=timedelta(hours=hours))
 
 
 async def test_a_timer_fires_when_it_is_due(rig: Rig) -> None:
@@ -269,12 +254,12 @@ async def test_timers_wait_while_the_store_is_away(rig: Rig) -> None:
     settled = 0
     original = rig.store.schedule.settle
 
-    async def settle(*args: object, **more: object) -> None:
+    async def settle(*args: object, **more: object) -> object:
         nonlocal settled
         settled += 1
         if settled <= 2:
             raise StoreUnavailable("away")
-        await original(*args, **more)  # type: ignore[arg-type]  # passed on as it came
+        return await original(*args, **more)  # type: ignore[arg-type]  # passed on as it came
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(rig.store.schedule, "settle", settle)
@@ -294,12 +279,12 @@ async def test_a_settlement_goes_on_where_it_was(rig: Rig) -> None:
     settled = 0
     original = rig.store.schedule.settle
 
-    async def settle(*args: object, **more: object) -> None:
+    async def settle(*args: object, **more: object) -> object:
         nonlocal settled
         settled += 1
         if settled <= 2:
             raise StoreUnavailable("away")
-        await original(*args, **more)  # type: ignore[arg-type]  # passed on as it came
+        return await original(*args, **more)  # type: ignore[arg-type]  # passed on as it came
 
     await rig.append(message(0))
     with pytest.MonkeyPatch.context() as patch:
@@ -330,7 +315,7 @@ async def test_many_timers_are_taken_over_in_seconds(rig: Rig) -> None:
     await rig.append(message(0))
     await rig.settle(asks.handler)
     at = rig.attempts[0].at
-    epoch = (await rig.store.owners.claim("asks", [at]))[at]
+    epoch = (await rig.store.owners.claim("asks", [at], await rig.log.identity()))[at]
     many = [
         TimerSet(
             source="support",

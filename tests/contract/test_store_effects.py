@@ -13,14 +13,14 @@ from store.effects import Begun, EffectKey, Effects, Finished, Fresh
 from store.errors import NotOwned, StoreUnavailable
 from store.owners import Epoch
 from store.store import Store
-from tests.contract.stores import AT, DAY, NOW, minute
+from tests.contract.stores import AT, DAY, LOG, NOW, minute
 
 KEY = EffectKey(handler="h", source="support", event_id="message.created:1", name="ask")
 
 
 @pytest.fixture
 async def epoch(store: Store) -> Epoch:
-    return (await store.owners.claim("h", [AT]))[AT]
+    return (await store.owners.claim("h", [AT], LOG))[AT]
 
 
 async def test_an_effect_is_fresh_once(store: Store, epoch: Epoch) -> None:
@@ -64,7 +64,7 @@ async def test_a_finished_effect_is_not_forgotten(store: Store, epoch: Epoch) ->
 async def test_every_part_of_the_key_counts(store: Store, epoch: Epoch, part: str) -> None:
     """Two sources may well give two events one id."""
     other = replace(KEY, **{part: "other"})
-    epochs = {"h": epoch, "other": (await store.owners.claim("other", [AT]))[AT]}
+    epochs = {"h": epoch, "other": (await store.owners.claim("other", [AT], LOG))[AT]}
     await store.effects.begin(KEY, at=AT, epoch=epoch, now=NOW)
     assert await store.effects.begin(other, at=AT, epoch=epochs[other.handler], now=NOW) == Fresh()
 
@@ -72,7 +72,7 @@ async def test_every_part_of_the_key_counts(store: Store, epoch: Epoch, part: st
 async def test_a_former_owner_begins_finishes_and_forgets_nothing(store: Store, epoch: Epoch) -> None:
     """The row belongs to the new owner's attempt by then."""
     await store.effects.begin(KEY, at=AT, epoch=epoch, now=NOW)
-    newer = (await store.owners.claim("h", [AT]))[AT]
+    newer = (await store.owners.claim("h", [AT], LOG))[AT]
     with pytest.raises(NotOwned):
         await store.effects.begin(replace(KEY, name="new"), at=AT, epoch=epoch, now=NOW)
     with pytest.raises(NotOwned):

@@ -1,14 +1,21 @@
 """Making and updating the schema, on both databases."""
 
 import asyncio
+import json
 import sqlite3
 import subprocess
 import sys
 import zipfile
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
+from alembic.operations import Operations
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -16,13 +23,19 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from store import dedupe_days
 from store.addresses import address
 from store.database import Database
+from store.digests import fingerprint
 from store.errors import StoreMisconfigured
 from store.migrations import VERSION_TABLE, migrate, pending
+from store.migrations.versions import v0001_first, v0002_replays
 from store.store import Store
 from store.tables import metadata
-from tests.contract.stores import AT, modes, opened, rows
+from tests.contract.stores import AT, LOG, NOW, modes, opened, rows
 
-STEPS = ["0001: Make the first tables.", "0002: Add replays of dead letters."]
+STEPS = [
+    "0001: Make the first tables.",
+    "0002: Add replays of dead letters.",
+    "0003: Tell event logs apart, and give a timer's data a column.",
+]
 MIGRATE = "import asyncio, sys; from store.migrations import migrate; print(asyncio.run(migrate(sys.argv[1])))"
 
 
@@ -75,27 +88,84 @@ async def test_a_database_without_tables_is_refused(store_url: str) -> None:
     """With the command that makes them."""
     store = Store.open(store_url)
     try:
-        with pytest.raises(StoreMisconfigured, match=r"behind this hookline by 2 step\(s\).*Run `hookline migrate`"):
+        with pytest.raises(StoreMisconfigured, match=r"behind this hookline by 3 step\(s\).*Run `hookline migrate`"):
             await store.start()
     finally:
         await store.stop()
 
 
+async def older(url: str, steps: Sequence[ModuleType]) -> None:
+    """A database as an earlier hookline left it."""
+
+    def upgrade(connection: Connection) -> None:
+        context = MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE})
+        for step in steps:
+            step.upgrade(Operations(context))
+        connection.exec_driver_sql(f"CREATE TABLE {VERSION_TABLE} (version_num VARCHAR(32) NOT NULL)")
+        connection.exec_driver_sql(f"INSERT INTO {VERSION_TABLE} VALUES ('{steps[-1].revision}')")  # noqa: S608 - our own
+
+    await untouched(url, lambda connection: connection.run_sync(upgrade))
+
+
+async def untouched(url: str, work: Callable[[AsyncConnection], Awaitable[Any]]) -> None:
+    """Work on a database of whatever schema."""
+    database = Database(address(url))
+    try:
+        await database.write(work)
+    finally:
+        await database.stop()
+
+
 async def test_an_older_schema_is_refused_and_brought_up_to_date(store_url: str) -> None:
     """What was in its tables stays."""
-    async with opened(store_url) as store:
-        await store.owners.claim("h", [AT])
-    await execute(store_url, "DROP TABLE replays")
-    await execute(store_url, f"UPDATE {VERSION_TABLE} SET version_num = '0001'")  # noqa: S608 - a constant
-    older = Store.open(store_url)
+    await older(store_url, [v0001_first])
+    await untouched(
+        store_url,
+        lambda connection: connection.exec_driver_sql(
+            "INSERT INTO entries (handler, start_at, registered_at) VALUES ('h', NULL, 5)"
+        ),
+    )
+    store = Store.open(store_url)
     try:
-        with pytest.raises(StoreMisconfigured, match=r"behind this hookline by 1 step\(s\), from 0002 on"):
-            await older.start()
+        with pytest.raises(StoreMisconfigured, match=r"behind this hookline by 2 step\(s\), from 0002 on"):
+            await store.start()
     finally:
-        await older.stop()
+        await store.stop()
     assert await migrate(store_url) == STEPS[1:]
     async with opened(store_url) as store:
-        assert (await store.owners.claim("h", [AT]))[AT].value == 2
+        assert (await store.entries.start_of("h", "now", NOW)).first is False
+
+
+@pytest.mark.parametrize(
+    ("before", "conversation", "data"),
+    [
+        ("c1", "c1", None),
+        ("\x1etimer:" + json.dumps(["c1", {"n": [1]}]), "c1", {"n": [1]}),
+        ("\x1etimer:" + json.dumps(["\ud800", {"a": "\0"}]), "\ud800", {"a": "\0"}),
+        ("\x1etimer:" + json.dumps([None, {"n": 1}]), None, {"n": 1}),
+        ("\x1etimer:" + json.dumps(["\x1etimer:x", {}]), "\x1etimer:x", None),
+    ],
+)
+async def test_timers_of_before_logs_were_told_apart_go_on(
+    store_url: str, before: str, conversation: str | None, data: object
+) -> None:
+    """With what their handler gave them, in whichever log is read next."""
+    await older(store_url, [v0001_first, v0002_replays])
+    statement = sa.text(
+        "INSERT INTO schedule (kind, handler, topic, partition, slot, source, key, name, state, setter_offset,"
+        " setter_id, due, firing, platform, conversation_id, received_at, written_at)"
+        " VALUES ('timer', 'h', :topic, 3, :slot, 'support', 'c1', 'ask', 'set', 7, 'e7', 60000000, 'f', 'p',"
+        " :conversation, 0, 0)"
+    ).bindparams(topic=AT.topic, slot=fingerprint("support", "c1", "ask"), conversation=before)
+    await untouched(store_url, lambda connection: connection.execute(statement))
+    await migrate(store_url)
+    async with opened(store_url) as store:
+        epoch = (await store.owners.claim("h", [AT], LOG))[AT]
+        await store.strays.adopt("h", AT, epoch, await store.strays.found("h", LOG), now=NOW)
+        [row] = await store.schedule.load("h", AT, LOG)
+    assert row.conversation_id == conversation
+    assert (None if row.data is None else json.loads(row.data)) == data
+    assert (row.firing, row.setter_id, row.due) == ("f", "e7", datetime(1970, 1, 1, 0, 1, tzinfo=UTC))
 
 
 async def test_a_newer_schema_is_refused(store_url: str) -> None:
@@ -143,14 +213,7 @@ async def test_a_step_that_fails_leaves_nothing(store_url: str, tmp_path: Path) 
 
 
 async def make_foreign_table(url: str) -> None:
-    async def work(connection: AsyncConnection) -> None:
-        await connection.exec_driver_sql("CREATE TABLE caps (hat INTEGER)")
-
-    database = Database(address(url))
-    try:
-        await database.write(work)
-    finally:
-        await database.stop()
+    await untouched(url, lambda connection: connection.exec_driver_sql("CREATE TABLE caps (hat INTEGER)"))
 
 
 async def test_asking_what_is_pending_makes_no_file(tmp_path: Path) -> None:
@@ -199,7 +262,7 @@ async def test_a_damaged_file_is_told(tmp_path: Path) -> None:
     path.write_bytes(raw)
     store = Store.open(f"sqlite:///{path}")
     try:
-        with pytest.raises(StoreMisconfigured, match="restore a copy"):
+        with pytest.raises(StoreMisconfigured, match="restore the file from a backup"):
             await store.start()
     finally:
         await store.stop()

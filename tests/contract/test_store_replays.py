@@ -13,7 +13,7 @@ from store.replay_rows import LetterName, Order, Replay
 from store.replays import MAX_OPEN, Asked, Ending
 from store.schedule import TimerName, TimerSet
 from store.store import Store
-from tests.contract.stores import AT, DAY, NOW, minute, rows
+from tests.contract.stores import AT, DAY, LOG, NOW, minute, rows
 
 DONE = Ending(state="done")
 DEAD = TopicPartition("hookline.dead", 1)
@@ -45,12 +45,12 @@ def order(
         failed_at="2026-11-21T12:00:00Z",
     )
     death = (("x-dlq-reason", b"exhausted"), ("x-dlq-attempts", b"3"))
-    return Order(letter=letter, record=record(offset, at=at), death=death, redo_effects=redo_effects)
+    return Order(letter=letter, record=record(offset, at=at), log=LOG, death=death, redo_effects=redo_effects)
 
 
 @pytest.fixture
 async def epoch(store: Store) -> Epoch:
-    return (await store.owners.claim("h", [AT]))[AT]
+    return (await store.owners.claim("h", [AT], LOG))[AT]
 
 
 async def asked(store: Store, *orders: Order) -> list[int]:
@@ -72,7 +72,7 @@ async def test_a_worker_gets_the_record_byte_for_byte(store: Store, epoch: Epoch
     """Key, value, headers with their order and repetitions, timestamp and place, and what the letter says."""
     [number] = await asked(store, order())
     [replay] = await taken(store, epoch)
-    assert replay == Replay(id=number, record=record(), death=order().death)
+    assert replay == Replay(id=number, record=record(), log=LOG, death=order().death, at=AT, offset=record().offset)
     assert await states(store) == ["running"]
 
 
@@ -105,7 +105,7 @@ async def test_effects_are_kept(store: Store, epoch: Epoch, store_url: str) -> N
 
 async def test_effects_are_forgotten_when_somebody_says_so(store: Store, epoch: Epoch, store_url: str) -> None:
     """Those of this event for this entry; not again when the next owner begins it after a crash."""
-    other = (await store.owners.claim("other", [AT]))[AT]
+    other = (await store.owners.claim("other", [AT], LOG))[AT]
     await happened(store, epoch, 1)
     await happened(store, epoch, 1, source="shop")
     await happened(store, epoch, 2)
@@ -115,7 +115,7 @@ async def test_effects_are_forgotten_when_somebody_says_so(store: Store, epoch: 
     rest = [("h", "shop", "e1"), ("h", "support", "e2"), ("other", "support", "e1")]
     assert await known_effects(store_url) == rest
     await happened(store, epoch, 1)
-    await taken(store, (await store.owners.claim("h", [AT]))[AT])
+    await taken(store, (await store.owners.claim("h", [AT], LOG))[AT])
     assert await known_effects(store_url) == sorted([*rest, ("h", "support", "e1")])
 
 
@@ -201,7 +201,7 @@ async def test_they_wait_in_the_order_of_their_events(store: Store, epoch: Epoch
 async def test_a_former_owner_begins_nothing(store: Store, epoch: Epoch) -> None:
     """A worker that was frozen finds the letter waiting, and may not take it."""
     await asked(store, order())
-    await store.owners.claim("h", [AT])
+    await store.owners.claim("h", [AT], LOG)
     with pytest.raises(NotOwned):
         await taken(store, epoch)
     assert await states(store) == ["waiting"]
@@ -211,14 +211,14 @@ async def test_a_former_owner_ends_nothing(store: Store, epoch: Epoch) -> None:
     """Neither its result nor its timers count; the next owner begins the replay again."""
     await asked(store, order())
     [replay] = await taken(store, epoch)
-    successor = (await store.owners.claim("h", [AT]))[AT]
+    successor = (await store.owners.claim("h", [AT], LOG))[AT]
     ending = Ending(state="done", event_id="e", set=[timer("a", 10)])
     with pytest.raises(NotOwned):
         await store.replays.end("h", replay, epoch, ending, now=minute(2))
     assert await states(store) == ["running"]
-    assert await store.schedule.load("h", AT) == []
+    assert await store.schedule.load("h", AT, LOG) == []
     assert await taken(store, successor) == [replay]
-    assert await store.replays.end("h", replay, successor, ending, now=minute(3))
+    assert (await store.replays.end("h", replay, successor, ending, now=minute(3))).first
     assert await states(store) == ["done"]
 
 
@@ -258,9 +258,9 @@ async def test_a_discarded_replay_stays_discarded_when_its_attempt_ends(store: S
     [replay] = await taken(store, epoch)
     await store.replays.discard([order().letter], minute(1))
     ending = Ending(state="done", event_id="e", set=[timer("a", 10)])
-    assert not await store.replays.end("h", replay, epoch, ending, now=minute(2))
+    assert not (await store.replays.end("h", replay, epoch, ending, now=minute(2))).first
     assert await states(store) == ["discarded"]
-    assert await store.schedule.load("h", AT) == []
+    assert await store.schedule.load("h", AT, LOG) == []
 
 
 async def test_discarding_needs_no_replay_before(store: Store) -> None:
@@ -297,9 +297,13 @@ async def test_ending_may_be_repeated(store: Store, epoch: Epoch) -> None:
     """The first time counts, with its timers: a worker that did not hear of it asks again."""
     await asked(store, order())
     [replay] = await taken(store, epoch)
-    assert await store.replays.end("h", replay, epoch, Ending(state="done", set=[timer("a", 10)]), now=minute(2))
-    assert not await store.replays.end("h", replay, epoch, Ending(state="done", set=[timer("a", 99)]), now=minute(3))
-    assert [row.due for row in await store.schedule.load("h", AT)] == [minute(10)]
+    assert (
+        await store.replays.end("h", replay, epoch, Ending(state="done", set=[timer("a", 10)]), now=minute(2))
+    ).first
+    assert not (
+        await store.replays.end("h", replay, epoch, Ending(state="done", set=[timer("a", 99)]), now=minute(3))
+    ).first
+    assert [row.due for row in await store.schedule.load("h", AT, LOG)] == [minute(10)]
 
 
 @pytest.mark.parametrize(
@@ -323,7 +327,7 @@ async def test_a_replay_sets_timers_as_of_its_place(
     [replay] = await taken(store, epoch)
     ending = Ending(state="done", event_id="e", set=[timer("a", 10)], firing=firing)
     await store.replays.end("h", replay, epoch, ending, now=minute(2))
-    assert [row.due for row in await store.schedule.load("h", AT)] == [minute(due)]
+    assert [row.due for row in await store.schedule.load("h", AT, LOG)] == [minute(due)]
 
 
 async def test_a_replay_cancels_timers_as_of_its_place(store: Store, epoch: Epoch) -> None:
@@ -334,7 +338,7 @@ async def test_a_replay_cancels_timers_as_of_its_place(store: Store, epoch: Epoc
     [replay] = await taken(store, epoch)
     cancels = [TimerName(source="support", key="c", name=name) for name in ("older", "newer")]
     await store.replays.end("h", replay, epoch, Ending(state="done", event_id="e", cancel=cancels), now=minute(2))
-    assert [row.name for row in await store.schedule.load("h", AT)] == ["newer"]
+    assert [row.name for row in await store.schedule.load("h", AT, LOG)] == ["newer"]
 
 
 async def test_old_marks_expire_and_open_replays_do_not(store: Store, epoch: Epoch) -> None:

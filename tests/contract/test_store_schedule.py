@@ -9,7 +9,7 @@ from store.errors import NotOwned
 from store.owners import Epoch
 from store.schedule import TimerName, TimerSet
 from store.store import Store
-from tests.contract.stores import AT, DAY, NOW, minute
+from tests.contract.stores import AT, DAY, LOG, NOW, minute
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -152,7 +152,9 @@ async def play(store: Store, epoch: Epoch, steps: list[Step]) -> None:
         fired = None
         if isinstance(step, Firing):
             if not step.again:
-                firings[step.of] = next(row.firing for row in await store.schedule.load("h", AT) if row.name == step.of)
+                firings[step.of] = next(
+                    row.firing for row in await store.schedule.load("h", AT, LOG) if row.name == step.of
+                )
             fired = firings[step.of]
         await store.schedule.settle(
             "h",
@@ -169,7 +171,7 @@ async def play(store: Store, epoch: Epoch, steps: list[Step]) -> None:
 
 @pytest.fixture
 async def epoch(store: Store) -> Epoch:
-    return (await store.owners.claim("h", [AT]))[AT]
+    return (await store.owners.claim("h", [AT], LOG))[AT]
 
 
 @pytest.mark.parametrize("case", TABLE)
@@ -177,7 +179,7 @@ async def test_the_rules_of_timers(store: Store, epoch: Epoch, case: str) -> Non
     """After these steps exactly these timers are pending."""
     steps, expected = TABLE[case]
     await play(store, epoch, steps)
-    pending = await store.schedule.load("h", AT)
+    pending = await store.schedule.load("h", AT, LOG)
     assert {row.name: row.due for row in pending} == {name: minute(at) for name, at in expected.items()}
 
 
@@ -188,7 +190,7 @@ async def test_a_timer_comes_back_with_all_its_event_needs(store: Store, epoch: 
         source="support", key=key, name="n", due=minute(1), platform="p", conversation_id=None, received_at=NOW
     )
     await store.schedule.settle("h", AT, epoch, offset=2**40, event_id="e\x00", now=NOW, set=[timer])
-    (row,) = await store.schedule.load("h", AT)
+    (row,) = await store.schedule.load("h", AT, LOG)
     assert (row.handler, row.at, row.source, row.key, row.name) == ("h", AT, "support", key, "n")
     assert (row.due, row.platform, row.conversation_id, row.received_at) == (minute(1), "p", None, NOW)
     assert (row.setter_offset, row.setter_id) == (2**40, "e\x00")
@@ -198,30 +200,30 @@ async def test_timers_of_other_keys_sources_partitions_and_handlers_are_others(s
     """A name means something inside its lane only."""
     other = TopicPartition(AT.topic, 4)
     for handler, at in (("h", AT), ("h", other), ("g", AT)):
-        epoch = (await store.owners.claim(handler, [at]))[at]
+        epoch = (await store.owners.claim(handler, [at], LOG))[at]
         timers = [due("a", 1), due("a", 2, key="c2"), due("a", 3, source="sales")]
         await store.schedule.settle(handler, at, epoch, offset=5, event_id="e", now=NOW, set=timers)
         await store.schedule.settle(handler, at, epoch, offset=6, event_id="f", now=NOW, cancel=[named("a")])
     for handler, at in (("h", AT), ("h", other), ("g", AT)):
-        found = {(row.source, row.key): row.due for row in await store.schedule.load(handler, at)}
+        found = {(row.source, row.key): row.due for row in await store.schedule.load(handler, at, LOG)}
         assert found == {("support", "c2"): minute(2), ("sales", "c1"): minute(3)}
 
 
 async def test_each_setting_has_a_firing_of_its_own(store: Store, epoch: Epoch) -> None:
     """The same one on every look, another after the timer was moved."""
     await play(store, epoch, [Event(offset=5, set={"a": 10})])
-    first = [row.firing for row in await store.schedule.load("h", AT)]
+    first = [row.firing for row in await store.schedule.load("h", AT, LOG)]
     await play(store, epoch, [Event(offset=5, set={"a": 10})])
-    assert [row.firing for row in await store.schedule.load("h", AT)] == first
+    assert [row.firing for row in await store.schedule.load("h", AT, LOG)] == first
     await play(store, epoch, [Event(offset=6, set={"a": 10})])
-    assert [row.firing for row in await store.schedule.load("h", AT)] != first
+    assert [row.firing for row in await store.schedule.load("h", AT, LOG)] != first
 
 
 async def test_of_two_settings_of_one_name_the_last_counts(store: Store, epoch: Epoch) -> None:
     """An attempt may change its mind."""
     timers = [due("a", 1), due("a", 2)]
     await store.schedule.settle("h", AT, epoch, offset=5, event_id="e", now=NOW, set=timers)
-    assert [row.due for row in await store.schedule.load("h", AT)] == [minute(2)]
+    assert [row.due for row in await store.schedule.load("h", AT, LOG)] == [minute(2)]
 
 
 async def test_setting_and_cancelling_one_name_is_refused(store: Store, epoch: Epoch) -> None:
@@ -235,13 +237,13 @@ async def test_setting_and_cancelling_one_name_is_refused(store: Store, epoch: E
 async def test_a_refused_settle_writes_nothing(store: Store, epoch: Epoch) -> None:
     """Neither sets nor fires."""
     await play(store, epoch, [Event(offset=5, set={"a": 10})])
-    (row,) = await store.schedule.load("h", AT)
+    (row,) = await store.schedule.load("h", AT, LOG)
     stale = Epoch(epoch.value - 1, clean=True)
     with pytest.raises(NotOwned):
         await store.schedule.settle(
             "h", AT, stale, offset=6, event_id="e", now=NOW, set=[due("b", 1)], fired=row.firing
         )
-    assert await store.schedule.load("h", AT) == [row]
+    assert await store.schedule.load("h", AT, LOG) == [row]
 
 
 async def test_nothing_to_settle_asks_nobody(store: Store) -> None:
@@ -254,7 +256,7 @@ async def test_more_timers_than_a_page_are_loaded(store: Store, epoch: Epoch) ->
     for start in range(0, 5_500, 500):
         timers = [due("a", 1, key=f"c{number}") for number in range(start, start + 500)]
         await store.schedule.settle("h", AT, epoch, offset=start, event_id="e", now=NOW, set=timers)
-    assert {row.key for row in await store.schedule.load("h", AT)} == {f"c{number}" for number in range(5_500)}
+    assert {row.key for row in await store.schedule.load("h", AT, LOG)} == {f"c{number}" for number in range(5_500)}
 
 
 async def test_timers_that_are_over_expire(store: Store, epoch: Epoch) -> None:
@@ -263,4 +265,4 @@ async def test_timers_that_are_over_expire(store: Store, epoch: Epoch) -> None:
     await play(store, epoch, [Firing(of="b", read=6)])
     assert await store.schedule.expire(NOW) == 0
     assert await store.schedule.expire(NOW + DAY) == 2
-    assert [row.name for row in await store.schedule.load("h", AT)] == ["c"]
+    assert [row.name for row in await store.schedule.load("h", AT, LOG)] == ["c"]

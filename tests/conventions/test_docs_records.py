@@ -92,7 +92,7 @@ def test_headers_of_dead_letters() -> None:
     """What is said of an event that died."""
     at = TopicPartition("hookline.conversations", 0)
     record = StoredRecord(topic=at.topic, key=b"c1", value=b"{}", timestamp=0, partition=0, offset=7)
-    partition = Partition(at=at, epoch=Epoch(1, clean=True), tracker=Tracker(0), recent=Recent(0))
+    partition = Partition(at=at, epoch=Epoch(1, clean=True, log="sqlite:1"), tracker=Tracker(0), recent=Recent(0))
     death = Death(
         outcome=Dead("exhausted", "5 attempts failed"),
         entry="sync-contact",

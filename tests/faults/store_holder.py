@@ -12,6 +12,7 @@ from store.addresses import address
 from store.database import Database
 from store.errors import StoreError
 from store.owners import Epoch, hold
+from tests.contract.stores import LOG
 from tests.faults.store_writer import AT, HANDLER
 
 
@@ -20,7 +21,7 @@ async def main(url: str, epoch: int) -> None:
     database = Database(address(url))
 
     async def work(connection: AsyncConnection) -> None:
-        await hold(connection, HANDLER, AT, Epoch(epoch, clean=True))
+        await hold(connection, HANDLER, AT, Epoch(epoch, clean=True, log=LOG))
         print("held", flush=True)
         await asyncio.to_thread(sys.stdin.readline)
 

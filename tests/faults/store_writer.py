@@ -14,6 +14,7 @@ from store.effects import EffectKey
 from store.owners import Epoch
 from store.schedule import TimerSet
 from store.store import Store
+from tests.contract.stores import LOG
 
 HANDLER = "h"
 AT = TopicPartition("hookline.conversations", 0)
@@ -69,7 +70,7 @@ async def main(url: str) -> None:
     """Write until killed."""
     store = Store.open(url)
     await store.start()
-    epoch = (await store.owners.claim(HANDLER, [AT]))[AT]
+    epoch = (await store.owners.claim(HANDLER, [AT], LOG))[AT]
     told("claimed", epoch.value)
     number = 0
     while True:

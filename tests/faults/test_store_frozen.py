@@ -25,7 +25,8 @@ from store.migrations import migrate
 from store.owners import Epoch
 from store.schedule import TimerName
 from store.store import Store
-from tests.contract.stores import NOW, opened, rows
+from store.strays import Stray
+from tests.contract.stores import LOG, NOW, opened, rows
 from tests.faults.store_writer import AT, HANDLER
 from tests.servers.plugin import MakePostgres, MakeProxy
 from tests.servers.postgres import PrivatePostgres
@@ -33,18 +34,21 @@ from tests.servers.postgres import PrivatePostgres
 DEADLINE = timedelta(seconds=1)
 LATEST = 2.5
 """Seconds by which a call with that deadline has to be over, on a machine that is busy with other things."""
-EPOCH = Epoch(1, clean=True)
+EPOCH = Epoch(1, clean=True, log=LOG)
 ANN = Identity(source="support", platform="p", id="1")
 KEY = EffectKey(handler=HANDLER, source="support", event_id="1", name="ask")
 
 CALLS: dict[str, Callable[[Store], Awaitable[Any]]] = {
-    "owners.claim": lambda store: store.owners.claim(HANDLER, [AT]),
+    "owners.claim": lambda store: store.owners.claim(HANDLER, [AT], LOG),
     "owners.release": lambda store: store.owners.release(HANDLER, {AT: EPOCH}),
-    "owners.is_owned": lambda store: store.owners.is_owned(HANDLER, AT),
+    "owners.is_owned": lambda store: store.owners.is_owned(HANDLER, AT.topic, LOG),
+    "owners.begun": lambda store: store.owners.begun(HANDLER, {AT: EPOCH}),
+    "strays.found": lambda store: store.strays.found(HANDLER, LOG),
+    "strays.adopt": lambda store: store.strays.adopt(HANDLER, AT, EPOCH, [Stray(1, AT, "k")], now=NOW),
     "schedule.settle": lambda store: store.schedule.settle(
         HANDLER, AT, EPOCH, offset=1, event_id="1", now=NOW, cancel=[TimerName(source="s", key="k", name="n")]
     ),
-    "schedule.load": lambda store: store.schedule.load(HANDLER, AT),
+    "schedule.load": lambda store: store.schedule.load(HANDLER, AT, LOG),
     "schedule.is_pending": lambda store: store.schedule.is_pending(HANDLER, "f"),
     "schedule.expire": lambda store: store.schedule.expire(NOW),
     "effects.begin": lambda store: store.effects.begin(KEY, at=AT, epoch=EPOCH, now=NOW),
@@ -130,7 +134,7 @@ async def test_every_call_is_over_by_its_deadline_while_postgresql_is_frozen(
     async with asyncio.timeout(10):
         while True:
             try:
-                claimed = await store.owners.claim(HANDLER, [AT])
+                claimed = await store.owners.claim(HANDLER, [AT], LOG)
             except StoreUnavailable:
                 continue
             break
@@ -272,7 +276,7 @@ async def test_no_more_connections_than_agreed(server: PrivatePostgres, url: str
     try:
         async with asyncio.TaskGroup() as group:
             for number in range(60):
-                group.create_task(store.owners.claim(HANDLER, [TopicPartition("t", number)]))
+                group.create_task(store.owners.claim(HANDLER, [TopicPartition("t", number)], LOG))
         (found,) = await rows(url, "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'hookline'")
         assert found == (3,)
     finally:
@@ -293,7 +297,7 @@ async def test_nothing_goes_on_in_the_server_after_the_deadline(store: Store, ur
         holding = asyncio.create_task(other._database.write(hold_all))
         await held.wait()
         try:
-            assert await unavailable(store.owners.claim(HANDLER, [AT])) < LATEST
+            assert await unavailable(store.owners.claim(HANDLER, [AT], LOG)) < LATEST
             waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
             async with asyncio.timeout(5):
                 while await rows(url, waiting) != [(0,)]:  # noqa: ASYNC110 - the server tells nobody
@@ -301,13 +305,13 @@ async def test_nothing_goes_on_in_the_server_after_the_deadline(store: Store, ur
         finally:
             release.set()
             await holding
-        assert (await store.owners.claim(HANDLER, [AT]))[AT].value == 1
+        assert (await store.owners.claim(HANDLER, [AT], LOG))[AT].value == 1
 
 
 @pytest.mark.postgres
 async def test_a_worker_frozen_inside_a_transaction_holds_nothing_for_long(store: Store, url: str) -> None:
     """Its session is ended by the server, the next owner claims, and the worker that wakes up has written nothing."""
-    epoch = (await store.owners.claim(HANDLER, [AT]))[AT]
+    epoch = (await store.owners.claim(HANDLER, [AT], LOG))[AT]
     pipe = asyncio.subprocess.PIPE
     worker = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "tests.faults.store_holder", url, str(epoch.value), stdin=pipe, stdout=pipe
@@ -319,7 +323,7 @@ async def test_a_worker_frozen_inside_a_transaction_holds_nothing_for_long(store
             worker.send_signal(signal.SIGSTOP)
             while True:
                 try:
-                    claimed = await store.owners.claim(HANDLER, [AT])
+                    claimed = await store.owners.claim(HANDLER, [AT], LOG)
                 except StoreUnavailable:
                     continue
                 break
@@ -341,25 +345,25 @@ async def test_a_sqlite_file_locked_by_another_process(tmp_path: Path) -> None:
         other = sqlite3.connect(tmp_path / "state.db", isolation_level=None)
         try:
             other.execute("BEGIN IMMEDIATE")
-            calls = (store.owners.claim(HANDLER, [TopicPartition("t", n)]) for n in range(5))
+            calls = (store.owners.claim(HANDLER, [TopicPartition("t", n)], LOG) for n in range(5))
             assert max(await asyncio.gather(*(unavailable(call) for call in calls))) < LATEST
             assert await store.contacts.get("c") is None
             other.execute("COMMIT")
         finally:
             other.close()
         async with asyncio.timeout(10):
-            assert (await store.owners.claim(HANDLER, [AT]))[AT] == Epoch(1, clean=True)
+            assert (await store.owners.claim(HANDLER, [AT], LOG))[AT] == Epoch(1, clean=True, log=LOG)
 
 
 async def test_a_cancelled_sqlite_call_leaves_the_store_usable(tmp_path: Path) -> None:
     """Its statement may still run in its thread; the next writer comes after it."""
     async with opened(f"sqlite:///{tmp_path}/state.db") as store:
         for number in range(30):
-            call = asyncio.create_task(store.owners.claim(HANDLER, [AT]))
+            call = asyncio.create_task(store.owners.claim(HANDLER, [AT], LOG))
             await asyncio.sleep(number / 10_000)
             call.cancel()
             await asyncio.wait([call])
-        claimed = (await store.owners.claim(HANDLER, [AT]))[AT]
+        claimed = (await store.owners.claim(HANDLER, [AT], LOG))[AT]
         assert 1 <= claimed.value <= 31
         with pytest.raises(NotOwned):
             await store.effects.begin(KEY, at=AT, epoch=Epoch(claimed.value + 1, clean=True), now=NOW)

@@ -17,7 +17,7 @@ from store.errors import StoreUnavailable
 from store.migrations import migrate
 from store.owners import Epoch
 from store.store import Store
-from tests.contract.stores import check_promises, opened
+from tests.contract.stores import LOG, check_promises, opened
 from tests.faults.store_writer import AT, HANDLER, NOON, effect
 from tests.servers.plugin import MakePostgres
 
@@ -75,7 +75,7 @@ async def check(url: str, writer: Writer) -> None:
     await check_promises(url)
     async with opened(url) as store:
         (claimed,) = writer.of("claimed")
-        epoch = (await store.owners.claim(HANDLER, [AT]))[AT]
+        epoch = (await store.owners.claim(HANDLER, [AT], LOG))[AT]
         assert epoch == Epoch(claimed[0] + 1, clean=False)
         await check_effects(store, epoch, writer)
         await check_timers(store, writer)
@@ -96,7 +96,7 @@ async def check_effects(store: Store, epoch: Epoch, writer: Writer) -> None:
 
 async def check_timers(store: Store, writer: Writer) -> None:
     latest = {str(number % 50): number for (number,) in writer.of("timer")}
-    found = {row.key: row.setter_offset for row in await store.schedule.load(HANDLER, AT)}
+    found = {row.key: row.setter_offset for row in await store.schedule.load(HANDLER, AT, LOG)}
     assert found.keys() >= latest.keys()
     for key, offset in found.items():
         # The one that was being written may be there untold.

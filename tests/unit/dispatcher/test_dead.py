@@ -31,7 +31,7 @@ RECORD = StoredRecord(
 
 
 def partition() -> Partition:
-    return Partition(at=AT, epoch=Epoch(1, clean=True), tracker=Tracker(0), recent=Recent(0))
+    return Partition(at=AT, epoch=Epoch(1, clean=True, log="sqlite:one"), tracker=Tracker(0), recent=Recent(0))
 
 
 def received(record: StoredRecord = RECORD) -> Received:
@@ -42,7 +42,7 @@ def replayed(letter: StoredRecord) -> Replayed:
     """The work that a letter becomes when somebody wants it replayed."""
     opened = dead.opened(letter)
     assert opened is not None
-    replay = Replay(id=1, record=opened.record, death=opened.death)
+    replay = Replay(id=1, record=opened.record, log=opened.log, death=opened.death, at=AT, offset=opened.record.offset)
     return Replayed(partition(), replay, Heading.of(replay.record))
 
 

@@ -11,7 +11,7 @@ from schemas.topics import TopicSettings
 
 
 def brokers(count: int) -> Metadata:
-    return Metadata(dict.fromkeys(range(count), ("h", 9092)), 0, {})
+    return Metadata(dict.fromkeys(range(count), ("h", 9092)), 0, "c", {})
 
 
 def test_a_topic_is_kept_as_configured() -> None:
@@ -58,7 +58,7 @@ def test_replicas_are_as_configured_or_possible(
 
 def test_leaders_make_a_topic_usable() -> None:
     """All topics, all partitions."""
-    seen = Metadata({}, 0, {"a": {0: 1, 1: 2}, "b": {0: -1}})
+    seen = Metadata({}, 0, "c", {"a": {0: 1, 1: 2}, "b": {0: -1}})
     assert (seen.led(["a"]), seen.led(["a", "b"]), seen.led(["c"])) == (True, False, False)
     assert seen.partitions() == {"a": 2, "b": 1}
 

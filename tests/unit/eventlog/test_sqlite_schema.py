@@ -24,7 +24,7 @@ def test_commits_reach_the_disk(connection: sqlite3.Connection) -> None:
 
 def test_the_file_says_what_it_is(connection: sqlite3.Connection) -> None:
     """The schema's version and the application's id stand in its header."""
-    assert (pragma(connection, "user_version"), pragma(connection, "application_id")) == (1, 0x686B6C67)
+    assert (pragma(connection, "user_version"), pragma(connection, "application_id")) == (2, 0x686B6C67)
 
 
 def test_only_the_owner_reads_it(connection: sqlite3.Connection, tmp_path: Path) -> None:
@@ -44,6 +44,31 @@ def test_preparing_again_changes_nothing(tmp_path: Path) -> None:
     second = connect(tmp_path / "events.db")
     assert second.execute("SELECT name FROM topics").fetchall() == [("t",)]
     second.close()
+
+
+def test_a_file_keeps_its_identity(tmp_path: Path) -> None:
+    """Another file has another one, also in the place of the first."""
+    path = tmp_path / "events.db"
+    first = prepare(path)
+    assert prepare(path) == first
+    path.unlink()
+    assert prepare(path) != first
+
+
+def test_a_file_of_version_1_gets_an_identity(tmp_path: Path) -> None:
+    """And keeps what it holds."""
+    path = tmp_path / "events.db"
+    prepare(path)
+    older = connect(path)
+    older.execute("INSERT INTO topics (name, compact) VALUES ('t', 0)")
+    older.execute("DROP TABLE identity")
+    older.execute("PRAGMA user_version = 1")
+    older.close()
+    first = prepare(path)
+    assert prepare(path) == first
+    newer = connect(path)
+    assert (newer.execute("SELECT name FROM topics").fetchall(), pragma(newer, "user_version")) == ([("t",)], 2)
+    newer.close()
 
 
 def test_many_begin_at_once(tmp_path: Path) -> None:
@@ -75,9 +100,9 @@ def test_a_newer_schema_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "events.db"
     prepare(path)
     connection = connect(path)
-    connection.execute("PRAGMA user_version = 2")
+    connection.execute("PRAGMA user_version = 3")
     connection.close()
-    assert refusal(path) == f"{path} was written by a newer hookline (schema 2, this one knows 1): upgrade hookline"
+    assert refusal(path) == f"{path} was written by a newer hookline (schema 3, this one knows 2): upgrade hookline"
 
 
 def test_another_programs_database_is_refused(tmp_path: Path) -> None:
@@ -95,7 +120,7 @@ def test_no_database_is_refused(tmp_path: Path) -> None:
     """A file of something else is not overwritten."""
     path = tmp_path / "events.db"
     path.write_bytes(b"%PDF-1.7" * 1000)
-    assert "is damaged or no SQLite database (SQLITE_NOTADB)" in refusal(path)
+    assert "is damaged, or is no SQLite database (SQLITE_NOTADB)" in refusal(path)
     assert path.read_bytes() == b"%PDF-1.7" * 1000
 
 
@@ -107,7 +132,7 @@ def test_a_damaged_schema_is_refused(tmp_path: Path) -> None:
     with path.open("r+b") as file:
         file.seek(100)
         file.write(b"\xff" * (size - 100))
-    assert "is damaged or no SQLite database (SQLITE_CORRUPT)" in refusal(path)
+    assert "is damaged, or is no SQLite database (SQLITE_CORRUPT)" in refusal(path)
 
 
 def test_a_folder_that_cannot_be_made_is_refused(tmp_path: Path) -> None:

@@ -1,0 +1,21 @@
+"""A clock for dispatchers that shows another time than the machine's."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from dispatcher.clock import SystemClock
+
+
+@dataclass
+class ShiftedClock(SystemClock):
+    """The machine's clock, put forward by hand."""
+
+    by: timedelta = timedelta()
+
+    def now(self) -> datetime:
+        return super().now() + self.by
+
+
+def later(hours: float = 2) -> ShiftedClock:
+    """A clock that shows what the machine's will show then."""
+    return ShiftedClock(by=timedelta(hours=hours))
