@@ -99,9 +99,9 @@ class Window:
         """Take over what an answer said about the limit.
 
         Answers may arrive out of order and other clients may use the same key, so within one period the smaller
-        count is believed. It may never close the window for longer than one period of the rate.
+        count is believed. It may never close the window for longer than one period of the rate, or `longest_wait`.
         """
-        reset = now + min(quota.reset_in, self._rate.per)
+        reset = now + min(quota.reset_in, self._rate.per, longest_wait(self._rate))
         same = abs(reset - self._reset) < _ROUNDING
         if same and now < self._reset:
             self._left = min(self._left, quota.remaining)

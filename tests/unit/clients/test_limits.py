@@ -122,11 +122,12 @@ def test_nobody_overtakes_who_waits() -> None:
     assert window.reserve(0.0) == 42.0
 
 
-def test_absurd_reset_closes_for_one_period_only() -> None:
+@pytest.mark.parametrize(("text", "longest"), [("100/min", 60.0), ("9/d", 3600.0)])
+def test_absurd_reset_closes_for_one_period_or_an_hour(text: str, longest: float) -> None:
     """A reset far in the future does not stop an account for a day."""
-    window = Window(Rate(100, 60.0))
+    window = Window(rate(text))
     window.learn(Quota(remaining=0, reset_in=86_400.0), 0.0)
-    assert window.reserve(0.0) == 60.0
+    assert window.reserve(0.0) == longest
 
 
 def test_429_shuts_for_as_long_as_it_says() -> None:
