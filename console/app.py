@@ -21,6 +21,11 @@ Check = Callable[[], Found]
 """Costs nothing: it tells the last known state."""
 
 
+async def _named(_request: web.Request, response: web.StreamResponse) -> None:
+    # The name of the software is no secret; versions and the language are nobody's business.
+    response.headers["Server"] = "hookline"
+
+
 def build_app(*, registry: CollectorRegistry, checks: Mapping[str, Check]) -> web.Application:
     """The admin application.
 
@@ -42,6 +47,7 @@ def build_app(*, registry: CollectorRegistry, checks: Mapping[str, Check]) -> we
         return web.json_response(body, status=200 if good else 503)
 
     app = web.Application()
+    app.on_response_prepare.append(_named)
     app.router.add_get("/metrics", metrics)
     app.router.add_get("/livez", live)
     app.router.add_get("/readyz", ready)

@@ -1,0 +1,51 @@
+"""The admin port over HTTP."""
+
+from collections.abc import AsyncIterator
+
+import aiohttp
+import pytest
+from prometheus_client import CollectorRegistry, Gauge
+
+from console.app import Found
+from console.server import AdminServer
+
+
+@pytest.fixture
+async def url() -> AsyncIterator[str]:
+    """An admin server with a metric and a check that fails."""
+    registry = CollectorRegistry()
+    Gauge("hookline_connections", "Open connections.", registry=registry).set(7)
+    checks = {"log": lambda: Found(ok=False, detail="the broker is away"), "store": lambda: Found(ok=True)}
+    server = AdminServer("127.0.0.1", 0, registry=registry, checks=checks)
+    await server.start()
+    yield server.url
+    await server.stop()
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/livez", 200),
+        ("GET", "/readyz", 503),
+        ("GET", "/metrics", 200),
+        ("GET", "/", 404),
+        ("PUT", "/livez", 405),
+    ],
+)
+async def test_no_answer_tells_versions(url: str, method: str, path: str, status: int) -> None:
+    """Neither of the language nor of the server."""
+    async with aiohttp.ClientSession() as session, session.request(method, url + path) as answer:
+        assert (answer.status, answer.headers["Server"]) == (status, "hookline")
+
+
+async def test_failing_check_is_told_with_its_cause(url: str) -> None:
+    """Here stands what the public port keeps to itself."""
+    async with aiohttp.ClientSession() as session, session.get(f"{url}/readyz") as answer:
+        body = await answer.json()
+    assert body["checks"] == {"log": {"ok": False, "detail": "the broker is away"}, "store": {"ok": True, "detail": ""}}
+
+
+async def test_metrics_are_served(url: str) -> None:
+    """As Prometheus reads them."""
+    async with aiohttp.ClientSession() as session, session.get(f"{url}/metrics") as answer:
+        assert "hookline_connections 7.0" in await answer.text()
