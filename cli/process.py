@@ -5,6 +5,7 @@ import contextlib
 import os
 import signal
 import sys
+import threading
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -15,14 +16,21 @@ else:
 
 # One Ctrl-C may come twice: a terminal tells every process of its foreground, and a wrapper passes it on. In seconds.
 _ONE = 0.5
+# Seconds that tasks and threads may take to end when the role has ended: a plugin's may never.
+_GRACE = 3.0
 # What a shell reports for a process that a second Ctrl-C ended.
 FORCED = 130
 
 
-def run(main: Callable[[asyncio.Event], Coroutine[Any, Any, int]]) -> int:
+def run(main: Callable[[asyncio.Event], Coroutine[Any, Any, int]], *, plugins: bool = False) -> int:
     """Run a role until it ends or a signal asks it to; returns its exit status.
 
     The first SIGINT or SIGTERM sets the event: drain, then end. A second one ends the process at once.
+
+    Args:
+        main: the role; it is given the event.
+        plugins: whether it runs plugins: tasks and threads of theirs that do not end with the role are not waited for
+            for ever, and the process ends with 1.
     """
 
     async def supervised() -> int:
@@ -35,7 +43,19 @@ def run(main: Callable[[asyncio.Event], Coroutine[Any, Any, int]]) -> int:
         return await main(stopping)
 
     with asyncio.Runner(loop_factory=new_event_loop) as runner:
-        return runner.run(supervised())
+        status = runner.run(supervised())
+        if plugins:
+            leaving = threading.Timer(_GRACE, _leave)
+            leaving.daemon = True
+            leaving.start()
+        return status
+
+
+def _leave() -> None:
+    """Still here: the loop waits for a task that swallows its cancellation, or Python for a thread."""
+    sys.stderr.write("ended without tasks or threads of handlers that do not end: what was unfinished is repeated\n")
+    sys.stderr.flush()
+    os._exit(1)
 
 
 class Stop:

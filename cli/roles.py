@@ -73,17 +73,22 @@ class Serving:
     admin: AdminServer | None = None
     checks: dict[str, Check] = field(default_factory=dict)
 
+    @property
+    def status(self) -> int:
+        """The exit status, when it has stopped."""
+        return 1 if self.dispatcher is not None and self.dispatcher.left_behind else 0
+
 
 async def serve(here: Installation, roles: Roles, stopping: asyncio.Event) -> int:
-    """Run the roles until they are told to stop; the exit status.
+    """Run the roles until they are told to stop; the exit status: 1 if attempts had to be left behind.
 
     Raises:
         Misconfigured: they cannot run as configured.
         CommandFailed: a port is taken, or the store does not answer.
     """
-    async with serving(here, roles):
+    async with serving(here, roles) as running:
         await stopping.wait()
-    return 0
+    return running.status
 
 
 @asynccontextmanager

@@ -6,13 +6,18 @@ from dataclasses import dataclass
 from datetime import timedelta
 from types import MappingProxyType
 
+import structlog
+
 from dispatcher.equipment import Equipment
 from dispatcher.housekeeping import Housekeeping
 from dispatcher.metrics import Load
 from dispatcher.settings import Entry
+from dispatcher.watch import Watch
 from dispatcher.worker import Phase, Worker
 from eventlog.errors import LogUnavailable
 from schemas.record import TopicPartition
+
+log = structlog.get_logger()
 
 # How often `until_empty` looks, in seconds.
 _LOOK_AGAIN = 0.2
@@ -37,22 +42,34 @@ class Dispatcher:
         self._equipment = equipment
         self._workers = {entry.name: Worker(entry, equipment) for entry in entries}
         self._housekeeping = Housekeeping(equipment)
+        self._watch = Watch(equipment.attempts, equipment.metrics)
 
     def start(self) -> None:
         """Begin every entry. Needs a running event loop; returns at once, whether the log answers or not."""
         for worker in self._workers.values():
             worker.start()
         self._housekeeping.start()
+        self._watch.start()
 
     async def stop(self, within: timedelta) -> bool:
         """Let running attempts finish, commit, and leave the groups, all within this time.
+
+        An attempt that does not even end when it is cancelled is left behind: the caller has to end the process.
 
         Returns:
             Whether every attempt ended by itself and all progress is stored: else some events are handled again.
         """
         await self._housekeeping.stop()
         clean = await asyncio.gather(*(worker.stop(within) for worker in self._workers.values()))
+        await self._watch.stop()
+        for left in self._equipment.attempts:
+            log.error("attempt.abandoned", handler=left.entry, event_id=left.event_id, source=left.source)
         return all(clean)
+
+    @property
+    def left_behind(self) -> bool:
+        """Whether attempts are under way; after `stop`, such as do not end."""
+        return len(self._equipment.attempts) > 0
 
     async def until_empty(self) -> None:
         """Wait until every running entry's group has settled all that is in its topics now.

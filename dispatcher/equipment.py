@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from clients.account import Account
+from dispatcher.attempts import Attempts
 from dispatcher.clock import Clock, SystemClock
 from dispatcher.metrics import Metrics
 from dispatcher.observers import Happening, Observer
@@ -60,6 +61,8 @@ class Equipment:
     jitter: Callable[[], float] = random.random
     observers: tuple[Observer, ...] = ()
     metrics: Metrics = field(default_factory=Metrics)
+    # What runs now, of all entries.
+    attempts: Attempts = field(default_factory=Attempts)
     limits: Limits = field(default_factory=Limits)
     # The version of hookline, for dead letters.
     version: str = ""

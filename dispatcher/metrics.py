@@ -65,11 +65,19 @@ class Metrics:
     """All metrics of the dispatcher, in a registry of the caller's."""
 
     registry: CollectorRegistry = field(default_factory=CollectorRegistry)
+    # How late the event loop was, of the whole process.
+    lag: Histogram = field(init=False)
     _loads: dict[str, Callable[[], Load]] = field(default_factory=dict)
     _make: Callable[[str], EntryMetrics] = field(init=False)
 
     def __post_init__(self) -> None:
         self._make = _factory(self.registry)
+        self.lag = Histogram(
+            "hookline_loop_lag_seconds",
+            "How late the process came to look around, which it does four times a second: what held it up.",
+            registry=self.registry,
+            buckets=_BUCKETS,
+        )
         self.registry.register(_Loads(self._loads))
 
     def of(self, entry: str) -> EntryMetrics:

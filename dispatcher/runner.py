@@ -13,6 +13,7 @@ import structlog
 
 from dispatcher import dead
 from dispatcher.attempt import attempt
+from dispatcher.attempts import Running
 from dispatcher.context import AttemptContext
 from dispatcher.equipment import Equipment
 from dispatcher.errors import HandlerStopped, describe
@@ -77,9 +78,9 @@ class Runner:
         self._halted = True
 
     async def idle(self, within: timedelta) -> bool:
-        """Wait until no attempt is under way; False if some still are."""
-        if self._tasks:
-            await asyncio.wait(self._tasks, timeout=within.total_seconds())
+        """Wait until no attempt is under way; False if some still are. Those that are stuck are not waited for."""
+        if waited := {task for task in self._tasks if not self.equipment.attempts.is_stuck(task)}:
+            await asyncio.wait(waited, timeout=within.total_seconds())
         return not self._tasks
 
     async def end(self, partitions: list[Partition], *, within: timedelta, cancel: timedelta) -> bool:
@@ -91,8 +92,10 @@ class Runner:
         if tasks := _running(partitions):
             await asyncio.wait(tasks, timeout=within.total_seconds())
         if tasks := _running(partitions):
+            now = asyncio.get_running_loop().time()
             for task in tasks:
                 task.cancel()
+                self.equipment.attempts.cancelled(task, now)
             await asyncio.wait(tasks, timeout=cancel.total_seconds())
         return not _running(partitions)
 
@@ -179,7 +182,7 @@ class Runner:
             return of_dead(work, self._death(work, unwanted, None), self.equipment, event_id=event.id)
         context = self._context(work, event)
         begun = self.equipment.clock.monotonic()
-        raised = await attempt(self.entry.handler.run, event, context, self.entry.timeout)
+        raised = await self._watched(event, context)
         took = self.equipment.clock.monotonic() - begun
         if isinstance(raised, NotOwned):
             raise raised
@@ -194,6 +197,25 @@ class Runner:
                 return of_done(context)
             case Dead():
                 return of_dead(work, self._death(work, outcome, raised), self.equipment, event_id=event.id)
+
+    async def _watched(self, event: Event, context: AttemptContext) -> Exception | None:
+        """One attempt, known to `Attempts` while it lasts."""
+        run, timeout, attempts = self.entry.handler.run, self.entry.timeout, self.equipment.attempts
+        task = asyncio.current_task()
+        if task is None:
+            raise AssertionError("unreachable: a coroutine runs in a task")
+        running = Running(
+            entry=self.entry.name,
+            event_id=event.id,
+            source=event.source,
+            run=run,
+            cancelled_at=asyncio.get_running_loop().time() + timeout.total_seconds(),
+        )
+        attempts.begin(task, running)
+        try:
+            return await attempt(run, event, context, timeout)
+        finally:
+            attempts.end(task)
 
     def _context(self, work: Work, event: Event) -> AttemptContext:
         return AttemptContext(

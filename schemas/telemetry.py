@@ -31,6 +31,9 @@ LOG_EVENTS: Mapping[str, str] = MappingProxyType(
         "partitions.revoked": "This worker gave these partitions back.",
         # dispatcher
         "attempt.failed": "An attempt failed and will be repeated; `next` says when.",
+        "attempt.stuck": "An attempt was cancelled and does not end: its handler swallows the cancellation.",
+        "attempt.abandoned": "The process ends without waiting any longer for this attempt; its event comes again.",
+        "loop.blocked": "The event loop stood still; `handler` and `at` say whose code held it, if that can be told.",
         "event.dead": "An event went to the dead-letter topic; `reason` says why.",
         "event.replayed": "A dead letter was replayed, and its handler is done with it.",
         "replays.delayed": "Dead letters may wait to be replayed: the store is away.",
@@ -45,7 +48,6 @@ LOG_EVENTS: Mapping[str, str] = MappingProxyType(
         "store.uncleaned": "Old rows of the store could not be thrown away; the next round goes on.",
         "handler.stopped": "A handler does not run; `reason` says why and what to do.",
         "handler.started": "A handler reads its topics.",
-        "plugin.failed": "A plugin could not be loaded; the others run.",
         "followup.sent": "follow-up-chat wrote to a visitor.",
         "followup.skipped": "follow-up-chat did not write; `reason` says why.",
         "contact.unpushed": "An account cannot be told of contacts: its platform has none, or they are switched off.",

@@ -60,7 +60,9 @@ def dev(
             reports=(screen.arrived,),
             observers=(screen.happened,),
         )
-        return process.run(lambda stopping: _dev(here, roles, simulator_port, screen, stopping, quiet=quiet))
+        return process.run(
+            lambda stopping: _dev(here, roles, simulator_port, screen, stopping, quiet=quiet), plugins=True
+        )
 
 
 @contextmanager
@@ -96,7 +98,7 @@ async def _dev(
             screen.say("stopping", "dim")
     finally:
         await simulator.stop()
-    return 0
+    return running.status
 
 
 def redirected(settings: Settings, simulator: Simulator) -> Settings:

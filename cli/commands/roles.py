@@ -34,7 +34,7 @@ def run(context: typer.Context, host: Host = None, port: Port = None, admin_port
 def _serve(context: typer.Context, roles: Roles) -> int:
     here = installation(context)
     _require_configuration(here, roles.name)
-    return process.run(lambda stopping: serve(here, roles, stopping))
+    return process.run(lambda stopping: serve(here, roles, stopping), plugins=True)
 
 
 def _require_configuration(here: Installation, role: str) -> None:

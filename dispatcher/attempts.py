@@ -1,0 +1,71 @@
+"""The attempts under way in a process: whose they are, and which should have ended by now."""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+STUCK_AFTER = 5.0
+"""Seconds that a cancelled attempt may take to end before it is told of."""
+
+
+@dataclass(slots=True, eq=False, kw_only=True)
+class Running:
+    """One attempt under way."""
+
+    entry: str
+    event_id: str
+    source: str
+    # The handler's function.
+    run: Callable[..., Any]
+    # When it is cancelled, or was, by the clock of the loop.
+    cancelled_at: float
+    # It did not end when it was cancelled, and that was told.
+    stuck: bool = False
+
+    @property
+    def package(self) -> str:
+        """The outermost package of the handler's code."""
+        return str(getattr(self.run, "__module__", "")).partition(".")[0]
+
+
+@dataclass(slots=True)
+class Attempts:
+    """Every attempt of a process, by the task that runs it."""
+
+    _running: dict[asyncio.Task[Any], Running] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self._running)
+
+    def __iter__(self) -> Iterator[Running]:
+        """Those under way; a copy, for another thread may ask."""
+        return iter(list(self._running.values()))
+
+    def begin(self, task: asyncio.Task[Any], running: Running) -> None:
+        """A task begins an attempt."""
+        self._running[task] = running
+
+    def end(self, task: asyncio.Task[Any]) -> None:
+        """Its attempt ended."""
+        self._running.pop(task, None)
+
+    def cancelled(self, task: asyncio.Task[Any], now: float) -> None:
+        """A task was cancelled before its attempt's timeout."""
+        if (running := self._running.get(task)) is not None:
+            running.cancelled_at = min(running.cancelled_at, now)
+
+    def of(self, task: asyncio.Task[Any] | None) -> Running | None:
+        """What a task runs."""
+        return None if task is None else self._running.get(task)
+
+    def is_stuck(self, task: asyncio.Task[Any]) -> bool:
+        """Whether a task's attempt goes on although it was cancelled."""
+        return (running := self._running.get(task)) is not None and running.stuck
+
+    def newly_stuck(self, now: float) -> list[Running]:
+        """Those that were cancelled a while ago and have not ended, each once."""
+        found = [each for each in self if not each.stuck and now - each.cancelled_at > STUCK_AFTER]
+        for each in found:
+            each.stuck = True
+        return found
