@@ -1,10 +1,12 @@
 """The implementations each contract suite runs on."""
 
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from eventlog.kafka_settings import KafkaSettings
 from eventlog.log import EventLog
 from eventlog.open import EventLogSettings, open_log
 from store.store import Store
@@ -25,8 +27,11 @@ async def eventlog(request: pytest.FixtureRequest, tmp_path: Path, fresh_prefix:
         kind = "mock"  # where there is no real broker the mock stands in, with what it lacks
     url = f"sqlite:///{tmp_path}/events.db" if server is None else f"kafka://{server.bootstrap}"
 
+    # A rebalance of the mock lasts a whole session.
+    kafka = KafkaSettings(session_timeout=timedelta(seconds=5)) if kind == "mock" else KafkaSettings()
+
     def build() -> EventLog:
-        return open_log(url, EventLogSettings(url=url))
+        return open_log(url, EventLogSettings(url=url, kafka=kafka))
 
     logs = Logs(kind=kind, build=build, prefix=fresh_prefix, server=server)
     yield logs
