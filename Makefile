@@ -25,8 +25,8 @@ install: .venv/installed ## create .venv with everything pinned
 dev: install ## run everything in one process, with simulated platforms
 	@$(BIN)/hookline dev $(ARGS)
 
-test: install ## run all tests
-	@$(BIN)/python -m pytest $(ARGS)
+test: install ## run all tests, several side by side; ARGS="-n 0 …" for one after another
+	@$(BIN)/python -m pytest -n auto --dist worksteal $(ARGS)
 
 lint: install ## ruff, mypy --strict and the import contracts
 	$(BIN)/ruff check

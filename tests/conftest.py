@@ -1,12 +1,22 @@
 """Fixtures for every test: real servers, free ports, topic prefixes (see `tests/servers/plugin.py`)."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from pathlib import Path
 
 import pytest
 import structlog
 
 pytest_plugins = ["tests.servers.plugin"]
+PACKAGES = Path(pytest.__file__).parents[1]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(call: pytest.CallInfo[None]) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Begin a failure's traceback at our own code: `--tb=native` would show forty lines of pytest first."""
+    if call.excinfo is not None:
+        call.excinfo.traceback = call.excinfo.traceback.cut(excludepath=PACKAGES)
+    return (yield)
 
 
 @pytest.fixture(autouse=True)

@@ -111,6 +111,10 @@ class Harness:
         ]
         return first_that_works("private PostgreSQL", ways).server
 
+    def miss(self, why: str) -> None:
+        """Remember for the summary why a test was skipped for want of a server."""
+        self.missed.add(why)
+
     def close(self, *, keep_logs: bool) -> None:
         """End all shared servers; their logs stay when something failed."""
         while self._to_close:

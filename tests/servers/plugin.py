@@ -1,13 +1,14 @@
 """The pytest plugin: fixtures for real servers, and what the end of a run says about them.
 
 Servers of the whole run start before the first test that is collected for them, so that no test's time limit pays.
+With pytest-xdist they are the controller's (see `sharing.py`), and so is the summary.
 """
 
 import asyncio
 import secrets
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import AsyncExitStack
-from typing import NoReturn, Protocol
+from typing import Any, NoReturn, Protocol
 
 import pytest
 import pytest_asyncio
@@ -19,10 +20,14 @@ from tests.servers.mock import MockCluster, followers_first
 from tests.servers.ports import Port
 from tests.servers.postgres import PostgresServer, PrivatePostgres
 from tests.servers.proxy import FaultProxy
+from tests.servers.sharing import Desk, Guest
 from tests.servers.summary import summary
+from tests.servers.workers import how_many
 
 HARNESS = pytest.StashKey[Harness]()
+DESK = pytest.StashKey[Desk]()
 FAILED = pytest.StashKey[bool]()
+TOLD = "hookline_servers"
 
 
 class MakeBroker(Protocol):
@@ -55,7 +60,23 @@ class MakeProxy(Protocol):
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.stash[HARNESS] = Harness(new_log_folder())
+    told = getattr(config, "workerinput", {}).get(TOLD)
+    config.stash[HARNESS] = Harness(new_log_folder()) if told is None else Guest(told)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Tell a worker of pytest-xdist, also one that takes a crashed one's place, where to ask for the shared servers."""
+    stash = node.config.stash
+    if DESK not in stash:
+        stash[DESK] = Desk(stash[HARNESS])
+    node.workerinput[TOLD] = stash[DESK].told()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """What `-n auto` means here."""
+    return how_many()
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
@@ -95,6 +116,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
+    if DESK in config.stash:
+        config.stash[DESK].close()
     config.stash[HARNESS].close(keep_logs=config.stash.get(FAILED, False))
 
 
@@ -102,7 +125,7 @@ def _missing(harness: Harness, error: NoServerError) -> NoReturn:
     """In CI a missing server is a failure; elsewhere the test is skipped, and the summary says so in capitals."""
     if harness.ci:
         raise error
-    harness.missed.add(str(error))
+    harness.miss(str(error))
     pytest.skip(str(error))
 
 

@@ -1,0 +1,134 @@
+"""Tests that run side by side share one set of servers, and the end of the run says the same as without workers."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.servers.eventually import eventually
+
+ROOT = Path(__file__).parents[2]
+
+# Two tests that only pass side by side, each telling where its PostgreSQL is.
+MEET = """
+import json, os, time
+import pytest
+@pytest.mark.parametrize("me", [0, 1])
+async def test_meets_the_other(postgres_url, postgres, me):
+    open(f"{me}.json", "w").write(json.dumps([os.getpid(), postgres.url.port]))
+    deadline = time.monotonic() + 60
+    while not os.path.exists(f"{1 - me}.json"):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+"""
+HANGS = """
+import json, os, time
+async def test_hangs(postgres, postgres_private):
+    mine = await postgres_private()
+    both = [postgres.url.port, mine.url.port]
+    with open("hangs.part", "w") as file:
+        file.write(json.dumps([os.getpid(), *both]))
+    os.rename("hangs.part", "hangs.json")
+    time.sleep(100)
+"""
+SKIPS = """
+async def test_skips(kafka_private):
+    await kafka_private()
+"""
+USES_KAFKA = """
+async def test_uses_kafka(kafka, fresh_prefix):
+    await kafka.create_topic(fresh_prefix + "t")
+"""
+
+
+def start(folder: Path, test: str, *, poor: bool = False, **environment: str) -> subprocess.Popen[str]:
+    """Run one file of tests in two workers, if wished where neither Docker nor Java can be found."""
+    (folder / "test_it.py").write_text(test)
+    (folder / "pytest.ini").write_text("[pytest]\nasyncio_mode = auto\n")
+    environ = {name: value for name, value in os.environ.items() if name != "CI" and not name.startswith("PYTEST_")}
+    if poor:
+        environ |= {"PATH": str(folder / "nothing"), "DOCKER_HOST": "tcp://127.0.0.1:1", "JAVA_HOME": str(folder)}
+    argv = [sys.executable, "-m", "pytest", "-p", "tests.servers.plugin", "-p", "no:cacheprovider", "-q", "-n", "2"]
+    return subprocess.Popen(
+        [*argv, str(folder)],
+        cwd=folder,
+        env={**environ, "PYTHONPATH": str(ROOT), **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def output(run: subprocess.Popen[str]) -> str:
+    return run.communicate(timeout=100)[0]
+
+
+def listens(port: int) -> bool:
+    """Tell whether anybody listens on the port, as Linux tells it (proc_net(5)): a connection would disturb."""
+    with Path("/proc/net/tcp").open() as connections:
+        return any(
+            line.split()[1].endswith(f":{port:04X}") and line.split()[3] == "0A" for line in list(connections)[1:]
+        )
+
+
+@pytest.mark.postgres
+def test_workers_share_one_server(tmp_path: Path) -> None:
+    """Two processes, one PostgreSQL, named in the summary."""
+    said = output(start(tmp_path, MEET))
+    assert "2 passed" in said
+    told = [json.loads((tmp_path / f"{me}.json").read_text()) for me in (0, 1)]
+    assert told[0][0] != told[1][0]
+    assert told[0][1] == told[1][1]
+    assert "PostgreSQL: 1" in said
+    assert "Kafka: no test asked for the shared broker" in said
+
+
+@pytest.mark.postgres
+async def test_no_server_outlives_ctrl_c(tmp_path: Path) -> None:
+    """The terminal's Ctrl-C reaches the controller and its workers, and ends what both have started."""
+    run = start(tmp_path, HANGS)
+    told = tmp_path / "hangs.json"
+    await eventually(told.exists, 60, what="the test hangs")
+    _, shared, private = json.loads(told.read_text())
+    assert listens(shared)
+    assert listens(private)
+    os.killpg(run.pid, signal.SIGINT)
+    await eventually(lambda: not listens(shared) and not listens(private), 60, what="the servers end")
+    output(run)
+
+
+@pytest.mark.postgres
+async def test_a_killed_worker_takes_only_its_own_servers_along(tmp_path: Path) -> None:
+    """The shared server serves the worker that takes its place, and the test is named as the one it died in."""
+    run = start(tmp_path, HANGS + "async def test_later(postgres_url):\n    pass\n")
+    told = tmp_path / "hangs.json"
+    await eventually(told.exists, 60, what="the test hangs")
+    worker, _, private = json.loads(told.read_text())
+    os.kill(worker, signal.SIGKILL)
+    said = output(run)
+    assert "1 failed, 1 passed" in said
+    assert "crashed while running 'test_it.py::test_hangs'" in said
+    assert not listens(private)
+
+
+def test_what_was_missing_is_said_aloud(tmp_path: Path) -> None:
+    """Also when it was a worker that used the mock cluster, or skipped for want of a server."""
+    said = output(start(tmp_path, USES_KAFKA + SKIPS, poor=True))
+    assert "1 passed, 1 skipped" in said
+    assert "KAFKA: NO REAL BROKER. THE KAFKA TESTS RAN ON LIBRDKAFKA'S MOCK CLUSTER" in said
+    assert "Apache Kafka's jars:" in said
+    assert "TESTS WERE SKIPPED FOR WANT OF A SERVER" in said
+
+
+def test_ci_without_a_broker_fails(tmp_path: Path) -> None:
+    """What the controller could not start fails the worker's test, with the reasons."""
+    run = start(tmp_path, USES_KAFKA, poor=True, CI="true")
+    said = output(run)
+    assert "1 error" in said
+    assert run.returncode == 1
+    assert "KAFKA: NO BROKER" in said

@@ -1,0 +1,21 @@
+"""How many tests run side by side."""
+
+import pytest
+
+from tests.servers.workers import how_many
+
+GIB = 2**30
+
+
+@pytest.mark.parametrize(
+    ("cores", "memory", "workers"),
+    [
+        pytest.param(2, 8 * GIB, 3, id="one more than cores"),
+        pytest.param(64, 256 * GIB, 6, id="no more than help"),
+        pytest.param(8, 3 * GIB, 3, id="no more than the memory holds"),
+        pytest.param(1, GIB // 2, 1, id="never none"),
+    ],
+)
+def test_workers(cores: int, memory: int, workers: int) -> None:
+    """Cores and memory bound it, for each worker may run a broker."""
+    assert how_many(cores, memory) == workers
