@@ -86,6 +86,9 @@ class Reader:
                 # a partition went away between two steps; the group tells about it
                 await asyncio.sleep(_IMPATIENT.total_seconds())
             except LogUnavailable as error:
+                if self.ending:
+                    # the member is gone because we leave
+                    return
                 if not self._away:
                     log.warning("log.lost", cause=describe(error))
                 self._away = True

@@ -1,10 +1,16 @@
 """Reading: what goes into lanes, what is settled at once, and what is read again."""
 
+from datetime import timedelta
+
+import pytest
+import structlog
+
 from dispatcher.equipment import Limits
 from dispatcher.holdings import Holdings
 from dispatcher.reader import Reader, Wanted
 from dispatcher.tracker import Finished, Tracker
 from dispatcher.work import Heading
+from eventlog.errors import LogUnavailable
 from schemas.events import ConversationCompleted
 from tests.contract.dispatchers import event, message, quick
 from tests.unit.dispatcher.members import AT, OTHER, FakeMember, partition
@@ -66,6 +72,24 @@ async def test_a_partition_that_went_is_left_to_its_next_owner() -> None:
     member.meanwhile = lambda: holdings.forget(holdings.give_up([AT]))
     await reader._fetch([old], all_open=True)
     assert (len(holdings.lanes), member.sought) == (0, [])
+
+
+@pytest.mark.parametrize(("leaving", "lines"), [(True, []), (False, ["log.lost"])])
+async def test_a_log_that_is_gone_because_we_leave_is_not_lost(leaving: bool, lines: list[str]) -> None:
+    """A clean stop says nothing of a log that does not answer."""
+    member = FakeMember()
+    reader, _ = reading(member)
+    tries = []
+
+    def gone() -> None:
+        tries.append(1)
+        reader.ending = leaving or len(tries) > 1
+        raise LogUnavailable("the member is not in its group", retry_after=timedelta())
+
+    member.meanwhile = gone
+    with structlog.testing.capture_logs() as logged:
+        await reader.run()
+    assert [line["event"] for line in logged] == lines
 
 
 def test_a_full_partition_has_no_room() -> None:
