@@ -1,56 +1,65 @@
-"""Where an operator decides on dead letters: all of them, what became of each, and the store to write to."""
+"""Where an operator decides on dead letters: those that are meant, what became of each, and the store to write to.
+
+The topic has no index: it is read from its first letter to its last, and what is not asked for is not kept.
+"""
 
 import sys
-from collections.abc import AsyncIterator, Iterator, Mapping
+import time
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 
 from cli import dead_replays
 from cli.base import Installation
-from cli.dead_letters import Case, Letter, cases, letters
-from cli.errors import CommandFailed
+from cli.dead_letters import Case, Decisions, Letter, Newest, cases, letters
+from cli.errors import CommandFailed, Misconfigured
+from cli.explain import suggestion
 from cli.pending import is_pending
+from cli.plugins import loaded
 from cli.wiring import opened_log, opened_store, store_errors_explained
 from eventlog.errors import EventLogError
 from eventlog.log import EventLog
-from schemas.topics import Topics
 from store.replay_rows import Mark
 from store.store import Store
+
+Wanted = Callable[[Letter], bool]
+# Seconds of reading until a person is told how far it is, and between that and the next time.
+_FIRST_NOTE, _NEXT_NOTE = 2.0, 10.0
 
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """Dead letters in the order they were given up, and what to decide on them with."""
+    """The dead letters that are meant, in the order they were given up, and what to decide on them with."""
 
-    topics: Topics
+    here: Installation
     log: EventLog
     store: Store
     cases: list[Case]
+    # The entries that gave up any event of the topic.
+    handlers: frozenset[str]
 
     async def one(self, wanted: str, handler: str | None) -> Case:
         """The letter that a person means.
 
         Raises:
             CommandFailed: there is none; the text says whether there may be one later.
-            Misconfigured: there are several.
+            Misconfigured: there are several, or there is no such entry.
         """
         if (found := dead_replays.picked(self.cases, wanted, handler)) is not None:
             return found
-        if handler is None:
-            raise CommandFailed(
-                f"there is no dead letter of the event {wanted}: see `hookline dead list --all`. An event that is still"
-                " tried again is none yet: with --handler ENTRY this command says so"
-            )
+        check_handler(self.here, handler, self.handlers)
+        topics = self.here.settings.topics.topics()
         with _log_errors_explained(), store_errors_explained():
-            pending = await is_pending(self.topics, self.log, self.store, entry=handler, event_id=wanted)
-        if pending:
-            raise CommandFailed(
-                f"the event {wanted} is not dead yet: {handler} tries it again by itself, or has not come to it. When"
-                " its attempts are used up it becomes a dead letter, and can be replayed"
-            )
+            for entry in _running(self.here) if handler is None else [handler]:
+                if await is_pending(topics, self.log, self.store, entry=entry, event_id=wanted):
+                    raise CommandFailed(
+                        f"the event {wanted} is not dead yet: {entry} tries it again by itself, or has not come to it."
+                        " A mended handler takes it at its next try, once the worker was started again. When its"
+                        " attempts are used up it becomes a dead letter, and can be replayed or discarded"
+                    )
+        whose = "there is no dead letter" if handler is None else f"{handler} has no dead letter"
         raise CommandFailed(
-            f"{handler} has no dead letter of the event {wanted}, and the event is not before it any more: see"
-            " `hookline dead list --all`"
+            f"{whose} of the event {wanted}, and no handler has the event before it: see `hookline dead list --all`"
         )
 
     async def open_ones(self, handler: str) -> list[Case]:
@@ -69,7 +78,6 @@ class Desk:
             sys.stderr.write(f"hookline: {left}: ask again when the others are over\n")
         return found[:room]
 
-
     async def told(
         self, asked: Mapping[int, Case], marks: Mapping[int, Mark], *, waited: bool
     ) -> list[dead_replays.Told]:
@@ -85,37 +93,86 @@ class Desk:
 
 
 @asynccontextmanager
-async def desk(here: Installation) -> AsyncIterator[Desk]:
-    """The dead letters of an installation.
+async def desk(here: Installation, wanted: Wanted) -> AsyncIterator[Desk]:
+    """The dead letters of an installation that are wanted; they are held in memory whole.
 
     Raises:
         CommandFailed: the log or the store does not answer.
     """
     async with opened_log(here) as log, opened_store(here) as store:
-        topics = here.settings.topics.topics()
-        found = await _letters(log, topics)
+        handlers: set[str] = set()
+        found = [letter async for letter in _letters(here, log, handlers) if wanted(letter)]
         with store_errors_explained():
-            yield Desk(topics, log, store, cases(found, await store.replays.marks()))
+            marks = await store.replays.marks()
+            yield Desk(here, log, store, cases(found, marks), frozenset(handlers))
 
 
-async def everything(here: Installation) -> list[Case]:
-    """The dead letters of an installation, in the order they were given up. Without any the store is left alone.
+async def newest(
+    here: Installation, wanted: Wanted, limit: int, *, every: bool = True, handler: str | None = None
+) -> list[Case]:
+    """The dead letters that failed last, the oldest first. Without any the store is left alone.
+
+    Args:
+        here: the installation.
+        wanted: which letters.
+        limit: at most so many; more are never held in memory.
+        every: also those that are dealt with.
+        handler: an entry that must be there, if one is named.
 
     Raises:
         CommandFailed: the log or the store does not answer.
+        Misconfigured: there is no such entry.
     """
+    handlers: set[str] = set()
+    kept = Newest(limit)
     async with opened_log(here) as log:
-        found = await _letters(log, here.settings.topics.topics())
-    if not found:
-        return []
-    async with opened_store(here) as store:
-        with store_errors_explained():
-            return cases(found, await store.replays.marks())
+        stream = _letters(here, log, handlers)
+        first = await anext(stream, None)
+        if first is not None:
+            async with opened_store(here) as store:
+                with store_errors_explained():
+                    decided = Decisions(await store.replays.marks())
+            async for letter in _chained(first, stream):
+                if wanted(letter) and (every or not decided.case(letter).is_over):
+                    kept.add(decided.case(letter))
+    check_handler(here, handler, handlers)
+    return kept.cases()
 
 
-async def _letters(log: EventLog, topics: Topics) -> list[Letter]:
+def check_handler(here: Installation, handler: str | None, seen: Collection[str]) -> None:
+    """Check that a handler that was named is an entry, or was one when it gave up an event.
+
+    Raises:
+        Misconfigured: it is none.
+    """
+    if handler is not None and handler not in seen:
+        plan = loaded(here).plan
+        known = {*_running(here), *plan.disabled, *plan.unconfigured, *seen}
+        if handler not in known:
+            raise Misconfigured(f"--handler {handler}: there is no such entry{suggestion(handler, sorted(known))}")
+
+
+def _running(here: Installation) -> list[str]:
+    return [entry.name for entry in loaded(here).plan.entries]
+
+
+async def _letters(here: Installation, log: EventLog, handlers: set[str]) -> AsyncIterator[Letter]:
+    """All dead letters; notes whose they are, and tells how far it is when it takes long."""
+    count, note_at = 0, time.monotonic() + _FIRST_NOTE
     with _log_errors_explained():
-        return [letter async for letter in letters(log, topics.name("dead"))]
+        async for letter in letters(log, here.settings.topics.topics().name("dead")):
+            handlers.add(letter.handler)
+            yield letter
+            count += 1
+            if time.monotonic() >= note_at:
+                sys.stderr.write(f"hookline: {count:,} dead letters read; the topic is read from its start\n")
+                note_at = time.monotonic() + _NEXT_NOTE
+
+
+async def _chained(first: Letter, others: AsyncIterator[Letter]) -> AsyncIterator[Letter]:
+    yield first
+    async for letter in others:
+        yield letter
 
 
 @contextmanager

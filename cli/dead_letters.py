@@ -1,5 +1,7 @@
 """Dead letters as the log holds them, made readable, with what somebody decided on them."""
 
+import heapq
+import itertools
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -78,6 +80,7 @@ class Letter:
             "type": self.text("ce_type"),
             "id": self.id or self.place,
             "key": self.text("ce_subject"),
+            "topic": self.text("__dlq.errors.topic"),
             "error": self.text(dead.MESSAGE),
             "attempts": self.text("x-dlq-attempts"),
             "partition": self.record.partition,
@@ -123,23 +126,53 @@ async def letters(log: EventLog, topic: str) -> AsyncIterator[Letter]:
         yield Letter(record)
 
 
-def cases(found: Iterable[Letter], marks: Iterable[Mark]) -> list[Case]:
-    """Letters with what became of them, the one that failed first before the others.
+class Decisions:
+    """What was decided, to look up what became of a letter.
 
     A decision on a letter holds for the letters of its event and entry that stand before it: a worker that was killed
     after it wrote a letter writes it again.
     """
-    exact: dict[tuple[str, bytes], Mark] = {}
-    of_event: dict[tuple[str, str, str], list[Mark]] = {}
-    for mark in marks:
-        exact[mark.letter.handler, mark.letter.slot] = mark
-        if mark.letter.event_id and mark.state != "cancelled":
-            of_event.setdefault(_event(mark.letter), []).append(mark)
-    made = []
-    for letter in sorted(found, key=_age):
-        later = (mark for mark in of_event.get(_event(letter.name), ()) if _stands_before(letter.name, mark.letter))
-        made.append(Case(letter, exact.get((letter.name.handler, letter.name.slot)) or next(later, None)))
-    return made
+
+    def __init__(self, marks: Iterable[Mark]) -> None:
+        self._exact: dict[tuple[str, bytes], Mark] = {}
+        self._of_event: dict[tuple[str, str, str], list[Mark]] = {}
+        for mark in marks:
+            self._exact[mark.letter.handler, mark.letter.slot] = mark
+            if mark.letter.event_id and mark.state != "cancelled":
+                self._of_event.setdefault(_event(mark.letter), []).append(mark)
+
+    def case(self, letter: Letter) -> Case:
+        """A letter with what became of it."""
+        same = self._of_event.get(_event(letter.name), ())
+        later = (mark for mark in same if _stands_before(letter.name, mark.letter))
+        return Case(letter, self._exact.get((letter.name.handler, letter.name.slot)) or next(later, None))
+
+
+def cases(found: Iterable[Letter], marks: Iterable[Mark]) -> list[Case]:
+    """Letters with what became of them, the one that failed first before the others."""
+    decided = Decisions(marks)
+    return [decided.case(letter) for letter in sorted(found, key=age)]
+
+
+class Newest:
+    """Keeps the cases that failed last, so many and no more, however many are shown to it."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._heap: list[tuple[tuple[str, int], int, Case]] = []
+        self._count = itertools.count()
+
+    def add(self, case: Case) -> None:
+        """Show one."""
+        item = (age(case.letter), next(self._count), case)
+        if len(self._heap) < self._limit:
+            heapq.heappush(self._heap, item)
+        elif self._heap:
+            heapq.heappushpop(self._heap, item)
+
+    def cases(self) -> list[Case]:
+        """Those that are kept, the one that failed first before the others."""
+        return [case for *_, case in sorted(self._heap, key=lambda item: item[:2])]
 
 
 def newest(found: Iterable[Case]) -> list[Case]:
@@ -163,7 +196,8 @@ def _stands_before(one: LetterName, other: LetterName) -> bool:
     return one.offset < other.offset and failed <= failed_other
 
 
-def _age(letter: Letter) -> tuple[str, int]:
+def age(letter: Letter) -> tuple[str, int]:
+    """What letters are ordered by: when they were given up."""
     failed = letter.failed_at
     return "" if failed is None else failed.isoformat(timespec="microseconds"), letter.record.offset
 

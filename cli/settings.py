@@ -158,7 +158,14 @@ def _contradictions(settings: Settings) -> Iterator[tuple[tuple[str, ...], str]]
 def _read(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise Misconfigured(f"{path} cannot be read: {error}") from error
+    except UnicodeDecodeError as error:
+        raise Misconfigured(f"{path} is no UTF-8 text, as TOML is: save it as UTF-8") from error
+    except OSError as error:
+        raise Misconfigured(
+            f"{path} cannot be read: {error.strerror}. Give the user hookline runs as the right to read it, or name "
+            "another file with --config"
+        ) from error
     except tomllib.TOMLDecodeError as error:
-        raise Misconfigured(f"{path} is not TOML: {error}") from error
+        raise Misconfigured(
+            f'{path} is not TOML: {error}. Write sections as [receiver], keys as port = 8787, and text in quotes: "…"'
+        ) from error

@@ -131,4 +131,4 @@ def store_errors_explained() -> Iterator[None]:
     except StoreMisconfigured as error:
         raise Misconfigured(str(error)) from error
     except StoreError as error:
-        raise CommandFailed(f"the state store does not answer: {error}") from error
+        raise CommandFailed(str(error)) from error

@@ -3,19 +3,21 @@
 import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Annotated
+from typing import Annotated, get_args
 
 import typer
 from rich.text import Text
 
 from cli import dead_replays, process
 from cli.base import installation
-from cli.commands.tail import as_object
-from cli.dead_desk import desk, everything
-from cli.dead_letters import Case
+from cli.dead_desk import check_handler, desk, newest
+from cli.dead_letters import Case, Letter
 from cli.dead_replays import Told
-from cli.errors import CommandFailed, Misconfigured
+from cli.errors import Misconfigured
+from cli.explain import suggestion
 from cli.output import json_line, listing, printable, stdout
+from cli.records import as_object
+from dispatcher.outcome import DeadReason
 from schemas.durations import duration
 
 app = typer.Typer(no_args_is_help=True, help="The events that could not be handled.")
@@ -24,6 +26,8 @@ Handler = Annotated[str | None, typer.Option(help="Only those of this entry.")]
 Ids = Annotated[
     list[str], typer.Argument(metavar="ID", help="The events' ids, or places such as 3@17: partition and offset.")
 ]
+# Letters of one event that are shown: one each time that an entry gave it up.
+SHOWN = 100
 COLUMNS = ("failed_at", "handler", "reason", "state", "type", "id", "error")
 
 
@@ -33,26 +37,25 @@ def list_(
     handler: Handler = None,
     reason: Annotated[str | None, typer.Option(help="Only with this reason, such as exhausted.")] = None,
     since: Annotated[str | None, typer.Option(help="Only those of the last 30m, 6h, 7d …")] = None,
-    limit: Annotated[int, typer.Option(help="The newest so many.")] = 100,
+    limit: Annotated[int, typer.Option(min=1, help="The newest so many.")] = 100,
     every: Annotated[bool, typer.Option("--all", help="Also what was replayed or discarded.")] = False,
     as_json: Json = False,
 ) -> int:
     """List dead letters, the oldest first; without those that are dealt with."""
     here = installation(context)
     first = None if since is None else datetime.now(UTC) - _duration("--since", since)
+    _check_reason(reason)
 
-    def wanted(case: Case) -> bool:
-        letter = case.letter
+    def wanted(letter: Letter) -> bool:
         late = first is None or (letter.failed_at is not None and letter.failed_at >= first)
-        mine = handler in (None, letter.handler) and reason in (None, letter.reason)
-        return late and mine and (every or not case.is_over)
+        return late and handler in (None, letter.handler) and reason in (None, letter.reason)
 
     async def shown() -> int:
-        rows = [case.row() for case in await everything(here) if wanted(case)]
+        rows = [case.row() for case in await newest(here, wanted, limit, every=every, handler=handler)]
         none = (
             "there are no such dead letters" if every else "there are no open dead letters; --all lists the others too"
         )
-        listing(rows[-limit:], COLUMNS, as_json=as_json, empty=none)
+        listing(rows, COLUMNS, as_json=as_json, empty=none)
         return 0
 
     return process.run(lambda _stopping: shown())
@@ -68,11 +71,14 @@ def show(
     """Show a dead letter: why it is there, its traceback, its headers and its value."""
     here = installation(context)
 
+    def wanted(letter: Letter) -> bool:
+        return letter.is_called(event_id) and handler in (None, letter.handler)
+
     async def shown() -> int:
-        named = [case for case in await everything(here) if case.letter.is_called(event_id)]
-        found = [case for case in named if handler in (None, case.letter.handler)]
+        found = await newest(here, wanted, SHOWN, handler=handler)
         if not found:
-            raise CommandFailed(f"there is no dead letter of the event {event_id}: see `hookline dead list --all`")
+            async with desk(here, wanted) as at:
+                await at.one(event_id, handler)
         for case in found:
             if as_json:
                 json_line(as_object(case.letter.record))
@@ -107,8 +113,12 @@ def replay(
     if (event_id is None) != every or (every and handler is None):
         raise Misconfigured("say which: `dead replay ID`, or `dead replay --all --handler ENTRY`")
 
+    def meant(letter: Letter) -> bool:
+        return letter.handler == handler if event_id is None else letter.is_called(event_id)
+
     async def replayed(stopping: asyncio.Event) -> int:
-        async with desk(here) as at:
+        async with desk(here, meant) as at:
+            check_handler(here, handler, at.handlers)
             wanted = await at.open_ones(handler or "") if event_id is None else [await at.one(event_id, handler)]
             asked = await dead_replays.ask(at.store, wanted, redo_effects=redo_effects)
             marks = await dead_replays.wait(at.store, asked, within, stopping)
@@ -129,7 +139,8 @@ def discard(
     here = installation(context)
 
     async def discarded() -> int:
-        async with desk(here) as at:
+        async with desk(here, lambda letter: any(map(letter.is_called, event_ids))) as at:
+            check_handler(here, handler, at.handlers)
             found = [await at.one(event_id, handler) for event_id in event_ids]
             await at.store.replays.discard([case.letter.name for case in found], datetime.now(UTC))
         for case in found:
@@ -140,6 +151,12 @@ def discard(
         return 0
 
     return process.run(lambda _stopping: discarded())
+
+
+def _check_reason(reason: str | None) -> None:
+    known = list(get_args(DeadReason))
+    if reason is not None and reason not in known:
+        raise Misconfigured(f"--reason {reason}: there is no such reason{suggestion(reason, known)}")
 
 
 def _duration(option: str, text: str) -> timedelta:

@@ -1,11 +1,15 @@
 """`hookline doctor`: whether everything hookline needs is there and answers, and what to do where it does not."""
 
 import asyncio
+import contextlib
 import json
+import re
 import shutil
+import time
 import urllib.error
 import urllib.request
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -14,11 +18,16 @@ from cli import process
 from cli.addresses import Address, running
 from cli.base import Installation, installation
 from cli.commands import check
+from cli.damage import integrity
 from cli.errors import CommandFailed
 from cli.findings import Finding, show
+from cli.lags import lags as lags_of
+from cli.plugins import loaded
 from cli.topic_state import look
 from cli.wiring import log_url, opened_log, store_url
 from eventlog.errors import EventLogError
+from eventlog.log import EventLog
+from eventlog.open import sqlite_path
 from receiver.connections import assert_c_parser
 from receiver.errors import UnsafeParser
 from store.addresses import address
@@ -27,6 +36,12 @@ from store.migrations import pending
 
 # Seconds until a part is said not to answer.
 PATIENCE = 15
+# Seconds between two looks at an entry that is behind.
+WATCHED = 2.0
+# Seconds by which clocks of one machine may seem to differ.
+SKEW = 60
+# Roles that run handlers.
+WORKERS = frozenset({"work", "run", "dev"})
 # Bytes that should be free for the embedded log and the store.
 FREE = 1024**3
 
@@ -42,19 +57,44 @@ def doctor(
 async def _doctor(here: Installation, *, as_json: bool) -> int:
     found = list(check.findings(here))
     if all(one.name != "configuration" or one.state == "ok" for one in found):
-        found += [one async for one in _log(here)]
+        crashed, roles = ended_without_a_word(here.data)
+        found += await asyncio.to_thread(lambda: list(_files(here)))
+        found += [one async for one in _log(here, roles)]
         found += [one async for one in _store(here)]
-        found += [*_machine(here), *_roles(here)]
+        found += [*_machine(here), *crashed, *missing(here, roles)]
+        for role in roles:
+            found += look_at(role)
     return 0 if show(found, as_json=as_json) else 1
 
 
-async def _log(here: Installation) -> AsyncIterator[Finding]:
+def _files(here: Installation) -> Iterator[Finding]:
+    """What is wrong with the SQLite files of this installation."""
+    log, store = log_url(here), store_url(here)
+    files = {
+        "event log file": None if log.startswith("kafka://") else sqlite_path(log),
+        "state store file": Path(store.removeprefix("sqlite:///")) if store.startswith("sqlite") else None,
+        "dedupe file": here.data / "dedupe.db" if store.startswith("sqlite") else None,
+    }
+    for name, path in files.items():
+        if path is not None and (finding := integrity(name, path)) is not None:
+            yield finding
+
+
+async def _log(here: Installation, roles: Sequence[Address]) -> AsyncIterator[Finding]:
     where = log_url(here)
+    lags: Mapping[str, int | None] = {}
+    stuck: frozenset[str] = frozenset()
     try:
         async with asyncio.timeout(PATIENCE), opened_log(here) as log:
             states = await look(log, here.settings.topics.topics().all())
+            if all(one.found is not None for one in states):
+                lags, stuck = await _progress(here, log)
     except TimeoutError:
-        yield Finding("event log", "failing", f"{where} does not answer within {PATIENCE} s")
+        yield Finding(
+            "event log",
+            "failing",
+            f"{where} does not answer within {PATIENCE} s: is it running, and does a firewall let us through?",
+        )
         return
     except (EventLogError, CommandFailed) as error:
         yield Finding("event log", "failing", f"{where}: {error}")
@@ -66,6 +106,43 @@ async def _log(here: Installation) -> AsyncIterator[Finding]:
         yield Finding(f"topic {one.topic}", "failing", one.verdict + todo)
     if not wrong:
         yield Finding("topics", "ok", f"all {len(states)} are there")
+    for name, lag in lags.items():
+        yield behind(name, lag, stuck=name in stuck, worked=any(one.role in WORKERS for one in roles))
+
+
+async def _progress(here: Installation, log: EventLog) -> tuple[Mapping[str, int | None], frozenset[str]]:
+    """How far each entry is behind, and which of them settled nothing while we looked."""
+    entries, topics = loaded(here).plan.entries, here.settings.topics.topics()
+    before = await lags_of(log, topics, entries)
+    if not any(before.values()):
+        return before, frozenset()
+    await asyncio.sleep(WATCHED)
+    after = await lags_of(log, topics, entries)
+    return after, frozenset(name for name, lag in after.items() if lag and lag >= (before[name] or 0))
+
+
+def behind(entry: str, lag: int | None, *, stuck: bool, worked: bool) -> Finding:
+    """How an entry stands.
+
+    Args:
+        entry: its name.
+        lag: events it has not settled; None when it never ran.
+        stuck: whether it settled nothing while it was looked at.
+        worked: whether a role that works runs with this data folder.
+    """
+    name = f"handler {entry}"
+    if lag is None and worked:
+        return Finding(name, "degraded", "it has not begun: a worker runs here, but not with it. Start the worker anew")
+    if lag is None:
+        return Finding(name, "degraded", "it never ran: start `hookline work`, or `hookline run`")
+    if not stuck:
+        return Finding(name, "ok", f"{lag:,} behind" if lag else "it has settled everything")
+    waits = f"{lag:,} behind, and it settled none in {WATCHED:g} s"
+    if worked:
+        why = "they are retried or take long, or it stands still: /readyz and the worker's log say which"
+        return Finding(name, "degraded", f"{waits}: {why}")
+    why = "no worker runs with this data folder: start `hookline work`, or `hookline run`"
+    return Finding(name, "failing", f"{waits}: {why}. If workers run on other machines, look at their logs")
 
 
 async def _store(here: Installation) -> AsyncIterator[Finding]:
@@ -87,31 +164,75 @@ def _machine(here: Installation) -> Iterator[Finding]:
         yield Finding("HTTP parser", "ok", "aiohttp's C parser")
     except UnsafeParser as error:
         yield Finding("HTTP parser", "failing", str(error))
+    yield from clock(here.data, time.time())
     folder = next(one for one in (here.data, *here.data.parents) if one.exists())
     free = shutil.disk_usage(folder).free
     yield Finding("disk", "ok" if free >= FREE else "degraded", f"{free // 1024**2} MiB free for {here.data}")
 
 
-def _roles(here: Installation) -> Iterator[Finding]:
-    roles = running(here.data)
+def clock(data: Path, now: float) -> Iterator[Finding]:
+    """Files that were written later than it is now: the clock was set back."""
+    ahead = max((file.stat().st_mtime for file in data.glob("*.db*")), default=now) - now
+    if ahead > SKEW:
+        why = f"files of {data} were written {ahead:,.0f} s later than it is now: the clock here is wrong, or was"
+        yield Finding("clock", "degraded", f"{why}. Timers, retention and signed times go by it: check NTP (`date -u`)")
+
+
+def ended_without_a_word(data: Path) -> tuple[list[Finding], list[Address]]:
+    """The roles that were killed or crashed since somebody looked, and those that run."""
+    before = {file.stem for file in (data / "roles").glob("*.json")}
+    roles = running(data)
+    gone = before - {f"{one.role}-{one.pid}" for one in roles}
+    found = []
+    for name, _, pid in sorted(stem.rpartition("-") for stem in gone):
+        replaced = any(one.role == name for one in roles)
+        todo = "Another one runs" if replaced else f"Start `hookline {name}` again: what was unfinished is repeated"
+        why = f"it ended without a word: killed, crashed or out of memory; its log and the system's say which. {todo}"
+        found.append(Finding(f"role {name} (pid {pid})", "degraded" if replaced else "failing", why))
+    return found, roles
+
+
+def missing(here: Installation, roles: Sequence[Address]) -> Iterator[Finding]:
+    """The roles that do not run with this data folder; on other machines they may."""
     if not roles:
-        yield Finding("roles", "degraded", f"none runs with the data folder {here.data}")
-    for role in roles:
-        yield _role(role)
+        todo = "start `hookline run`, or `hookline receive` and `hookline work`"
+        yield Finding("roles", "degraded", f"none runs with the data folder {here.data}: {todo}")
+        return
+    if here.settings.sources and not any(one.receiver for one in roles):
+        yield Finding("receiver", "degraded", "none runs with this data folder: start `hookline receive`")
+    if not any(one.role in WORKERS for one in roles):
+        yield Finding("worker", "degraded", "none runs with this data folder: start `hookline work`")
 
 
-def _role(role: Address) -> Finding:
+def look_at(role: Address) -> list[Finding]:
+    """What a running role says of itself."""
     name = f"role {role.role} (pid {role.pid})"
     if role.admin is None:
-        return Finding(name, "degraded", "it told no admin address")
+        return [Finding(name, "degraded", "it told no admin address")]
     try:
-        with urllib.request.urlopen(f"{role.admin}/readyz", timeout=5) as answer:  # noqa: S310 - it told it itself
-            answer.read()
-        return Finding(name, "ok", f"ready, {role.receiver or role.admin}")
+        _get(f"{role.admin}/readyz")
+        found = [Finding(name, "ok", f"ready, {role.receiver or role.admin}")]
     except urllib.error.HTTPError as error:
-        return Finding(name, "failing", _unready(error.read()))
+        found = [Finding(name, "failing", _unready(error.read()))]
     except OSError as error:
-        return Finding(name, "failing", f"{role.admin}/readyz does not answer: {error}")
+        why = f"{role.admin}/readyz does not answer ({error}): it is frozen or busy; its log says more"
+        return [Finding(name, "failing", why)]
+    with contextlib.suppress(OSError):
+        found += stale(name, _get(f"{role.admin}/metrics"))
+    return found
+
+
+def stale(name: str, metrics: str) -> Iterator[Finding]:
+    """Deliveries that were refused for their time: a clock is wrong, or somebody repeats old ones."""
+    counts = re.findall(r'^hookline_refusals_total\{.*reason="timestamp-stale".*\} (\S+)$', metrics, re.MULTILINE)
+    if refused := int(sum(map(float, counts))):
+        why = f"{refused:,} deliveries were refused because their signed time is too far from this machine's"
+        yield Finding(f"clock of {name}", "degraded", f"{why}: check that the clock here is set by NTP (`date -u`)")
+
+
+def _get(url: str) -> str:
+    with urllib.request.urlopen(url, timeout=5) as answer:  # noqa: S310 - the role told it itself
+        return str(answer.read().decode())
 
 
 def _unready(body: bytes) -> str:

@@ -1,16 +1,25 @@
-"""`hookline handlers list`: which handlers there are, and which run."""
+"""`hookline handlers list`: which handlers there are, what they do, and how far behind they are."""
 
-from collections.abc import Iterator
+import asyncio
+import sys
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any
 
 import typer
 
-from cli.base import installation
-from cli.output import listing
+from cli import process
+from cli.base import Installation, installation
+from cli.errors import CommandFailed
+from cli.lags import Standing, standings
+from cli.output import listing, printable
 from cli.plugins import Plugins, loaded
 from schemas.events import Timer
 
 app = typer.Typer(no_args_is_help=True, help="The handlers of this configuration.")
+# Seconds until the lags are left out.
+PATIENCE = 15
+WHY = ("entry", "state", "about", "on", "origin")
+COLUMNS = ("entry", "handler", "state", "lag", "waiting")
 
 
 @app.callback()
@@ -20,23 +29,53 @@ def group() -> None:
 
 @app.command("list")
 def list_(
-    context: typer.Context, as_json: Annotated[bool, typer.Option("--json", help="A JSON line an entry.")] = False
+    context: typer.Context,
+    why: Annotated[bool, typer.Option("--why", help="What each is given, where it is from, what is wrong.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="A JSON line an entry, with everything.")] = False,
 ) -> int:
-    """Show every entry, what it is given, where it comes from and whether it runs. Ends with 1 when one is broken."""
-    plugins = loaded(installation(context))
-    listing(_rows(plugins), ("entry", "state", "on", "about"), as_json=as_json, empty="there are no handlers")
-    return 1 if plugins.problems else 0
+    """Show every entry and how it stands. Ends with 1 when one is broken.
+
+    lag: events of its topics that it has not settled. waiting: timers it has set. Empty: it never ran.
+    """
+    here = installation(context)
+    plugins = loaded(here)
+
+    async def listed() -> int:
+        found = {} if why else await _standings(here, plugins)
+        columns = WHY if why else COLUMNS
+        listing(_rows(plugins, found), columns, as_json=as_json, empty="there are no handlers")
+        if not why and not as_json:
+            for problem in plugins.problems:
+                sys.stderr.write(f"hookline: {printable(problem)}\n")
+        return 1 if plugins.problems else 0
+
+    return process.run(lambda _stopping: listed())
 
 
-def _rows(plugins: Plugins) -> Iterator[dict[str, Any]]:
+async def _standings(here: Installation, plugins: Plugins) -> Mapping[str, Standing]:
+    """How the entries stand; without the log or the store the list is shown all the same."""
+    try:
+        async with asyncio.timeout(PATIENCE):
+            return await standings(here, plugins.plan.entries)
+    except TimeoutError:
+        sys.stderr.write(f"hookline: lag is not shown: the event log does not answer within {PATIENCE} s\n")
+    except CommandFailed as error:
+        sys.stderr.write(f"hookline: lag is not shown: {error}\n")
+    return {}
+
+
+def _rows(plugins: Plugins, found: Mapping[str, Standing]) -> Iterator[dict[str, Any]]:
     for entry in plugins.plan.entries:
         on = [data.event_type for data in entry.handler.on if data is not Timer]
+        standing = found.get(entry.name)
         yield {
             "entry": entry.name,
-            "state": "runs",
-            "on": ", ".join(on),
-            "about": entry.handler.doc,
             "handler": entry.handler.name,
+            "state": "enabled",
+            "lag": standing and standing.lag,
+            "waiting": standing and standing.waiting,
+            "about": entry.handler.doc,
+            "on": ", ".join(on),
             "origin": plugins.registry.handlers[entry.handler.name].origin,
             "sources": sorted(entry.sources) if entry.sources is not None else None,
         }
@@ -44,5 +83,7 @@ def _rows(plugins: Plugins) -> Iterator[dict[str, Any]]:
         yield {"entry": name, "state": "disabled", "about": "enabled = false"}
     for name in plugins.plan.unconfigured:
         yield {"entry": name, "state": "not configured", "about": f"needs a section [handlers.{name}]"}
-    for problem in plugins.problems:
-        yield {"entry": "", "state": "broken", "about": problem}
+    for broken in plugins.registry.problems:
+        yield {"entry": "", "state": "broken", "about": str(broken)}
+    for problem in plugins.plan.problems:
+        yield {"entry": problem.entry, "state": "broken", "about": str(problem)}

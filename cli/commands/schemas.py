@@ -26,6 +26,6 @@ def export(
     try:
         files = write(folder)
     except OSError as error:
-        raise CommandFailed(f"{folder} cannot be written: {error}") from error
+        raise CommandFailed(f"{folder} cannot be written: {error.strerror}. Name another folder") from error
     typer.echo(f"wrote {len(files)} schemas to {folder}")
     return 0

@@ -2,7 +2,7 @@
 
 import pytest
 
-from cli.dead_letters import Letter, cases, newest
+from cli.dead_letters import Letter, Newest, cases, newest
 from store.replay_rows import State
 from tests.unit.cli.dead_cases import case, letter, mark
 
@@ -100,3 +100,19 @@ def test_a_letter_without_an_id_is_listed_by_its_place() -> None:
 def test_what_the_letter_says_stands_behind_what_the_event_said() -> None:
     """An event out of somebody else's queue of dead letters has such headers itself."""
     assert letter(more=(("x-dlq-handler", b"theirs"), ("ce_type", b"t"))).handler == "h"
+
+
+def test_of_many_letters_those_that_failed_last_are_kept() -> None:
+    """No more than are asked for, in the order they were given up."""
+    kept = Newest(2)
+    for second in (4, 1, 3, 2):
+        kept.add(case(letter(f"e{second}", offset=second, failed_at=f"2026-11-21T12:00:0{second}Z")))
+    assert [each.letter.id for each in kept.cases()] == ["e3", "e4"]
+    nothing = Newest(0)
+    nothing.add(case(letter()))
+    assert nothing.cases() == []
+
+
+def test_a_row_tells_the_topic_of_the_event() -> None:
+    """Not that of the dead letters."""
+    assert letter().row()["topic"] == "hookline.conversations"

@@ -110,6 +110,14 @@ def test_a_file_that_is_no_toml_is_named(tmp_path: Path) -> None:
         load(places(tmp_path, "= 1"))
 
 
+def test_a_file_of_other_letters_is_refused(tmp_path: Path) -> None:
+    """TOML is UTF-8."""
+    at = places(tmp_path, "")
+    (tmp_path / "hookline.toml").write_bytes("# größer\n".encode("latin-1"))
+    with pytest.raises(Misconfigured, match=r"hookline\.toml is no UTF-8 text, as TOML is: save it as UTF-8"):
+        load(at)
+
+
 def test_without_a_file_it_is_the_demo(tmp_path: Path) -> None:
     """Every command works at once."""
     found = load(Places(config=None, data=tmp_path, environ={}))

@@ -1,0 +1,71 @@
+"""How far the entries are behind: what the log holds that they have not settled, and the timers they have set."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from cli.base import Installation
+from cli.errors import CommandFailed
+from cli.wiring import log_url, opened_log, opened_store, store_errors_explained
+from dispatcher import metadata
+from dispatcher.settings import Entry
+from dispatcher.worker import topics_of
+from eventlog.errors import EventLogError
+from eventlog.log import Commit, EventLog
+from eventlog.open import sqlite_path
+from schemas.record import TopicPartition
+from schemas.topics import Topics
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How an entry stands."""
+
+    # Events it has not settled; None: it never ran.
+    lag: int | None
+    # Timers that are set.
+    waiting: int
+
+
+def behind(commit: Commit, end: int) -> int:
+    """How many records below an end a position leaves unsettled; what was settled ahead of it counts as settled."""
+    known = metadata.decode(commit.metadata, commit.offset)
+    ahead = 0 if known is None else known.finished.high - commit.offset - len(known.finished.unfinished)
+    return max(end - commit.offset - ahead, 0)
+
+
+async def lags(log: EventLog, topics: Topics, entries: Iterable[Entry]) -> Mapping[str, int | None]:
+    """Entry → events it has not settled; None for one that never ran.
+
+    Raises:
+        EventLogError: the log does not answer.
+    """
+    found: dict[str, int | None] = {}
+    for entry in entries:
+        counts = await log.partitions(topics_of(entry, topics))
+        partitions = [TopicPartition(name, number) for name, count in counts.items() for number in range(count)]
+        positions = await log.group_positions(f"{topics.prefix}{entry.name}", partitions)
+        ends = await log.offsets(partitions, "end")
+        began = {at: commit for at, commit in positions.items() if commit is not None}
+        found[entry.name] = sum(behind(commit, ends[at]) for at, commit in began.items()) if began else None
+    return found
+
+
+async def standings(here: Installation, entries: Iterable[Entry]) -> Mapping[str, Standing]:
+    """Entry → how it stands; empty where nothing was ever written.
+
+    Raises:
+        CommandFailed: the log or the store does not answer.
+    """
+    if not log_url(here).startswith("kafka://") and not sqlite_path(log_url(here)).exists():
+        return {}
+    listed = list(entries)
+    try:
+        async with opened_log(here) as log:
+            behind_ = await lags(log, here.settings.topics.topics(), listed)
+            identity = await log.identity()
+    except EventLogError as error:
+        raise CommandFailed(f"the event log does not answer: {error}") from error
+    async with opened_store(here) as store:
+        with store_errors_explained():
+            waiting = await store.schedule.waiting(identity)
+    return {entry.name: Standing(behind_[entry.name], waiting.get(entry.name, 0)) for entry in listed}

@@ -1,0 +1,72 @@
+"""What `hookline doctor` and `handlers list` tell of a site that works, was killed, or is damaged."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.processes import wait_for
+from tests.e2e.site import Site, site
+from tests.faults.spawner import Spawner
+
+
+@pytest.fixture
+def here(tmp_path: Path) -> Iterator[Site]:
+    """A prepared site on the embedded log, whose commands start fast."""
+    with Spawner() as spawner, site(tmp_path, simulated=False, launch=spawner) as found:
+        found.prepare()
+        yield found
+
+
+def findings(at: Site) -> tuple[int, dict[str, dict[str, str]]]:
+    """The exit status, and the findings by name."""
+    done = at.at.command("doctor", "--json")
+    assert "Traceback" not in done.stderr
+    return done.returncode, {one["name"]: one for one in map(json.loads, done.stdout.splitlines())}
+
+
+def test_a_site_is_looked_at_through_its_life(here: Site) -> None:
+    """It works; then it is killed, and its event waits for nobody."""
+    role, _ = here.serve("run")
+    status, found = findings(here)
+    assert (status, [name for name, one in found.items() if one["state"] == "failing"]) == (0, [])
+    assert found[f"role run (pid {role.process.pid})"]["detail"].startswith("ready, http://")
+    assert found["source shop"]["detail"].startswith("it has no account, so follow-up-chat can call nobody")
+    listed = here.at.command("handlers", "list").stdout.splitlines()
+    assert listed[0].split() == ["entry", "handler", "state", "lag", "waiting"]
+    assert max(map(len, listed)) <= 80
+    assert listed[1].split() == ["follow-up-chat", "follow-up-chat", "enabled", "0", "0"]
+    role.kill()
+    status, found = findings(here)
+    assert status == 1
+    assert "it ended without a word" in found[f"role run (pid {role.process.pid})"]["detail"]
+
+
+def test_what_waits_for_a_worker_is_counted(here: Site) -> None:
+    """It ran once, and does not now."""
+    role, _ = here.serve("run")
+    role.stop()
+    receive, _ = here.serve("receive")
+    assert here.at.command("send", "support", "message.created").returncode == 0
+    status, found = findings(here)
+    assert status == 1
+    assert found["handler sync-contact"]["state"] == "failing"
+    assert found["handler sync-contact"]["detail"].startswith("1 behind, and it settled none in 2 s: no worker")
+    assert "hookline work" in found["worker"]["detail"]
+    assert receive.stop() == 0
+
+
+@pytest.mark.parametrize(("name", "file"), [("state store file", "state.db"), ("event log file", "events.db")])
+def test_a_damaged_file_is_told_without_a_traceback(here: Site, name: str, file: str) -> None:
+    """By doctor, and by a role that cannot start; nothing is deleted."""
+    path = here.at.folder / ".hookline" / file
+    path.write_bytes(b"x" * path.stat().st_size)
+    before = path.read_bytes()
+    status, found = findings(here)
+    assert (status, found[name]["state"]) == (1, "failing")
+    worker = here.at.start("work", "--admin-port", "0")
+    wait_for(lambda: worker.process.poll() is not None, seconds=30, what="the worker's end")
+    assert (worker.process.poll(), "Traceback" in worker.said()) == (2, False)
+    assert "Nothing was deleted. Stop every role, then restore" in worker.said()
+    assert path.read_bytes() == before

@@ -1,0 +1,94 @@
+"""What `hookline doctor` makes of what it sees."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from cli.addresses import Address
+from cli.base import Installation
+from cli.commands.doctor import behind, clock, ended_without_a_word, missing, stale
+from cli.places import Places
+from cli.settings import Settings
+
+# Above the largest process id that Linux gives.
+NOBODY = 2**22 + 1
+
+
+def announced(data: Path, role: str, pid: int) -> None:
+    (data / "roles").mkdir(exist_ok=True)
+    file = data / "roles" / f"{role}-{pid}.json"
+    file.write_text(Address(role=role, pid=pid).model_dump_json(), encoding="utf-8")
+
+
+def test_a_role_that_was_killed_is_found(tmp_path: Path) -> None:
+    """Its address still stands in the data folder."""
+    announced(tmp_path, "work", NOBODY)
+    [found], roles = ended_without_a_word(tmp_path)
+    assert (found.name, found.state, roles) == (f"role work (pid {NOBODY})", "failing", [])
+    assert found.detail.endswith("Start `hookline work` again: what was unfinished is repeated")
+
+
+def test_a_role_that_was_started_again_is_no_failure(tmp_path: Path) -> None:
+    """Only the reason of its end is still of interest."""
+    announced(tmp_path, "work", NOBODY)
+    announced(tmp_path, "work", os.getpid())
+    [found], [role] = ended_without_a_word(tmp_path)
+    assert (found.state, role.pid) == ("degraded", os.getpid())
+
+
+@pytest.mark.parametrize(
+    ("lag", "stuck", "worked", "state", "says"),
+    [
+        (None, False, False, "degraded", "it never ran: start `hookline work`"),
+        (None, False, True, "degraded", "it has not begun"),
+        (0, False, False, "ok", "it has settled everything"),
+        (7, False, True, "ok", "7 behind"),
+        (7, True, True, "degraded", "/readyz and the worker's log say which"),
+        (1700, True, False, "failing", "1,700 behind, and it settled none in 2 s: no worker runs with"),
+    ],
+)
+def test_an_entry_that_stands_still_is_found(lag: int | None, stuck: bool, worked: bool, state: str, says: str) -> None:
+    """What waits, why, and what to do."""
+    found = behind("h", lag, stuck=stuck, worked=worked)
+    assert (found.name, found.state) == ("handler h", state)
+    assert says in found.detail
+
+
+@pytest.mark.parametrize(
+    ("roles", "names"),
+    [
+        ((), ["roles"]),
+        ((Address(role="work", pid=1),), ["receiver"]),
+        ((Address(role="receive", pid=1, receiver="http://h:1"),), ["worker"]),
+        ((Address(role="run", pid=1, receiver="http://h:1"),), []),
+    ],
+)
+def test_a_role_that_is_missing_is_found(tmp_path: Path, roles: tuple[Address, ...], names: list[str]) -> None:
+    """With the command that starts it."""
+    settings = Settings.model_validate({"sources": {"s": {"platform": "standard", "verify": "none"}}})
+    here = Installation(Places(config=None, data=tmp_path, environ={}), "auto", given=settings)
+    found = list(missing(here, roles))
+    assert [one.name for one in found] == names
+    assert all("start `hookline " in one.detail for one in found)
+
+
+def test_a_clock_that_was_set_back_is_found(tmp_path: Path) -> None:
+    """The log was written later than now."""
+    (tmp_path / "events.db").touch()
+    written = (tmp_path / "events.db").stat().st_mtime
+    assert list(clock(tmp_path, written)) == []
+    [found] = clock(tmp_path, written - 3600)
+    assert "were written 3,600 s later than it is now" in found.detail
+
+
+def test_deliveries_refused_for_their_time_are_a_hint_at_a_clock() -> None:
+    """Of all sources together; other refusals are not counted."""
+    metrics = (
+        'hookline_refusals_total{reason="timestamp-stale",source="a"} 2.0\n'
+        'hookline_refusals_total{reason="signature-wrong",source="a"} 9.0\n'
+        'hookline_refusals_total{source="b",reason="timestamp-stale"} 1.0\n'
+    )
+    [found] = stale("role run (pid 1)", metrics)
+    assert found.detail.startswith("3 deliveries were refused because their signed time")
+    assert list(stale("role run (pid 1)", "")) == []
