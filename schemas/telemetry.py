@@ -56,7 +56,7 @@ LOG_EVENTS: Mapping[str, str] = MappingProxyType(
         "timer.fired": "A timer came due and its handler ran.",
         # clients
         "exchange.ended": "A request to a platform is over; `outcome` is ok, or the error's name.",
-        "wait.cut": "A platform asked to be left alone for `asked` seconds, beyond reason; it is asked again in `waits`.",
+        "wait.cut": "A platform asked for a wait of `asked` seconds, beyond reason; it is asked again in `waits`.",
         # simulator
         "webhook.refused": "A simulated webhook was not accepted and will be sent again in `again_in` seconds.",
         "webhook.abandoned": "A simulated webhook will not be sent again; `reason` says why.",
