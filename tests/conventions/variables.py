@@ -22,7 +22,7 @@ def _known(name: str) -> bool:
     if SEPARATOR not in name:
         somewhere = {name: str(Path(__file__))}
         found = places.find(None, None, somewhere, Path("/nowhere"))
-        return found.config == Path(__file__) or found.data == Path(__file__)
+        return Path(__file__) in (found.config, found.root)
     try:
         Settings.model_validate(overlay({}, {name: ""}, {"handlers": BUILT_IN}).table)
     except ValidationError as error:
