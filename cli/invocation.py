@@ -23,12 +23,19 @@ def program(called: str) -> tuple[str, ...]:
     Args:
         called: how this process was started, the first word of its command line.
     """
+    here = Path.cwd()
     if Path(called).name == "__main__.py":
         return (sys.executable, "-m", "hookline")
     found = shutil.which("hookline")
     if found is not None and Path(found).resolve() == Path(called).resolve():
         return ("hookline",)
-    return (called,)
+    # From the same folder, as it was typed or shorter.
+    return (str(Path(called).relative_to(here)) if Path(called).is_relative_to(here) else called,)
+
+
+def pasted(text: str, called: str) -> str:
+    """A text whose commands, `hookline …` in backticks, can be pasted where hookline is not on the PATH."""
+    return text.replace("`hookline ", f"`{shlex.join(program(called))} ")
 
 
 def options(places: Places, here: Path) -> tuple[str, ...]:

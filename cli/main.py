@@ -13,6 +13,7 @@ from cli import logs
 from cli.base import Installation
 from cli.commands import COMMANDS, Command
 from cli.errors import CommandFailed
+from cli.invocation import pasted
 from cli.places import find
 from cli.version import version
 
@@ -106,7 +107,7 @@ def main() -> None:
     try:
         app(arguments)(args=arguments)
     except CommandFailed as error:
-        sys.stderr.write(f"hookline: {error}\n")
+        sys.stderr.write(f"hookline: {pasted(str(error), sys.argv[0])}\n")
         sys.exit(error.exit_status)
     except BrokenPipeError:
         # Our reader went away, as with `| head`; Python would complain once more when it flushes at the end.

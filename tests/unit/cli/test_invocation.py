@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.invocation import options, program, replay
+from cli.invocation import options, pasted, program, replay
 from cli.places import Places
 
 HERE = Path("/home/ada/site")
@@ -41,6 +41,18 @@ def test_a_program_on_the_path_is_called_by_its_name(tmp_path: Path, monkeypatch
     monkeypatch.setenv("PATH", str(file.parent))
     assert program(str(file)) == ("hookline",)
     assert program(".venv/bin/hookline") == (".venv/bin/hookline",)
+
+
+def test_a_program_in_the_folder_is_called_from_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`make dev` may have named it in full."""
+    monkeypatch.chdir(tmp_path)
+    assert program(str(tmp_path / ".venv/bin/hookline")) == (".venv/bin/hookline",)
+
+
+def test_the_commands_of_an_error_are_called_as_this_process_was() -> None:
+    """Where it is not on the PATH, `hookline` alone is not found."""
+    told = "topics are missing: `hookline topics apply`, hookline says"
+    assert pasted(told, ".venv/bin/hookline") == "topics are missing: `.venv/bin/hookline topics apply`, hookline says"
 
 
 def test_a_module_is_called_as_a_module() -> None:
