@@ -37,5 +37,5 @@ def _told(states: list[TopicState]) -> str:
     if missing:
         return f"topics are missing ({', '.join(missing)}): create them with `hookline topics apply`"
     if differing:
-        return f"topics have other partition counts than configured ({', '.join(differing)}): see `hookline topics plan`"
+        return f"topics have other partition counts than wanted ({', '.join(differing)}): see `hookline topics plan`"
     return ""
