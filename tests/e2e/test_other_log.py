@@ -1,0 +1,67 @@
+"""One data folder, the embedded log first, then Kafka, then the embedded log again."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.processes import wait_for
+from tests.e2e.site import Site, site
+from tests.servers.broker import Broker
+
+pytestmark = pytest.mark.kafka
+
+
+@pytest.fixture
+def changing(tmp_path: Path, fresh_prefix: str) -> Iterator[Site]:
+    with site(tmp_path, prefix=fresh_prefix) as found:
+        found.prepare()
+        edit(found, 'after = "1s"', 'after = "8s"')
+        yield found
+
+
+def edit(at: Site, old: str, new: str) -> None:
+    path = at.at.folder / "hookline.toml"
+    text = path.read_text(encoding="utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new), encoding="utf-8")
+
+
+def converse(at: Site, receiver: str, said: int) -> None:
+    """A visitor asks, the platform's bot answers, and that is handled."""
+    at.connect(receiver)
+    at.control("conversations", {"platform": "mygptassistants", "says": ["When do you open?"], "over": 0})
+    wait_for(lambda: pending(at) == said, seconds=20, what="a follow-up that is due later")
+
+
+def pending(at: Site) -> int:
+    """How many timers wait, as the embedded store has them."""
+    with closing(sqlite3.connect(at.at.folder / ".hookline" / "state.db")) as store:
+        return int(store.execute("SELECT count(*) FROM schedule WHERE state = 'set'").fetchone()[0])
+
+
+def test_a_follow_up_goes_with_its_folder_to_kafka_and_back(changing: Site, kafka: Broker) -> None:
+    """Set on one log, sent on the other, once; and each log is read on from where it was."""
+    role, receiver = changing.serve("run")
+    converse(changing, receiver, 1)
+    assert role.stop() == 0
+
+    edit(changing, "[eventlog]\n", f'[eventlog]\nurl = "kafka://{kafka.bootstrap}"\n')
+    edit(changing, "partitions = 4", "partitions = 3")
+    assert changing.at.command("topics", "apply").returncode == 0
+    role, receiver = changing.serve("run")
+    wait_for(changing.follow_ups, seconds=40, what="the follow-up that was set before")
+    converse(changing, receiver, 1)
+    assert role.stop() == 0
+
+    edit(changing, f'url = "kafka://{kafka.bootstrap}"\n', "")
+    edit(changing, "partitions = 3", "partitions = 4")
+    role, _ = changing.serve("run")
+    wait_for(lambda: len(changing.follow_ups()) == 2, seconds=40, what="the follow-up that Kafka's part set")
+    wait_for(lambda: pending(changing) == 0, seconds=10, what="no timer that waits")
+    assert role.stop() == 0
+    assert len(changing.follow_ups()) == 2
+    errors = [line for each in changing.at.roles for line in each.errors.read_text().splitlines() if "error" in line]
+    assert errors == []
