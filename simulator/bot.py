@@ -87,10 +87,20 @@ LOOKED_AT: Final = 2_000
 """Characters of a message that are searched: an answer costs the same however long the question is."""
 
 
+def asks_for_a_person(text: str) -> bool:
+    """Say whether the answer to a visitor's message is that a person was asked to join."""
+    return any("colleague to join" in said for said in _rule(text))
+
+
 def answer(text: str, *, turn: int) -> str:
     """Return the answer to the visitor's message number `turn` (from 0) of a conversation."""
+    answers = _rule(text)
+    return answers[turn % len(answers)]
+
+
+def _rule(text: str) -> tuple[str, ...]:
     asked = f" {_BETWEEN_WORDS.sub(' ', text[:LOOKED_AT].casefold())} "
     for rule in RULES:
         if any(f" {word}" in asked for word in rule.words):
-            return rule.answers[turn % len(rule.answers)]
-    return FALLBACK[turn % len(FALLBACK)]
+            return rule.answers
+    return FALLBACK

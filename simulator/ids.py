@@ -12,3 +12,7 @@ class Ids:
     def new(self, prefix: str) -> str:
         """Return `prefix`, an underscore and 16 hex digits."""
         return f"{prefix}_{self._random.getrandbits(64):016x}"
+
+    def hexadecimal(self, digits: int) -> str:
+        """Return hex digits alone, as database keys are written."""
+        return f"{self._random.getrandbits(4 * digits):0{digits}x}"

@@ -15,6 +15,7 @@ from aiohttp.typedefs import Middleware
 from simulator.clock import Clock
 from simulator.ids import Ids
 from simulator.recent import Recent
+from simulator.stage import Stage
 from simulator.webhooks import WebhookSender
 from simulator.wire import JsonObject
 
@@ -49,13 +50,14 @@ class Received:
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What a platform may use: the time, chance, the way out, and the log of what came in."""
+    """What a platform may use: the time, chance, the way out, the log of what came in, and a place for its tasks."""
 
     clock: Clock
     random: Random
     ids: Ids
     sender: WebhookSender
     received: Recent[Received]
+    stage: Stage
 
 
 @dataclass(frozen=True, slots=True)

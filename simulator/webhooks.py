@@ -82,6 +82,10 @@ class WebhookSender:
             self._enqueue(Delivery(subscription, event, self._clock.now()))
         return len(wanting)
 
+    def send(self, subscription: Subscription, event: OutgoingEvent) -> None:
+        """Queue `event` for an address that a caller named for it alone, and that is not registered. Never blocks."""
+        self._enqueue(Delivery(subscription, event, self._clock.now()))
+
     async def settled(self) -> None:
         """Return when nothing is pending; with a dead receiver that takes as long as the retries."""
         while self._tasks:

@@ -19,6 +19,7 @@ __all__ = [
     "encode",
     "event_stream",
     "iso",
+    "json_lines",
     "merge",
     "parse_iso",
     "parse_object",
@@ -123,10 +124,20 @@ async def event_stream(
     A request marked `WHOLE_ANSWER` gets them as one body.
     """
     told = {"Content-Type": "text/event-stream", "Cache-Control": "no-cache", **(headers or {})}
-    chunks = [b"data: " + record + b"\n\n" for record in records]
+    return await _streamed(request, [b"data: " + record + b"\n\n" for record in records], told)
+
+
+async def json_lines(request: web.Request, records: Sequence[Any]) -> web.StreamResponse:
+    """Send `records` as JSON, a line each; otherwise as `event_stream`."""
+    return await _streamed(
+        request, [encode(record) + b"\n" for record in records], {"Content-Type": "application/json"}
+    )
+
+
+async def _streamed(request: web.Request, chunks: Sequence[bytes], headers: Mapping[str, str]) -> web.StreamResponse:
     if request.get(WHOLE_ANSWER):
-        return web.Response(body=b"".join(chunks), headers=told)
-    response = web.StreamResponse(headers=told)
+        return web.Response(body=b"".join(chunks), headers=headers)
+    response = web.StreamResponse(headers=headers)
     try:
         await response.prepare(request)
         for chunk in chunks:

@@ -11,12 +11,15 @@ from simulator.deliveries import Post, RetryPolicy, Subscription
 from simulator.edge import FaultyEdge
 from simulator.errors import ControlError
 from simulator.faults import Faults
+from simulator.gptbots import GPTBots
+from simulator.gptbots_api import GPTBotsApi
 from simulator.ids import Ids
 from simulator.mygptassistants import MyGPTAssistants
 from simulator.mygptassistants_api import MyGPTAssistantsApi
 from simulator.platforms import Endpoints, Platform, Received, Surroundings
 from simulator.recent import Recent
-from simulator.script import Performance, Script, Stage, perform
+from simulator.script import Performance, Script, perform
+from simulator.stage import Stage
 from simulator.webhooks import WebhookSender
 
 MAX_WEBHOOKS = 100
@@ -31,7 +34,6 @@ class World:
     faults: Faults
     edge: FaultyEdge
     endpoints: Mapping[str, Endpoints]
-    stage: Stage = field(default_factory=Stage)
     performances: Recent[Performance] = field(default_factory=lambda: Recent(max_items=1_000, max_weight=1_000_000))
 
     def platform(self, name: str) -> Platform:
@@ -69,18 +71,18 @@ class World:
             ControlError: unknown platform, or too many conversations run already.
         """
         stands_on = self.platform(platform)
-        if self.stage.running >= MAX_RUNNING_SCRIPTS:
+        if self.around.stage.running >= MAX_RUNNING_SCRIPTS:
             raise ControlError(f"{MAX_RUNNING_SCRIPTS} scripted conversations run already; wait for one to end")
         performance = Performance(script, platform)
         self.performances.append(performance, weight=sum(len(line) for line in script.says))
-        self.stage.start(perform(performance, stands_on, self.around.clock), name=f"script {platform}")
+        self.around.stage.start(perform(performance, stands_on, self.around.clock), name=f"script {platform}")
         return performance
 
     async def reset(self, *, webhooks: bool) -> None:
         """Forget all state, stop scripts, behave; with `webhooks` also forget where to deliver."""
         self.faults.clear()
         self.edge.release()
-        await self.stage.close()
+        await self.around.stage.close()
         await self.around.sender.clear()
         if webhooks:
             for subscription in self.around.sender.subscriptions:
@@ -94,7 +96,7 @@ class World:
     async def close(self) -> None:
         """End everything that runs."""
         self.edge.release()
-        await self.stage.close()
+        await self.around.stage.close()
         await self.around.sender.close()
 
 
@@ -133,7 +135,10 @@ def build_world(
     faults = Faults()
     sender = WebhookSender(clock=clock, random=random, faults=faults, post=post, retry=retry or RetryPolicy())
     received = Recent[Received](max_items=5_000, max_weight=32 * 1024 * 1024)
-    around = Surroundings(clock, random, Ids(random), sender, received)
-    platforms = (MyGPTAssistantsApi(MyGPTAssistants(around), limits=limits),)
+    around = Surroundings(clock, random, Ids(random), sender, received, Stage())
+    platforms = (
+        MyGPTAssistantsApi(MyGPTAssistants(around), limits=limits),
+        GPTBotsApi(GPTBots(around), limits=limits),
+    )
     endpoints = MappingProxyType({item.platform.name: item for item in platforms})
     return World(around, faults, FaultyEdge(faults, clock), endpoints)

@@ -66,6 +66,6 @@ async def test_closing_the_stage_stops_the_visitors(
     """Nobody says anything after that."""
     performance = world.play(platform.name, Script(says=("Hello", "Bye"), over=5))
     await clock.advance(0)
-    await world.stage.close()
+    await world.around.stage.close()
     await clock.advance(10)
-    assert (performance.said, world.stage.running) == (1, 0)
+    assert (performance.said, world.around.stage.running) == (1, 0)
