@@ -243,7 +243,7 @@ async def test_log_that_hangs_is_answered_within_the_budget(budget: str) -> None
     async with receiving(log, MemoryStore(), sources=sources) as running:
         started = time.monotonic()
         answer = await running.post()
-        assert time.monotonic() - started < (1.0 if budget == "500ms" else 3.0)
+        assert time.monotonic() - started < (2.0 if budget == "500ms" else 3.0)
         assert problem(answer) == (503, "not-stored")
         assert int(answer.headers["retry-after"]) >= 1
         log.settle()

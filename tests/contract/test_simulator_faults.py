@@ -121,7 +121,7 @@ async def test_stopping_does_not_wait_for_what_is_held() -> None:
         await caller.simulator.stop()
         took = time.monotonic() - began
         results = await asyncio.gather(*requests, return_exceptions=True)
-    assert took < 1.0
+    assert took < 1.8  # an open handler is given two
     assert all(isinstance(result, aiohttp.ClientError) for result in results)
 
 

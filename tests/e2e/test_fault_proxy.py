@@ -127,7 +127,7 @@ async def test_delay_waits_in_each_direction(client: Client, proxy: FaultProxy) 
     proxy.delay(0.2)
     began = time.monotonic()
     assert await client.ask(b"slow\n") == b"slow\n"
-    assert 0.4 <= time.monotonic() - began < 2
+    assert 0.4 <= time.monotonic() - began < 10
 
 
 async def test_dropped_answer_was_a_request_taken(client: Client, proxy: FaultProxy, echo: Echo) -> None:

@@ -17,7 +17,7 @@ TOPIC = "faults"
 PARTITIONS = 4
 RATE = 150
 """Appends a second."""
-SLACK = 0.5
+SLACK = 1.5
 """Seconds an answer may come behind the deadline of the append."""
 STOPS = timedelta(seconds=10)
 

@@ -1,7 +1,7 @@
 """A broker that is absent, killed, frozen, cut off or deaf while platforms send, before a receiver and a worker.
 
-Times are measured by the senders. They are threads of a test run on a machine that does other things, so half a second
-is allowed on top of the three that are promised.
+Times are measured by the senders. They are threads of a test run on a machine that does other things, so a second is
+allowed on top of the three that are promised.
 """
 
 import asyncio
@@ -25,10 +25,10 @@ from tests.servers.proxy import FaultProxy
 
 pytestmark = pytest.mark.kafka
 
-ANSWERED_WITHIN = 3.0 + 0.5
-GOOD_AGAIN_WITHIN = 5.0
+ANSWERED_WITHIN = 3.0 + 1.0
+GOOD_AGAIN_WITHIN = 10.0
 # Its group has to find the coordinator and form again.
-WORKS_AGAIN_WITHIN = 15.0
+WORKS_AGAIN_WITHIN = 30.0
 FINISHED_WITHIN = 40.0
 LASTS = 5.0
 CONVERSATIONS = 12
@@ -66,7 +66,7 @@ class Trial:
     def unready(self) -> None:
         """Wait until the receiver says of itself that it can take nothing, and that it lives."""
         door = self.shop.door
-        wait_for(lambda: door.health(self.receiver) == 503, seconds=5, what="a receiver that says it is not ready")
+        wait_for(lambda: door.health(self.receiver) == 503, seconds=15, what="a receiver that says it is not ready")
         assert status(f"{door.url}/livez") == 200
 
     def recovers(self) -> None:

@@ -15,7 +15,7 @@ from tests.faults.kafka_load import PARTITIONS, RATE, STOPS, TOPIC, Load, judge,
 from tests.servers.broker import PrivateBroker
 from tests.servers.plugin import MakeBroker
 
-RECOVERS_WITHIN = 3.0
+RECOVERS_WITHIN = 8.0
 
 pytestmark = pytest.mark.kafka
 
@@ -121,7 +121,7 @@ def is_replaced(log: KafkaEventLog, generation: Generation) -> bool:
 
 
 async def test_replacing_leaves_nothing_behind(kafka_private: MakeBroker, caplog: pytest.LogCaptureFixture) -> None:
-    """After ten producers there is no task and no socket more than after the first, and none of them raised later."""
+    """After five producers there is no task and no socket more than after the first, and none of them raised later."""
     broker = await kafka_private(proxied=True)
     assert broker.proxy is not None
     await broker.create_topic(TOPIC, partitions=PARTITIONS)
@@ -131,7 +131,7 @@ async def test_replacing_leaves_nothing_behind(kafka_private: MakeBroker, caplog
     async with load.running():
         await load.kept_since(now())
     before = (len(asyncio.all_tasks()), open_files())
-    for _ in range(10):
+    for _ in range(5):
         generation = log._producers.current
         assert generation is not None
         async with load.running():

@@ -32,7 +32,7 @@ from tests.servers.plugin import MakePostgres, MakeProxy
 from tests.servers.postgres import PrivatePostgres
 
 DEADLINE = timedelta(seconds=1)
-LATEST = 2.5
+LATEST = 5.0
 """Seconds by which a call with that deadline has to be over, on a machine that is busy with other things."""
 EPOCH = Epoch(1, clean=True, log=LOG)
 ANN = Identity(source="support", platform="p", id="1")
@@ -156,7 +156,7 @@ async def test_a_cancelled_call_ends_at_once_while_postgresql_is_frozen(server: 
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.02):
                 await call(store)
-        assert time.monotonic() - began < 0.5
+        assert time.monotonic() - began < DEADLINE.total_seconds()
 
 
 @pytest.mark.postgres
@@ -172,7 +172,7 @@ async def test_stopping_ends_while_postgresql_is_frozen(server: PrivatePostgres,
     await store.stop()
     assert time.monotonic() - began < 2 * LATEST
     await asyncio.gather(*calls)
-    assert await unavailable(store.contacts.get("c")) < 0.5
+    assert await unavailable(store.contacts.get("c")) < DEADLINE.total_seconds()
     server.cont()
 
 
