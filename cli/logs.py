@@ -7,13 +7,13 @@ from typing import Literal, TextIO, TypeAlias
 
 import structlog
 
+from cli import log_values
+from cli.foreign_logs import Foreign
+
 Format = Literal["auto", "pretty", "json"]
 
 # Sees each entry before it is written, with the name of its level; True: it was shown, and is not to be written too.
 Onlooker: TypeAlias = Callable[[str, structlog.typing.EventDict], bool]
-
-# A value in a log line is a stranger's text: a longer one is cut.
-MAX_VALUE = 256
 
 
 class Lines:
@@ -78,9 +78,7 @@ def configure(form: Format = "auto", *, level: int = logging.INFO, onlooker: Onl
         logger_factory=lambda *_: lines,
         cache_logger_on_first_use=False,
     )
-    handler = logging.StreamHandler(lines)
-    handler.setFormatter(structlog.stdlib.ProcessorFormatter(processor=renderer, foreign_pre_chain=shared))
-    logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
+    logging.basicConfig(handlers=[Foreign()], level=logging.WARNING, force=True)
 
 
 def _looked_at(onlooker: Onlooker, level: int) -> structlog.typing.Processor:
@@ -97,9 +95,5 @@ def _looked_at(onlooker: Onlooker, level: int) -> structlog.typing.Processor:
 def _bounded(
     _logger: structlog.typing.WrappedLogger, _method: str, event: structlog.typing.EventDict
 ) -> structlog.typing.EventDict:
-    """Cut long values; control characters and terminal escapes never reach a terminal as they are."""
-    for name, value in event.items():
-        if isinstance(value, str) and name not in ("exception", "traceback"):
-            cut = value if len(value) <= MAX_VALUE else value[: MAX_VALUE - 1] + "…"
-            event[name] = cut if cut.isprintable() else cut.encode("unicode_escape").decode()
-    return event
+    """Cut long values and replace what no line can hold, whoever logged it."""
+    return log_values.fields(event)

@@ -28,6 +28,9 @@ from store.schedule import TimerName, TimerSet
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # A timer's data is kept in its row and in memory: a few values, no documents.
 _MAX_TIMER_DATA = 4_096
+# What one attempt may wish for is kept in memory and carried out at once.
+_MAX_WISHES = 1_000
+_MAX_PUBLISHED_BYTES = 8 * 1024 * 1024
 
 
 @dataclass(kw_only=True)
@@ -45,6 +48,7 @@ class AttemptContext:
     publications: list[Publication] = field(default_factory=list)
     # Timer name → what was wished last: the timer as it is to be, or its name if it is to be cancelled.
     timers: dict[str, TimerSet | TimerName] = field(default_factory=dict)
+    _published_bytes: int = 0
     _contacts: EntryContacts | None = None
 
     @property
@@ -59,10 +63,11 @@ class AttemptContext:
 
     @cached_property
     def log(self) -> FilteringBoundLogger:
-        """A logger that knows handler, event and attempt."""
-        logger: FilteringBoundLogger = structlog.get_logger().bind(
-            handler=self.entry.name, event_id=self.event.id, source=self.event.source, attempt=self.attempt
-        )
+        """A logger that knows handler, event and attempt; a field of the plugin's that is called so too is renamed."""
+        ours = _Ours(handler=self.entry.name, event_id=self.event.id, source=self.event.source, attempt=self.attempt)
+        logger: FilteringBoundLogger = structlog.wrap_logger(
+            None, processors=[ours, *structlog.get_config()["processors"]]
+        ).bind()
         return logger
 
     @property
@@ -131,6 +136,7 @@ class AttemptContext:
         text = json.dumps(dict(data), separators=(",", ":")) if data else None
         if text is not None and len(text) > _MAX_TIMER_DATA:
             raise ValueError(f"a timer's data must fit into {_MAX_TIMER_DATA} characters of JSON")
+        self._bound_timers(name)
         self.timers[name] = TimerSet(
             source=self.event.source,
             key=self.event.key,
@@ -144,12 +150,19 @@ class AttemptContext:
 
     async def cancel(self, name: str) -> None:
         """Cancel the timer of that name on this event's lane when the attempt is done."""
+        self._bound_timers(name)
         self.timers[name] = TimerName(source=self.event.source, key=self.event.key, name=name)
 
     async def publish(self, data: Data, *, key: str) -> None:
         """Publish a canonical event when the attempt is done."""
         if data.event_type not in BY_TYPE:
             raise TypeError(f"{type(data).__name__} is no canonical event and has no topic: it cannot be published")
+        self._published_bytes += len(data.model_dump_json()) + len(key)
+        if len(self.publications) >= _MAX_WISHES or self._published_bytes > _MAX_PUBLISHED_BYTES:
+            raise GiveUp(
+                f"it published more than {_MAX_WISHES:,} events, or {_MAX_PUBLISHED_BYTES // 1024**2} MiB of them, in "
+                "one attempt: publish one event that says the same"
+            )
         self.publications.append(Publication(data, key))
 
     async def allow(self, name: str, key: str, *, limit: int, per: str | timedelta) -> bool:
@@ -164,6 +177,25 @@ class AttemptContext:
             source=self.event.source,
             event_id=self.event.id,
         )
+
+    def _bound_timers(self, name: str) -> None:
+        if len(self.timers) >= _MAX_WISHES and name not in self.timers:
+            raise GiveUp(f"it set or cancelled more than {_MAX_WISHES:,} timers in one attempt: one name is one timer")
+
+
+class _Ours:
+    """A structlog processor: these fields are ours, whatever a plugin calls its own."""
+
+    def __init__(self, **fields: object) -> None:
+        self._fields = fields
+
+    def __call__(
+        self, _logger: structlog.typing.WrappedLogger, _method: str, event: structlog.typing.EventDict
+    ) -> structlog.typing.EventDict:
+        """Put ours in their places."""
+        for name in self._fields.keys() & event.keys():
+            event[f"plugin_{name}"] = event.pop(name)
+        return {**self._fields, **event}
 
 
 def _conversation_of(data: BaseModel) -> str | None:

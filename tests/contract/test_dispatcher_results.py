@@ -6,6 +6,7 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
+import structlog
 
 from dispatcher.outcome import Dead, Done
 from eventlog.errors import LogUnavailable, RecordRefused
@@ -235,6 +236,57 @@ async def test_a_handler_is_never_given_what_it_published(rig: Rig) -> None:
     await rig.settle(loops)
     await rig.settle(other)
     assert [each.entry for each in rig.attempts] == ["loops", "other", "other"]
+
+
+@pytest.mark.parametrize(("count", "size"), [(1_001, 0), (9, 1024 * 1024)])
+async def test_a_flood_is_dead_before_it_is_published(rig: Rig, count: int, size: int) -> None:
+    """A loop gone wrong fills neither the memory nor the topic."""
+
+    @handler("floods", on=MessageCreated)
+    async def floods(event: Event[MessageCreated], ctx: Context) -> None:
+        for number in range(count):
+            await ctx.publish(WorkflowFinished(workflow_run_id=f"{number}" + "x" * size), key="k")
+
+    await rig.append(message(0))
+    await rig.settle(floods)
+    [attempt] = rig.attempts
+    assert isinstance(attempt.outcome, Dead)
+    assert (attempt.outcome.reason, attempt.outcome.detail[:40]) == (
+        "rejected",
+        "it published more than 1,000 events, or ",
+    )
+    assert await rig.records("platform") == []
+
+
+async def test_timers_are_bounded_by_their_names(rig: Rig) -> None:
+    """Moving one timer a thousand times is one wish; a thousand timers and one more are a flood."""
+
+    @handler("sets", on=(MessageCreated, Timer))
+    async def sets(event: Event[MessageCreated | Timer], ctx: Context) -> None:
+        for number in range(1_001):
+            await ctx.schedule("same" if event.key == "c1" else f"t{number}", after="1d")
+
+    await rig.append(message(0), message(1, key="c2"))
+    await rig.settle(sets)
+    outcomes = {each.event_id: each.outcome for each in rig.attempts}
+    assert outcomes["message.created:m0"] == Done()
+    assert isinstance(outcomes["message.created:m1"], Dead)
+
+
+async def test_a_plugin_cannot_log_in_anothers_name(rig: Rig) -> None:
+    """Fields that are called as ours keep their values under another name."""
+
+    @handler("logs", on=MessageCreated)
+    async def logs(event: Event[MessageCreated], ctx: Context) -> None:
+        ctx.log.bind(source="theirs").info("visitor.seen", handler="other", event_id="x", more=1)
+
+    await rig.append(message(0))
+    with structlog.testing.capture_logs() as lines:
+        await rig.settle(logs)
+    [line] = [each for each in lines if each["event"] == "visitor.seen"]
+    assert (line["handler"], line["event_id"], line["source"]) == ("logs", "message.created:m0", "support")
+    assert (line["plugin_handler"], line["plugin_event_id"], line["plugin_source"]) == ("other", "x", "theirs")
+    assert line["more"] == 1
 
 
 async def test_only_events_with_a_topic_can_be_published(rig: Rig) -> None:
