@@ -5,6 +5,7 @@ before one is sent the conversation is read: who has been followed up since thei
 """
 
 import re
+from collections.abc import Sequence
 from datetime import UTC, datetime, time, timedelta
 from string import Formatter
 from typing import Annotated, Literal, Self
@@ -211,22 +212,37 @@ async def _contact(
 async def _superseded(account: Account, conversation: str, timer: Timer, config: FollowUp) -> str | None:
     """Why nothing is to be sent, as the platform's own history tells; None if nothing speaks against it."""
     try:
-        history = [message async for message in account.history(conversation)]
+        history = _oldest_first([message async for message in account.history(conversation)])
     except NotSupported:
         # the timer was cancelled by what we were told, and the cap holds the rest
         return None
     ours = [number for number, message in enumerate(history) if config.is_ours(message.content)]
     theirs = [number for number, message in enumerate(history) if message.role == "user" and number not in ours]
-    if any(at is not None and at >= timer.due - _SKEW for at in (history[number].at for number in ours)):
+    setter = next((number for number, message in enumerate(history) if message.id == timer.data.get("message")), None)
+    if any(_is_of(timer, history[number]) if setter is None else number > setter for number in ours):
         # Whatever its answer was: a platform that counts late says 429 to what it took.
         return "an earlier attempt has sent it"
     if ours and (not theirs or ours[-1] > theirs[-1]):
         return "the visitor has not answered the last one"
-    setter = timer.data.get("message")
-    seen = [number for number, message in enumerate(history) if message.id == setter]
-    if seen and any(number > seen[-1] for number in theirs):
+    if setter is not None and any(number > setter for number in theirs):
         return "the visitor has written since"
     return None
+
+
+def _oldest_first(history: Sequence[ChatMessage]) -> Sequence[ChatMessage]:
+    """A history by the times of its messages, if all have one: some platforms give the newest first."""
+    times = [message.at for message in history if message.at is not None]
+    if len(times) < len(history) or not times:
+        return history
+    given = list(zip(times, history, strict=True))
+    # Equal times keep the platform's order, and that may run backwards.
+    given = given[::-1] if times[0] > times[-1] else given
+    return [message for _, message in sorted(given, key=lambda one: one[0])]
+
+
+def _is_of(timer: Timer, message: ChatMessage) -> bool:
+    """Whether a message of ours is the one that a timer asks for, by its time."""
+    return message.at is not None and message.at >= timer.due - _SKEW
 
 
 async def _find(account: Account, conversation: str, text: str, *, since: datetime) -> Sent | None:

@@ -1,5 +1,6 @@
 """The rules of follow-up-chat, as far as they need no platform."""
 
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -8,9 +9,9 @@ import pytest
 from pydantic import ValidationError
 from structlog.testing import capture_logs
 
-from clients.account import Account, Sent
+from clients.account import Account, ChatMessage, Sent
 from handlers.follow_up_chat import FollowUp, follow_up_chat
-from hookline import ContactRef, ConversationCompleted, Event, MessageCreated
+from hookline import ContactRef, ConversationCompleted, Event, MessageCreated, Timer
 from hookline.testing import NOW, Attempt, Done, Harness, event_of, run_once
 from schemas.events import Role
 from schemas.own import TAG, fingerprint
@@ -28,6 +29,29 @@ class Telephone(Account):
         raise AssertionError("nothing is sent before the timer fires")
 
     async def aclose(self) -> None: ...
+
+
+class Chronicle(Telephone):
+    """An account with one conversation, which keeps what is sent to it."""
+
+    def __init__(self, *messages: ChatMessage) -> None:
+        super().__init__("desk")
+        self.messages = messages
+        self.sent: list[str] = []
+
+    async def history(self, conversation_id: str) -> AsyncIterator[ChatMessage]:  # noqa: ARG002 - there is one
+        for message in self.messages:
+            yield message
+
+    async def send(self, conversation_id: str | None, text: str, **more: Any) -> Sent:  # noqa: ARG002 - as above
+        self.sent.append(text)
+        return Sent()
+
+
+def wrote(name: str, role: str, content: str, before: float | None = None) -> ChatMessage:
+    """A message of a history, so many minutes before now."""
+    at = None if before is None else NOW - timedelta(minutes=before)
+    return ChatMessage(id=name, role=role, content=content, at=at)
 
 
 def said(content: str, role: Role = "user", **more: Any) -> Event[MessageCreated]:
@@ -195,3 +219,35 @@ def test_quiet_hours_may_lie_within_a_day() -> None:
         datetime(2026, 1, 1, 15, tzinfo=zone),
         None,
     ]
+
+
+OURS = "Did that answer your question, Ada?"
+ASKED, ANSWERED = wrote("m0", "user", "When?", 31), wrote("m1", "assistant", "At nine.", 30)
+THANKED = wrote("m2", "user", "Thanks", 20)
+
+
+@pytest.mark.parametrize(
+    ("messages", "sends"),
+    [
+        ((ASKED, ANSWERED), True),
+        # newest first, as some platforms give it
+        ((ANSWERED, ASKED), True),
+        ((ASKED, ANSWERED, THANKED), False),
+        ((THANKED, ANSWERED, ASKED), False),
+        # an earlier attempt sent it, with and without times, and the visitor has answered it
+        ((ASKED, ANSWERED, wrote("f", "user", OURS, 0), wrote("m2", "user", "Yes", -1)), False),
+        ((wrote("m1", "assistant", "At nine."), wrote("f", "user", OURS), wrote("m2", "user", "Yes")), False),
+        # the follow-up before this one, a few seconds ago, which the visitor has answered
+        ((wrote("f", "user", OURS, 0.6), wrote("m0", "user", "No", 0.4), wrote("m1", "assistant", "Ten.", 0.2)), True),
+        # the message that set the timer is not in the history
+        ((ASKED, wrote("f", "user", OURS, -1), wrote("m2", "user", "Yes", -2)), False),
+        ((wrote("f", "user", OURS, 50), ASKED), True),
+    ],
+)
+async def test_the_history_decides_whether_it_is_sent(messages: tuple[ChatMessage, ...], *, sends: bool) -> None:
+    """Whoever answered, or has it already, is left in peace, in whatever order the platform tells it."""
+    account = Chronicle(*messages)
+    timer = Timer(name="follow-up", due=NOW, conversation_id="c1", data={"message": "m1", "name": "Ada"})
+    attempt = await run_once(follow_up_chat, event_of(timer, key="c1"), config=CONFIG, account=account, now=NOW)
+    assert attempt.outcome == Done()
+    assert account.sent == ([OURS] if sends else [])
