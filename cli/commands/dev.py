@@ -20,9 +20,11 @@ from cli.roles import Roles, Serving, listening_ports, serving
 from cli.screen import Screen
 from cli.settings import Settings
 from cli.wiring import log_url, opened_log, store_errors_explained, store_url
+from clients.settings import MyGPTAssistantsSettings
 from eventlog.errors import EventLogError
 from simulator.app import Simulator
 from simulator.errors import SimulatorError
+from simulator.mygptassistants import DEFAULT_BOT
 from store.migrations import migrate
 
 # Seconds between two visitors of the demo.
@@ -108,7 +110,11 @@ def redirected(settings: Settings, simulator: Simulator) -> Settings:
     for name, account in settings.accounts.items():
         # A platform that is not simulated is answered 404.
         url = simulator.base_url(account.platform) if account.platform in simulated else simulator.url
-        accounts[name] = account.model_copy(update={"base_url": url, "allow_private": True})
+        changes = {"base_url": url, "allow_private": True}
+        if isinstance(account, MyGPTAssistantsSettings):
+            # The bot that the visitors talk to.
+            changes["bot_id"] = DEFAULT_BOT
+        accounts[name] = account.model_copy(update=changes)
     return settings.model_copy(update={"accounts": accounts})
 
 

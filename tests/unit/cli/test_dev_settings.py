@@ -13,6 +13,7 @@ from cli.dev_settings import public_url
 from cli.greeting import kept
 from cli.places import Dev, Places
 from cli.settings import Settings
+from clients.settings import MyGPTAssistantsSettings
 from simulator.app import Simulator
 
 REAL = """
@@ -102,7 +103,7 @@ def test_a_configuration_with_sources_has_only_its_own(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("simulated", [("mygptassistants",), ()], ids=["simulated", "unknown to the simulator"])
 def test_no_account_leads_to_a_platform(tmp_path: Path, simulated: tuple[str, ...]) -> None:
-    """Whatever its base_url was."""
+    """Whatever its base_url was; and it is of the bot that the visitors talk to."""
     simulator = SimpleNamespace(
         world=SimpleNamespace(endpoints=dict.fromkeys(simulated)),
         url="http://127.0.0.1:1",
@@ -110,6 +111,8 @@ def test_no_account_leads_to_a_platform(tmp_path: Path, simulated: tuple[str, ..
     )
     found = redirected(opened(tmp_path, Dev()).settings, cast("Simulator", simulator)).accounts["shop"]
     assert found.base_url.startswith("http://127.0.0.1:1")
+    assert isinstance(found, MyGPTAssistantsSettings)
+    assert found.bot_id == "bot_demo"
 
 
 @pytest.mark.parametrize(
