@@ -1,6 +1,7 @@
 """Keep one contact per person, tell the log when it changed, and the accounts that should know.
 
-Platforms tell of people in contact events, and in passing inside messages, conversations and handoffs.
+Platforms tell of people in contact events, and in passing inside messages, conversations and handoffs. What other
+handlers publish is no word of a platform: they change contacts by `ctx.contacts`.
 """
 
 from dataclasses import dataclass, field
@@ -71,7 +72,8 @@ class Person:
 async def sync_contact(event: Event[Data], ctx: Context[SyncContact]) -> None:
     """Keep one contact per person, and publish it when it changed."""
     person = person_of(event.data)
-    if person is None:
+    # what a handler published has the handler for its source, and an id in it is nobody's there
+    if person is None or event.origin == "handler":
         return
     identity = Identity(source=event.source, platform=event.platform, id=person.id)
     if isinstance(event.data, ContactDeleted):

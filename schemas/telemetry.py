@@ -60,6 +60,8 @@ LOG_EVENTS: Mapping[str, str] = MappingProxyType(
         # simulator
         "webhook.refused": "A simulated webhook was not accepted and will be sent again in `again_in` seconds.",
         "webhook.abandoned": "A simulated webhook will not be sent again; `reason` says why.",
+        # libraries
+        "foreign.logged": "A library wrote a line to its own log: `logger` is its name, `text` what it said.",
         # roles
         "role.started": "A role serves.",
         "role.stopping": "A role was told to stop and drains.",

@@ -1,5 +1,6 @@
 """Whom an event tells of, and what a platform does not know of them yet."""
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -17,6 +18,7 @@ from hookline import (
     ConversationCreated,
     Data,
     HandoffRequested,
+    Identity,
     MessageCreated,
 )
 from hookline.testing import NOW, Done, Harness, event_of
@@ -133,3 +135,16 @@ async def test_contacts_with_one_verified_address_become_one() -> None:
 async def test_an_event_that_names_nobody_does_nothing() -> None:
     """There is nothing to keep."""
     assert await snapshots(told("e1", message(None))) == []
+
+
+@pytest.mark.parametrize(
+    "data",
+    [ContactUpdated(contact_id="u1", email="ada@example.org"), HandoffRequested(conversation_id="c1", contact=ADA)],
+)
+async def test_what_a_handler_published_is_nobodys_identity(data: Data) -> None:
+    """Its source is the handler: an id in it is none of the platform's, and would make a second person."""
+    async with Harness.opened(sync_contact) as harness:
+        attempt = await harness.run_once(replace(event_of(data, source="crm-mirror"), origin="handler"))
+        assert (attempt.outcome, attempt.published) == (Done(), ())
+        identity = Identity(source="crm-mirror", platform="mygptassistants", id="u1")
+        assert await harness.store.contacts.find(identity=identity) is None
