@@ -64,6 +64,14 @@ class _Tally:
         self.left = 0
         self.future: asyncio.Future[Unkept | None] = asyncio.get_running_loop().create_future()
 
+    def give_up(self) -> None:
+        """Answer without waiting any longer; a log that hangs must not gather those who have."""
+        if not self.future.done():
+            for flight in self.flights:
+                if self in flight.waiting:
+                    flight.waiting.remove(self)
+            self.future.set_result(Unkept("the log did not answer in time"))
+
     def settle(self, failure: Unkept | None) -> None:
         self.left -= 1
         if not self.future.done() and (failure is not None or self.left == 0):
@@ -198,15 +206,12 @@ class Keep:
 
     async def _wait(self, tally: _Tally, *, duplicate: bool, deadline: float) -> Kept | Unkept:
         if tally.left:
+            # Dearer ways to wait for at most so long would be paid by every delivery.
+            timer = asyncio.get_running_loop().call_at(deadline, tally.give_up)
             try:
-                async with asyncio.timeout_at(deadline):
-                    await tally.future
-            except TimeoutError:
-                # A log that hangs must not gather those who have given up.
-                for flight in tally.flights:
-                    if tally in flight.waiting:
-                        flight.waiting.remove(tally)
-                return Unkept("the log did not answer in time")
+                await tally.future
+            finally:
+                timer.cancel()
         failure = tally.future.result() if tally.future.done() else None
         return failure or Kept(duplicate)
 

@@ -54,6 +54,8 @@ class LogReports:
 
     def __init__(self, monotonic: Callable[[], float]) -> None:
         self._monotonic = monotonic
+        # Bound once: the proxy would make a new logger for each delivery.
+        self.log = log.bind()
         # A source's name is one of the configuration, or None: there are few.
         self._buckets: dict[str | None, Bucket] = {}
         self._hidden: dict[str | None, int] = {}
@@ -61,9 +63,9 @@ class LogReports:
     def __call__(self, answered: Answered) -> None:
         """Write the line."""
         if answered.outcome in ("accepted", "duplicate", "handshake"):
-            if not log.is_enabled_for(logging.DEBUG):
+            if not self.log.is_enabled_for(logging.DEBUG):
                 return
-            log.debug(
+            self.log.debug(
                 "delivery.accepted",
                 source=answered.source,
                 outcome=answered.outcome,
