@@ -211,7 +211,7 @@ async def _add_worker(
     )
     stack.push_async_callback(found.dispatcher.stop, DRAIN)
     dispatcher = found.dispatcher
-    found.checks["handlers"] = lambda: _handlers_found(dispatcher)
+    found.checks["handlers"] = lambda: handlers_found(dispatcher)
 
 
 def _entries(plugins: Plugins, roles: Roles) -> list[Entry]:
@@ -222,9 +222,13 @@ def _entries(plugins: Plugins, roles: Roles) -> list[Entry]:
     return [entry for name, entry in known.items() if not roles.only or name in roles.only]
 
 
-def _handlers_found(dispatcher: Dispatcher) -> Found:
-    failed = [state for state in dispatcher.states().values() if state.phase is Phase.FAILED]
-    return Found(not failed, "; ".join(f"{state.entry}: {state.reason}" for state in failed))
+def handlers_found(dispatcher: Dispatcher) -> Found:
+    """Whether every entry runs and can read; what keeps several from it is told once."""
+    causes: dict[str, list[str]] = {}
+    for state in dispatcher.states().values():
+        if cause := state.reason if state.phase is Phase.FAILED else state.trouble:
+            causes.setdefault(cause, []).append(state.entry)
+    return Found(not causes, "; ".join(f"{', '.join(entries)}: {cause}" for cause, entries in causes.items()))
 
 
 async def _add_admin(

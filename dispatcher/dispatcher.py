@@ -33,6 +33,8 @@ class EntryState:
     phase: Phase
     # Why it does not run.
     reason: str = ""
+    # Why it does nothing though it runs: the log is away, for instance.
+    trouble: str = ""
 
 
 class Dispatcher:
@@ -88,6 +90,7 @@ class Dispatcher:
                     topics=worker.topics,
                     phase=worker.phase,
                     reason=worker.reason,
+                    trouble=worker.trouble,
                 )
                 for name, worker in self._workers.items()
             }

@@ -100,6 +100,11 @@ class Membership:
         self._clean = True
         self._stop_within = timedelta(seconds=10)
 
+    @property
+    def trouble(self) -> str:
+        """Why nothing can be read now; empty while all is well."""
+        return self._reader.away or self.equipment.log.health().detail
+
     async def serve(self) -> End:
         """Join, work until something ends it, give everything back and leave."""
         tasks: list[asyncio.Task[None]] = []

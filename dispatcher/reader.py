@@ -66,7 +66,8 @@ class Reader:
     # Reads nothing more, but keeps the membership alive.
     draining: bool = False
     ending: bool = False
-    _away: bool = False
+    # Why nothing can be read now; empty while all is well.
+    away: str = ""
 
     async def run(self) -> None:
         """Fetch until told to end.
@@ -89,12 +90,12 @@ class Reader:
                 if self.ending:
                     # the member is gone because we leave
                     return
-                if not self._away:
+                if not self.away:
                     log.warning("log.lost", cause=describe(error))
-                self._away = True
+                self.away = describe(error)
                 await asyncio.sleep(error.retry_after.total_seconds())
             else:
-                self._away = False
+                self.away = ""
 
     async def _fetch(self, partitions: Sequence[Partition], *, all_open: bool) -> None:
         room = min(self.limits.fetch, max(self.limits.records - len(each.unsettled) for each in partitions))

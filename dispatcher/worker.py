@@ -82,6 +82,13 @@ class Worker:
             self.phase = Phase.STOPPED
         return bool(done) and not self._task.cancelled() and self._task.exception() is None and self._task.result()
 
+    @property
+    def trouble(self) -> str:
+        """Why it does nothing though it runs; empty while all is well."""
+        if self.phase is not Phase.RUNNING or self._membership is None:
+            return ""
+        return self._membership.trouble
+
     def load(self) -> Load:
         """What it has on its hands now."""
         if self._membership is None:

@@ -5,7 +5,7 @@ import datetime as dt
 import ipaddress
 import ssl
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,8 @@ from eventlog.kafka_settings import KafkaSettings
 from schemas.record import Record
 from tests.faults.kafka_load import STOPS, until
 from tests.servers.broker import Broker
-from tests.servers.plugin import MakeBroker
+from tests.servers.mock import MockCluster
+from tests.servers.plugin import MakeBroker, MakeProxy
 
 QUICK: dict[str, Any] = {"connect_timeout": "1s", "admin_timeout": "2s"}
 SASL = {"sasl_mechanism": "SCRAM-SHA-512", "sasl_username": "hook", "sasl_password": "s3cret-word"}
@@ -183,3 +184,28 @@ async def test_the_second_broker_serves_when_the_first_is_frozen(kafka: Broker) 
     async with serving(b"") as frozen, connected(f"{frozen},{kafka.bootstrap}") as log:
         await until(lambda: log.health().ok, 10)
         assert log.health().ok
+
+
+async def test_another_cluster_at_the_same_address(fault_proxy: MakeProxy) -> None:
+    """A running process does not go on with it: appends, the log's identity and its health say so."""
+    with closing(MockCluster.launch()) as first, closing(MockCluster.launch()) as second:
+        proxy = await fault_proxy(place(first))
+        async with connected(proxy.address) as log:
+            identity = await log.identity()
+            proxy.upstream = place(second)
+            first.kill()
+            proxy.reset()
+            await until(lambda: "another cluster" in log.health().detail, 20)
+            assert not log.health().ok
+            # The connection for questions finds out first that its broker is gone.
+            with pytest.raises(LogUnavailable):
+                await log.identity()
+            with pytest.raises(LogMisconfigured, match="restart every role"):
+                await log.identity()
+        async with connected(proxy.address) as log:
+            assert await log.identity() != identity
+
+
+def place(mock: MockCluster) -> tuple[str, int]:
+    host, _, port = mock.bootstrap.partition(":")
+    return host, int(port)
