@@ -92,7 +92,7 @@ class Screen:
             return
         if ended.error is not None and ended.entry not in self._traced:
             self._traced.add(ended.entry)
-            self._out.print(Text("".join(traceback.format_exception(ended.error)).rstrip(), style="red"))
+            self._out.print(Text(_traceback(ended.error), style="red"))
         if isinstance(ended.outcome, Dead) and ended.entry not in self._buried:
             self._buried.add(ended.entry)
             self._replayable(ended)
@@ -119,6 +119,14 @@ class Screen:
         line = Text(datetime.now().astimezone().strftime("%H:%M:%S") + "  " + " " * indent, style="")
         line.append(f"{printable(name):<{_WIDTH - indent}}", style=style)
         return line
+
+
+def _traceback(error: BaseException) -> str:
+    """Where a handler failed, without the frames of ours that called it."""
+    begin = error.__traceback__
+    while begin is not None and begin.tb_frame.f_globals.get("__name__", "").startswith("dispatcher."):
+        begin = begin.tb_next
+    return "".join(traceback.format_exception(type(error), error, begin)).rstrip()
 
 
 def _milliseconds(ended: AttemptEnded) -> str:

@@ -1,5 +1,6 @@
 """What `hookline dev` says when a handler fails."""
 
+import dataclasses
 from datetime import timedelta
 
 import pytest
@@ -118,3 +119,20 @@ def test_a_terminal_line_is_cut_at_its_edge(
     [line] = said(capsys, failed(Retry(timedelta(seconds=2), ""), entry="h"))[:1]
     assert len(line) == 40
     assert line.endswith("…")
+
+
+def test_a_traceback_begins_in_the_handler(capsys: pytest.CaptureFixture[str]) -> None:
+    """What of hookline called it tells its author nothing."""
+    called = {"__name__": "dispatcher.attempt"}
+    exec("def call(handler): handler()", called)  # noqa: S102 - a frame of another module, as one is called
+
+    def broken() -> None:
+        raise ValueError("broken here")
+
+    with pytest.raises(ValueError, match="broken here") as caught:
+        called["call"](broken)  # type: ignore[operator]  # a function, made above
+    error = caught.value
+    # The test's own frame stands before the caller's, where there is none in a worker.
+    error.__traceback__ = error.__traceback__ and error.__traceback__.tb_next
+    lines = said(capsys, dataclasses.replace(failed(RETRY), error=error))
+    assert [line.split(", in ")[1] for line in lines if line.startswith("  File ")] == ["broken"]
