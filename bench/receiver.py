@@ -25,6 +25,7 @@ from typing import cast
 import structlog
 import uvloop
 
+from cli.process import collect_less
 from eventlog.open import EventLogSettings, open_log
 from receiver.server import ReceiverParts, ReceiverServer
 from receiver.settings import ReceiverSettings, SourceSettings
@@ -42,6 +43,7 @@ _NOW = datetime(2024, 1, 15, 10, 30, tzinfo=UTC)
 
 async def serve(log_url: str, folder: Path) -> None:
     """Run the receiver until its standard input closes; its port is its first line of output."""
+    collect_less()
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     topics = Topics(prefix=f"bench-{uuid.uuid4().hex[:8]}.")
     event_log = open_log(log_url, EventLogSettings(url=log_url), topics=topics.all())
