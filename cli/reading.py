@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from cli.explain import explain, literal_secrets, origin_of
+from cli.explain import explain, literal_secrets, origin_of, parts_of
 from cli.overlay import Overlaid
 from cli.secrets import References
 from schemas.wording import Path
@@ -74,12 +74,16 @@ def _validate(
     found: Read, path: Path, part: Any, model: type[BaseModel], unread: Mapping[Path, str]
 ) -> list[tuple[Path, str]]:
     """Put a part into the tree, as much of it as can work; what is wrong with it and not yet told."""
-    wrong = _faults(path, part, model)
-    found.broken.update(wrong)
-    if wrong:
-        part = _without(part, {key[len(path)] for key in wrong if len(key) > len(path)})
-        if _faults(path, part, model):
+    wrong: dict[Path, str] = {}
+    # A rule about several keys is looked at when each of them is right, so there may be more to tell after one round.
+    while more := _faults(path, part, model):
+        wrong = more | wrong
+        left = _without(part, {key[len(path)] for key in more if len(key) > len(path)})
+        if left == part:
             part = dict(_STAND_INS[path[0]]) if len(path) == 2 else None  # noqa: PLR2004 - a source or an account
+            break
+        part = left
+    found.broken.update(wrong)
     if part is not None:
         target = found.tree if len(path) == 1 else found.tree.setdefault(path[0], {})
         target[path[-1]] = part
@@ -103,6 +107,6 @@ def told(path: Path, words: str, raw: object, over: Overlaid) -> str:
     """One line for a thing that is wrong, with the key, or with the variable that set it."""
     key = ".".join(path)
     variable = origin_of(path, over.origins, raw)
-    if variable is None:
-        return f"{key}: {words}" if key else words
-    return f"{variable}: {words}"
+    if variable is not None:
+        return f"{variable}: {words}"
+    return (f"{key}: {words}" if key else words) + parts_of(path, over.origins)

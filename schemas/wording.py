@@ -11,6 +11,8 @@ Path = tuple[str, ...]
 _TIME = 'write a time with its zone: "2026-03-01T00:00:00Z"'
 _LIST = 'write a list: ["…", "…"]'
 _SECTION = "write a section: keys with their values"
+# What pydantic says of a key that is not there.
+_ABSENT = frozenset({"missing", "missing_argument"})
 # By pydantic's name of the fault, or its beginning: https://docs.pydantic.dev/latest/errors/validation_errors/
 _WORDS: Mapping[str, str] = MappingProxyType(
     {
@@ -66,7 +68,7 @@ def faults(error: ValidationError, raw: object) -> list[tuple[Path, str]]:
     """
     found: dict[Path, list[str]] = {}
     for detail in error.errors(include_url=False):
-        words = found.setdefault(_path(detail["loc"], raw), [])
+        words = found.setdefault(_path(detail["loc"], raw, absent=detail["type"] in _ABSENT), [])
         if (text := plain(detail)) not in words:
             words.append(text)
     return [(path, ", or ".join(words)) for path, words in found.items()]
@@ -82,12 +84,12 @@ def plain(detail: ErrorDetails) -> str:
     return words.format_map(known)
 
 
-def _path(loc: Sequence[int | str], raw: object) -> Path:
+def _path(loc: Sequence[int | str], raw: object, *, absent: bool) -> Path:
     """The key that is meant: pydantic also names the branch of a union that it tried."""
     path: list[str] = []
     for depth, part in enumerate(loc):
         if isinstance(raw, Mapping):
-            if part not in raw and depth + 1 < len(loc):
+            if part not in raw and not (absent and depth + 1 == len(loc)):
                 continue
             raw = raw.get(part)
         elif isinstance(raw, Sequence) and not isinstance(raw, str) and isinstance(part, int) and part < len(raw):

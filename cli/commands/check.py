@@ -7,7 +7,7 @@ import typer
 
 from cli.base import Installation, installation
 from cli.errors import CommandFailed
-from cli.explain import origin_of
+from cli.explain import blamed
 from cli.findings import Finding, show
 from cli.plugins import Plugins, loaded
 from cli.settings import Reading, Settings, read
@@ -129,5 +129,4 @@ def needs_account(entry: Entry) -> bool:
 
 
 def _blamed(reading: Reading, path: tuple[str, ...], problem: str) -> str:
-    variable = origin_of(path, reading.origins, reading.file)
-    return problem if variable is None else f"{variable}: {problem}"
+    return blamed(path, problem, reading.origins, reading.file)

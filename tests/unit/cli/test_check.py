@@ -76,6 +76,20 @@ def test_a_handlers_mistake_in_a_variable_names_the_variable(tmp_path: Path) -> 
     assert told["sources"].startswith("HOOKLINE_SOURCES__CHAT__PLATFORM: sources.chat.platform: there is no platform")
 
 
+def test_a_rule_about_several_keys_names_the_variables_that_set_some(tmp_path: Path) -> None:
+    """And is told beside what is wrong with other keys."""
+    environ = {"HOOKLINE_ACCOUNTS__CHAT__BASE_URL": "http://x", "HOOKLINE_ACCOUNTS__CHAT__CONNECTIONS": "0"}
+    environ["HOOKLINE_HANDLERS__FOLLOW_UP_CHAT__BACKOFF"] = "2h"
+    told = found(tmp_path, WORKS, "failing", **environ)
+    assert told["configuration"] == (
+        "accounts.chat: base_url must begin with https://, or the key would travel in clear (http:// needs "
+        "allow_private = true) (set in part by HOOKLINE_ACCOUNTS__CHAT__BASE_URL, "
+        "HOOKLINE_ACCOUNTS__CHAT__CONNECTIONS)\n"
+        "HOOKLINE_ACCOUNTS__CHAT__CONNECTIONS: must be at least 1"
+    )
+    assert told["handlers"].endswith("(set in part by HOOKLINE_HANDLERS__FOLLOW_UP_CHAT__BACKOFF)")
+
+
 @pytest.mark.parametrize(
     ("ports", "fails"),
     [

@@ -1,10 +1,10 @@
 """Plain words for what pydantic finds."""
 
 from datetime import timedelta
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 import pytest
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from schemas.durations import PositiveDuration
 from schemas.wording import faults
@@ -59,6 +59,43 @@ def test_a_fault_is_told_in_plain_words(raw: dict[str, Any], path: str, words: s
     with pytest.raises(ValidationError) as caught:
         Every.model_validate(raw)
     assert faults(caught.value, raw) == [(tuple(path.split(".")), words)]
+
+
+class Left(BaseModel):
+    kind: Literal["left"]
+    size: int = 0
+
+    @model_validator(mode="after")
+    def _small(self) -> Self:
+        if self.size > 1:
+            raise ValueError("is too large")
+        return self
+
+
+class Right(BaseModel):
+    kind: Literal["right"]
+    needed: int
+
+
+class Either(BaseModel):
+    one: Annotated[Left | Right, Field(discriminator="kind")]
+
+
+@pytest.mark.parametrize(
+    ("raw", "found"),
+    [
+        ({"kind": "left", "size": "x"}, [(("one", "size"), "write a whole number")]),
+        ({"kind": "left", "size": 2}, [(("one",), "is too large")]),
+        ({"kind": "right"}, [(("one", "needed"), "is missing")]),
+        ({"kind": "up"}, [(("one",), "write 'left', 'right' as 'kind'")]),
+        ({}, [(("one",), "'kind' is missing")]),
+    ],
+)
+def test_the_branch_of_a_union_is_no_key(raw: dict[str, Any], found: list[tuple[tuple[str, ...], str]]) -> None:
+    """Nobody wrote it."""
+    with pytest.raises(ValidationError) as caught:
+        Either.model_validate({"one": raw})
+    assert faults(caught.value, {"one": raw}) == found
 
 
 def test_a_key_that_is_missing_is_told() -> None:
