@@ -7,33 +7,7 @@ import sys
 from pathlib import Path
 
 from eventlog.errors import LogMisconfigured
-
-# SQLite's WAL mode needs memory shared by all processes and locks that work: "all processes using a database must be on
-# the same host computer; WAL does not work over a network filesystem" (https://sqlite.org/wal.html).
-NETWORK = frozenset(
-    {
-        "9p",
-        "afs",
-        "beegfs",
-        "ceph",
-        "cifs",
-        "coda",
-        "drvfs",
-        "gfs2",
-        "glusterfs",
-        "gpfs",
-        "lustre",
-        "ncpfs",
-        "nfs",
-        "nfs4",
-    }
-    | {"ocfs2", "orangefs", "smb3", "smbfs", "webdav"}
-)
-# File systems in user space that hold remote files; others of the kind are local (ntfs-3g, mergerfs).
-NETWORK_FUSE = frozenset(
-    {"blobfuse2", "ceph", "cephfs", "davfs2", "gcsfuse", "glusterfs", "goofys", "juicefs", "mount-s3", "rclone", "s3fs"}
-    | {"seaweedfs", "sshfs"}
-)
+from schemas.filesystems import is_network, kind_of, parse_mount, parse_mountinfo
 
 
 def refuse_network(path: Path) -> None:
@@ -43,7 +17,7 @@ def refuse_network(path: Path) -> None:
         LogMisconfigured: it would be on a network file system.
     """
     kind = filesystem(path.absolute().parent)
-    if kind in NETWORK or kind.removeprefix("fuse.") in NETWORK_FUSE:
+    if is_network(kind):
         raise LogMisconfigured(
             f"{path} is on a network file system ({kind}), where SQLite's locks and shared memory do not work"
             " and records would be lost: put the data folder on a local disk, or use Kafka"
@@ -62,35 +36,6 @@ def filesystem(folder: Path) -> str:
         )
     except OSError:
         return ""
-
-
-def kind_of(path: str, mounts: list[tuple[str, str]]) -> str:
-    """The kind of the innermost mount a path is under; of two on one folder the later hides the earlier."""
-    inner, found = -1, ""
-    for point, kind in mounts:
-        if (path == point or path.startswith(point.rstrip("/") + "/")) and len(point) >= inner:
-            inner, found = len(point), kind
-    return found
-
-
-def parse_mountinfo(text: str) -> list[tuple[str, str]]:
-    """Mount points and kinds from Linux's /proc/self/mountinfo: proc_pid_mountinfo(5)."""
-    mounts = []
-    for line in text.splitlines():
-        left, dash, right = line.partition(" - ")
-        if dash:
-            mounts.append((_unescape(left.split(" ")[4]), right.split(" ")[0]))
-    return mounts
-
-
-def parse_mount(text: str) -> list[tuple[str, str]]:
-    """Mount points and kinds from macOS's mount(8): `//me@host/share on /Volumes/share (smbfs, nodev, nosuid)`."""
-    mounts = []
-    for line in text.splitlines():
-        where, parenthesis, options = line.rpartition(" (")
-        if parenthesis:
-            mounts.append((where.partition(" on ")[2], options.rstrip(")").split(",")[0]))
-    return mounts
 
 
 def create(path: Path) -> None:
@@ -130,9 +75,3 @@ def _close_to_others(path: Path) -> None:
     status = path.stat()
     if status.st_mode & 0o077 and status.st_uid == os.geteuid():
         path.chmod(status.st_mode & 0o700)
-
-
-def _unescape(text: str) -> str:
-    for code, character in (("\\040", " "), ("\\011", "\t"), ("\\012", "\n"), ("\\134", "\\")):
-        text = text.replace(code, character)
-    return text

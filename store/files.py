@@ -1,27 +1,15 @@
 """The file of a SQLite store: on a local disk, readable by its owner alone."""
 
 import os
-import re
 import sys
 from datetime import datetime
 from pathlib import Path
 
+from schemas.filesystems import is_network, kind_of, parse_mountinfo
 from store.errors import StoreMisconfigured
 
 _MODE = 0o600
 
-# File systems over a network, by the names Linux gives them. SQLite's locks and shared memory do not work on them:
-# https://www.sqlite.org/faq.html#q5 and https://www.sqlite.org/wal.html
-_NETWORK = frozenset(
-    {"9p", "afs", "beegfs", "ceph", "cifs", "coda", "drvfs", "gfs2", "glusterfs", "gpfs", "lustre", "ncpfs"}
-    | {"nfs", "nfs4", "ocfs2", "orangefs", "smb3", "smbfs", "webdav"}
-)
-# File systems in user space with remote files; others of the kind are local (ntfs-3g, mergerfs).
-_NETWORK_FUSE = frozenset(
-    {"blobfuse2", "ceph", "cephfs", "davfs2", "gcsfuse", "glusterfs", "goofys", "juicefs", "mount-s3", "rclone", "s3fs"}
-    | {"seaweedfs", "sshfs"}
-)
-_OCTAL = re.compile(r"\\([0-7]{3})")
 _MOUNTS = Path("/proc/self/mountinfo")
 
 
@@ -79,30 +67,10 @@ def refuse_network(path: Path) -> None:
     """
     if not sys.platform.startswith("linux"):
         return
-    kind = file_system(path.resolve(), _MOUNTS.read_text(encoding="utf-8", errors="surrogateescape"))
-    if kind is not None and (kind in _NETWORK or kind.removeprefix("fuse.") in _NETWORK_FUSE):
+    mounts = parse_mountinfo(_MOUNTS.read_text(encoding="utf-8", errors="surrogateescape"))
+    kind = kind_of(str(path.resolve()), mounts)
+    if is_network(kind):
         raise StoreMisconfigured(
             f"The store's file {path} is on a network file system ({kind}), where SQLite's locks do not hold and data"
             " is lost. Use a local disk, or PostgreSQL: [store] url = postgresql://user@host/database."
         )
-
-
-def file_system(path: Path, mounts: str) -> str | None:
-    """The type of the file system a resolved path lies on.
-
-    Args:
-        path: absolute, without symbolic links.
-        mounts: the text of /proc/self/mountinfo (proc_pid_mountinfo(5)): the fifth field is the mount point, the one
-            after ` - ` the type. Of two mounts on one point the later hides the earlier.
-    """
-    best: tuple[int, str] | None = None
-    for line in mounts.splitlines():
-        left, dash, right = line.partition(" - ")
-        fields = left.split(" ")
-        if not dash or len(fields) < 5:  # noqa: PLR2004 - the fifth field, as the docstring says
-            continue
-        point = Path(_OCTAL.sub(lambda found: chr(int(found[1], 8)), fields[4]))
-        depth = len(point.parts)
-        if path.is_relative_to(point) and (best is None or depth >= best[0]):
-            best = (depth, right.split(" ", 1)[0])
-    return None if best is None else best[1]
