@@ -50,7 +50,7 @@ def test_no_mounts_known() -> None:
 
 
 @pytest.mark.parametrize(("kind", "network"), [("smbfs", True), ("fuse.sshfs", True), ("fuse.mergerfs", False)])
-def test_what_holds_remote_files(kind: str, network: bool) -> None:  # noqa: FBT001 - the expected value
+def test_what_holds_remote_files(kind: str, network: bool) -> None:
     """What nobody has heard of is taken for local."""
     assert is_network(kind) is network
 
