@@ -2,6 +2,7 @@
 
 import io
 import json
+import logging
 
 import pytest
 import structlog
@@ -61,3 +62,20 @@ def test_a_stream_closed_behind_our_back_is_no_failure() -> None:
     lines = logs.Lines(stream)
     stream.close()
     assert lines.write("{}\n") == 0
+
+
+def test_an_onlooker_sees_more_than_is_written(capsys: pytest.CaptureFixture[str]) -> None:
+    """`dev` shows what handlers log, and its own log stays quiet: what was shown is not written too."""
+    seen: list[str] = []
+
+    def look(level: str, entry: structlog.typing.EventDict) -> bool:
+        seen.append(f"{level} {entry['event']}")
+        return entry["event"] == "shown"
+
+    logs.configure("json", level=logging.WARNING, onlooker=look)
+    for event in ("shown", "written"):
+        structlog.get_logger().debug(event)
+        structlog.get_logger().info(event)
+        structlog.get_logger().error(event)
+    assert seen == ["info shown", "error shown", "info written", "error written"]
+    assert [json.loads(line)["event"] for line in capsys.readouterr().err.splitlines()] == ["written"]
