@@ -1,16 +1,26 @@
 """The handlers of a configuration: loaded from packages and folders, and checked against sources and accounts."""
 
-from collections.abc import Callable, Mapping
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import structlog
+
 from cli.base import Installation
 from cli.errors import Misconfigured
+from cli.probe import dangers
 from clients.account import Account
 from clients.http import Edges, Exchange, unheard
 from clients.settings import open_account
 from dispatcher.registry import Registry, load
 from dispatcher.settings import Plan, Surroundings, plan
+
+log = structlog.get_logger()
+
+# Seconds an import may take before it is told of.
+_SLOW = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,12 +38,15 @@ class Plugins:
         return [str(problem) for problem in (*self.registry.problems, *self.plan.problems)]
 
 
-def loaded(here: Installation, *, on_exchange: Callable[[Exchange], None] = unheard) -> Plugins:
+def loaded(
+    here: Installation, *, on_exchange: Callable[[Exchange], None] = unheard, carefully: bool = False
+) -> Plugins:
     """Load the handlers and open the accounts; nothing is connected.
 
     Args:
         here: whose.
         on_exchange: called after each request to a platform.
+        carefully: first find out, in a process of its own, which plugins would end this one or never come back.
 
     Raises:
         Misconfigured: `[handlers] path` is no list of folders.
@@ -44,9 +57,33 @@ def loaded(here: Installation, *, on_exchange: Callable[[Exchange], None] = unhe
     account_of = {
         name: one.account or name for name, one in settings.sources.items() if (one.account or name) in accounts
     }
-    registry = load(_folders(here))
+    folders = _folders(here)
+    with _slow_told() as on_import:
+        registry = load(folders, skip=dangers(folders) if carefully else {}, on_import=on_import)
     around = Surroundings(accounts=accounts, account_of=account_of, sources=frozenset(settings.sources))
     return Plugins(registry, plan(settings.handlers, registry, around), accounts, account_of)
+
+
+@contextmanager
+def _slow_told() -> Iterator[Callable[[str], None]]:
+    """Name a plugin whose import takes long. A thread does: whoever waits for the import cannot."""
+    timers: list[threading.Timer] = []
+
+    def on_import(where: str) -> None:
+        for timer in timers:
+            timer.cancel()
+        timers.append(threading.Timer(_SLOW, tell, (where,)))
+        timers[-1].daemon = True
+        timers[-1].start()
+
+    def tell(where: str) -> None:
+        log.warning("plugin.slow", plugin=where, advice="nothing runs until its import ends: kill -9 if it does not")
+
+    try:
+        yield on_import
+    finally:
+        for timer in timers:
+            timer.cancel()
 
 
 def _folders(here: Installation) -> list[Path]:

@@ -40,6 +40,18 @@ def strangers_code() -> Iterator[Caught]:
         caught.error = error
 
 
+@contextmanager
+def strangers_module() -> Iterator[Caught]:
+    """The same around an import; what would end the process there is an error too."""
+    with strangers_code() as caught:
+        try:
+            yield caught
+        except Exception:
+            raise
+        except BaseException as error:
+            raise TriedToExit(f"it raised {type(error).__name__}, which would end the process") from error
+
+
 async def attempt(
     run: Callable[[Event[Any], Context[Any]], Awaitable[None]], event: Event, ctx: Context[Any], timeout: timedelta
 ) -> Exception | None:

@@ -9,6 +9,7 @@ import importlib.metadata
 import inspect
 import re
 import sys
+import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,7 +18,8 @@ from typing import Any, TypeAlias
 
 from pydantic import BaseModel
 
-from dispatcher.attempt import strangers_code
+from dispatcher.annotations import mismatches
+from dispatcher.attempt import TriedToExit, strangers_module
 from dispatcher.errors import PluginBroken, describe
 from handlers.api import RESERVED, Handler
 from schemas.events import CANONICAL, Timer
@@ -50,9 +52,18 @@ class Registry:
     problems: tuple[PluginBroken, ...] = ()
 
 
+def _nobody(_where: str) -> None:
+    """Is not told."""
+
+
 @dataclass(slots=True)
 class _Shelf:
     """A registry being filled."""
+
+    # Plugins that must not be imported → why.
+    skip: Mapping[str, str]
+    # Called with each plugin before it is imported.
+    on_import: Callable[[str], None]
 
     handlers: dict[str, Loaded] = field(default_factory=dict)
     problems: list[PluginBroken] = field(default_factory=list)
@@ -69,15 +80,21 @@ class _Shelf:
 
 
 def load(
-    folders: Sequence[Path] = (), *, entry_points: Iterable[importlib.metadata.EntryPoint] | None = None
+    folders: Sequence[Path] = (),
+    *,
+    entry_points: Iterable[importlib.metadata.EntryPoint] | None = None,
+    skip: Mapping[str, str] = MappingProxyType({}),
+    on_import: Callable[[str], None] = _nobody,
 ) -> Registry:
     """Import every plugin and collect its handlers.
 
     Args:
         folders: `[handlers] path`, absolute.
         entry_points: by default those of the installed packages.
+        skip: plugins (an entry point's value, a file) that are not to be imported, and why.
+        on_import: is called with each plugin before it is imported.
     """
-    shelf = _Shelf()
+    shelf = _Shelf(skip, on_import)
     points = importlib.metadata.entry_points(group=GROUP) if entry_points is None else entry_points
     for point in sorted(points, key=lambda point: (point.value, point.name)):
         _load_point(point, shelf)
@@ -95,16 +112,29 @@ def defects(handler: AnyHandler) -> Iterator[str]:
             yield f"on={said} is no event type: name classes such as MessageCreated, all from hookline"
     if all(event_type is Timer for event_type in handler.on):
         yield "on= names no event but Timer: nothing could ever set its timers"
-    if not inspect.iscoroutinefunction(handler.run):
-        yield "the handler is not an `async def` function"
-    elif not _takes_two(handler.run):
-        yield "the handler does not take exactly (event, ctx)"
+    yield from _defects_of_function(handler)
     if not (inspect.isclass(config := _anything(handler.config)) and issubclass(config, BaseModel)):
         yield "config= is not a pydantic model class"
     elif reserved := sorted(_field_names(handler.config) & RESERVED):
         yield f"config fields {', '.join(reserved)} are settings of hookline itself: rename them"
     if handler.timeout is not None and handler.timeout.total_seconds() <= 0:
         yield "timeout= must be longer than nothing"
+
+
+def _defects_of_function(handler: AnyHandler) -> Iterator[str]:
+    if not inspect.iscoroutinefunction(handler.run):
+        yield "the handler is not an `async def` function"
+    elif not _takes_two(handler.run):
+        yield "the handler does not take exactly (event, ctx)"
+    elif all(inspect.isclass(each) for each in handler.on) and inspect.isclass(handler.config):
+        yield from mismatches(handler)
+
+
+def has_strangers(folders: Sequence[Path]) -> bool:
+    """Whether `load` would import anything that did not come with hookline."""
+    points = importlib.metadata.entry_points(group=GROUP)
+    files = (path for folder in folders if folder.is_dir() for path in folder.iterdir())
+    return any(point.module.partition(".")[0] != "handlers" for point in points) or any(map(_is_plugin, files))
 
 
 def _load_point(point: importlib.metadata.EntryPoint, shelf: _Shelf) -> None:
@@ -154,23 +184,36 @@ def _load_file(path: Path, shelf: _Shelf) -> None:
 
 
 def _guarded(call: Callable[[], Any], where: str, shelf: _Shelf) -> Any:
-    with strangers_code() as caught:
-        try:
-            return call()
-        except SystemExit as error:
-            raise PluginBroken(where, "it ends the process when it is imported") from error
+    if where in shelf.skip:
+        shelf.problems.append(PluginBroken(where, shelf.skip[where]))
+        return None
+    shelf.on_import(where)
+    with strangers_module() as caught:
+        return call()
     if caught.error is not None:
         shelf.problems.append(_broken(where, caught.error))
     return None
 
 
 def _broken(where: str, error: Exception) -> PluginBroken:
-    if isinstance(error, PluginBroken):
-        return error
     # the text of an import error is about code, not about events: it is what the author needs
-    problem = PluginBroken(where, f"importing it raised {type(error).__name__}: {error} ({describe(error)})")
+    match error:
+        case SyntaxError():
+            why = f"{type(error).__name__}: {error.msg}: {(error.text or '').strip()}"
+            problem = PluginBroken(f"{error.filename or where}:{error.lineno}", why)
+        case TriedToExit():
+            problem = PluginBroken(where, f"it ends the process when it is imported: {error}")
+        case _:
+            place = _place(where, error) or describe(error)
+            problem = PluginBroken(where, f"importing it raised {type(error).__name__}: {error} ({place})")
     problem.__cause__ = error
     return problem
+
+
+def _place(where: str, error: Exception) -> str:
+    """The line of the plugin's own file that the error came through; empty when it came through none."""
+    lines = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename.startswith(where)]
+    return f"{Path(lines[-1].filename).name}:{lines[-1].lineno}" if lines else ""
 
 
 def _is_plugin(path: Path) -> bool:

@@ -43,7 +43,7 @@ def findings(here: Installation) -> Iterator[Finding]:
     yield from _sources(reading)
     yield from _accounts(reading)
     try:
-        plugins = loaded(usable)
+        plugins = loaded(usable, carefully=True)
     except CommandFailed as error:
         yield Finding("handlers", "failing", str(error))
         return

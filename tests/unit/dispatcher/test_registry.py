@@ -101,7 +101,10 @@ def test_tests_and_private_files_are_no_plugins(folder: Path) -> None:
         ("import nothing_of_that_name", "ModuleNotFoundError"),
         ("def broken(:", "SyntaxError"),
         ("raise KeyError('x')", "KeyError"),
+        ("x = 1\ny = (\n", "broken.py:2: SyntaxError: '(' was never closed: y = ("),
+        ("def f():\n    return 1 / 0\nf()", "(broken.py:2)"),
         ("raise SystemExit(3)", "ends the process"),
+        ("raise KeyboardInterrupt", "ends the process when it is imported: it raised KeyboardInterrupt"),
         (
             "from hookline import MessageCreated, handler\nhandler('x', on=MessageCreated, timeout='soon')",
             "not a duration",
@@ -227,3 +230,84 @@ def test_a_sound_handler_has_no_defects() -> None:
     async def h(event: Event[MessageCreated | Timer], ctx: Context) -> None: ...
 
     assert list(defects(h)) == []
+
+
+class Config(BaseModel):
+    text: str = ""
+
+
+class Other(BaseModel): ...
+
+
+async def text_event(event: Event[str], ctx: Context) -> None: ...  # type: ignore[type-var]  # what it is about
+
+
+async def bare_data(event: MessageCreated, ctx: Context) -> None: ...
+
+
+async def wide(event: Event[Data], ctx: Context) -> None: ...
+
+
+async def both(event: Event[MessageCreated | Timer], ctx: Context) -> None: ...
+
+
+async def quoted(event: "Event[MessageCreated]", ctx: "Context") -> None: ...
+
+
+async def unreadable(event: "Event[Nowhere]", ctx: Context) -> None: ...  # type: ignore[name-defined]  # what it is about # noqa: F821
+
+
+async def bare(event, ctx) -> None: ...  # type: ignore[no-untyped-def]  # what it is about # noqa: ANN001
+
+
+async def configured(event: Event[MessageCreated], ctx: Context[Config]) -> None: ...
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        (
+            {"run": text_event},
+            "the annotation Event[str] names no event type: write `event: Event[MessageCreated]`",
+        ),
+        (
+            {"run": bare_data},
+            (
+                "its first argument is annotated MessageCreated and is given an Event: "
+                "write `event: Event[MessageCreated]`"
+            ),
+        ),
+        (
+            {"on": (MessageCreated, Timer)},
+            (
+                "on= has Timer, the annotation Event[MessageCreated] has not: "
+                "write `event: Event[MessageCreated | Timer]`, or change on="
+            ),
+        ),
+        (
+            {"run": configured, "config": Other},
+            (
+                "the annotation says `ctx: Context[Config]`, and config= is Other: "
+                "write @handler(…, config=Config), or annotate what it is given"
+            ),
+        ),
+        ({"run": configured, "config": Config}, None),
+        ({"run": wide}, None),
+        ({"run": both}, None),
+        ({"run": quoted}, None),
+        ({"run": unreadable}, None),
+        ({"run": bare}, None),
+    ],
+)
+def test_annotations_say_what_on_says(changes: dict[str, Any], why: str | None) -> None:
+    """A handler that expects another event than it is given would fail at each; wider ones are fine."""
+    assert list(defects(made(**changes))) == ([] if why is None else [why])
+
+
+def test_a_plugin_that_is_to_be_skipped_is_not_imported(folder: Path) -> None:
+    """It is a problem with the reason that was found elsewhere."""
+    broken = put(folder, "broken.py", "raise RuntimeError('imported')")
+    imported: list[str] = []
+    fine = put(folder, "fine.py", PLUGIN.format(name="fine"))
+    registry = load([folder], entry_points=[], skip={str(broken): "it never ends"}, on_import=imported.append)
+    assert (problems(registry), imported) == (f"{broken}: it never ends", [str(fine)])
