@@ -44,12 +44,6 @@ def parts_of(path: Path, origins: Mapping[Path, str]) -> str:
     return f" (set in part by {', '.join(names)})" if path and names else ""
 
 
-def blamed(path: Path, problem: str, origins: Mapping[Path, str], file: object) -> str:
-    """What is wrong with a key, with the variable that set it before, or those that set parts of it behind."""
-    variable = origin_of(path, origins, file)
-    return f"{problem}{parts_of(path, origins)}" if variable is None else f"{variable}: {problem}"
-
-
 def _stands(path: Path, file: object) -> bool:
     for part in path:
         if not isinstance(file, Mapping) or part not in file:

@@ -17,6 +17,7 @@ from cli.dev_settings import public_url
 from cli.errors import Misconfigured
 from cli.plugins import Plugins, loaded
 from cli.ports import listening, refuse_equal
+from cli.settings import blame
 from cli.topics_watch import TopicsWatch
 from cli.version import version
 from cli.wiring import opened_dedupe, opened_log, opened_store
@@ -30,7 +31,7 @@ from dispatcher.observers import Observer
 from dispatcher.settings import Entry
 from dispatcher.worker import Phase
 from eventlog.log import EventLog
-from receiver.errors import AddressTaken, ReceiverError
+from receiver.errors import AddressTaken, ReceiverError, SourceMisconfigured
 from receiver.reports import Report
 from receiver.server import ReceiverParts, ReceiverServer
 from receiver.sources.opening import open_sources
@@ -170,6 +171,9 @@ async def _add_receiver(
     except AddressTaken as error:
         root = here.places.root
         raise listening(error, port=bounds.port, what="receiver", option="--port", root=root) from error
+    except SourceMisconfigured as error:
+        told = (problem for _, problem in blame(here.places).sources(error))
+        raise Misconfigured("\n  ".join(["the sources cannot be opened as configured:", *told])) from error
     except ReceiverError as error:
         raise Misconfigured(str(error)) from error
     found.receiver_url = _url(bounds.host, found.receiver.port)

@@ -1,7 +1,7 @@
 """The whole configuration: one model a section, each owned by the package that is configured."""
 
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from cli import demo
+from cli.blame import Blame
 from cli.errors import Misconfigured
 from cli.explain import suggestion
 from cli.overlay import overlay
@@ -91,10 +92,7 @@ class Reading:
     problems: list[str]
     # The keys that cannot work, such as ("sources", "support", "rate").
     broken: frozenset[tuple[str, ...]]
-    # The keys that variables set, each with its variable.
-    origins: Mapping[tuple[str, ...], str]
-    # The file as it stands.
-    file: Mapping[str, Any]
+    blame: Blame
 
     def is_told(self, path: tuple[str, ...]) -> bool:
         """Whether a key is known to be wrong, or a part of what is."""
@@ -130,7 +128,17 @@ def read(places: Places) -> Reading:
     found = read_parts({} if places.config is None else raw, over, References(places.environ, base), Settings)
     settings = Settings.model_validate(found.tree)
     wrong = [told(path, words, raw, over) for path, words in _contradictions(settings)]
-    return Reading(settings, [*found.problems, *wrong], frozenset(found.broken), over.origins, raw)
+    return Reading(settings, [*found.problems, *wrong], frozenset(found.broken), Blame(over.origins, raw))
+
+
+def blame(places: Places) -> Blame:
+    """What of a configuration came from where.
+
+    Raises:
+        Misconfigured: the file cannot be read, or is not TOML.
+    """
+    raw = {} if places.config is None else _read(places.config)
+    return Blame(overlay(raw, places.environ, {"handlers": BUILT_IN}).origins, raw)
 
 
 def _contradictions(settings: Settings) -> Iterator[tuple[tuple[str, ...], str]]:

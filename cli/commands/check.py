@@ -7,7 +7,6 @@ import typer
 
 from cli.base import Installation, installation
 from cli.errors import CommandFailed
-from cli.explain import blamed
 from cli.findings import Finding, show
 from cli.plugins import Plugins, loaded
 from cli.settings import Reading, Settings, read
@@ -70,10 +69,9 @@ def _sources(reading: Reading) -> Iterator[Finding]:
     try:
         sources = open_sources(settings.sources, settings.receiver)
     except SourceMisconfigured as error:
-        for problem in error.problems:
-            path = tuple(problem.partition(":")[0].partition("[")[0].split("."))
+        for path, problem in reading.blame.sources(error):
             if not reading.is_told(path):
-                yield Finding("sources", "failing", _blamed(reading, path, problem))
+                yield Finding("sources", "failing", problem)
         return
     if not settings.sources:
         yield Finding("sources", "degraded", "none: add a section [sources.NAME] to receive anything")
@@ -98,10 +96,9 @@ def _accounts(reading: Reading) -> Iterator[Finding]:
 
 def _handlers(reading: Reading, plugins: Plugins) -> Iterator[Finding]:
     yield from (Finding("handlers", "failing", str(problem)) for problem in plugins.registry.problems)
-    for problem in plugins.plan.problems:
-        path = ("handlers", problem.entry, *([problem.under] if problem.under else []))
+    for path, told in map(reading.blame.entry, plugins.plan.problems):
         if not reading.is_told(path):
-            yield Finding("handlers", "failing", _blamed(reading, path, str(problem)))
+            yield Finding("handlers", "failing", told)
     for entry in plugins.plan.entries:
         yield Finding(f"handler {entry.name}", "ok", entry.handler.doc)
     for name in plugins.plan.disabled:
@@ -126,7 +123,3 @@ def needs_account(entry: Entry) -> bool:
     """Whether a handler answers, or tells accounts: its own code says so, or it is one of ours that does."""
     own = any(need.name is None for need in needs.of_code(entry.handler.run))
     return own or entry.handler.name == "follow-up-chat" or bool(getattr(entry.config, "push", ()))
-
-
-def _blamed(reading: Reading, path: tuple[str, ...], problem: str) -> str:
-    return blamed(path, problem, reading.origins, reading.file)
