@@ -179,6 +179,11 @@ async def test_a_missing_folder_is_told(tmp_path: Path) -> None:
         await Dedupe.open(f"sqlite:///{tmp_path}/nowhere/dedupe.db").start()
 
 
+def set_aside(folder: Path) -> list[Path]:
+    """What was kept of files that were damaged."""
+    return list(folder.glob("dedupe.db.damaged-*Z"))
+
+
 async def test_a_damaged_file_is_set_aside(tmp_path: Path) -> None:
     """The receiver starts, with a new one; the old one is kept for whoever wants to see it."""
     path = tmp_path / "dedupe.db"
@@ -191,7 +196,7 @@ async def test_a_damaged_file_is_set_aside(tmp_path: Path) -> None:
         assert await dedupe.known([("s", "1")], NOW) == {("s", "1")}
     finally:
         await dedupe.stop()
-    (aside,) = tmp_path.glob("dedupe.db.damaged-*Z")
+    (aside,) = set_aside(tmp_path)
     assert aside.read_bytes().startswith(b"not what SQLite wrote")
     (line,) = lines
     assert (line["event"], line["log_level"], line["aside"]) == ("dedupe.replaced", "error", aside.name)
@@ -216,4 +221,4 @@ async def test_damage_while_running_is_mended_by_the_next_write(tmp_path: Path) 
         assert await dedupe.known([("s", "1"), ("s", "new")], NOW) == {("s", "new")}
     finally:
         await dedupe.stop()
-    assert len(list(tmp_path.glob("dedupe.db.damaged-*Z"))) == 1
+    assert len(set_aside(tmp_path)) == 1
