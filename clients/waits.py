@@ -56,9 +56,9 @@ def retry_after(value: str | None, now: datetime) -> float | None:
 
 def reset_in(value: str | None, now: datetime) -> float | None:
     """Read `X-RateLimit-Reset` as seconds from `now`, between 0 and `LONGEST`; None if it makes no sense."""
-    if value is None or not _INSTANT.fullmatch(value.strip()):
+    if value is None or not _INSTANT.fullmatch(text := value.strip()):
         return None
-    at = float(value)
+    at = float(text)
     seconds = at / 1000 if at >= _MILLISECONDS else at
     return _within(seconds - now.timestamp())
 

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from clients.waits import Quota, asked_wait, http_date, quota, reset_in, retry_after
@@ -95,6 +95,7 @@ def test_quota_needs_both_counts() -> None:
 @given(
     st.text() | st.from_regex(r"[0-9]+(\.[0-9]+)?") | st.datetimes().map(lambda at: at.strftime("%a, %d %b %Y %T GMT"))
 )
+@example("0\x1f")
 def test_no_header_makes_the_parsers_fall_over(value: str) -> None:
     """Whatever a header holds, the answer is a bounded wait or None."""
     headers = dict.fromkeys(("retry-after", "x-ratelimit-reset", "x-ratelimit-remaining", "date"), value)
