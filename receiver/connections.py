@@ -78,7 +78,7 @@ class Connection(web.RequestHandler):
         super().connection_made(transport)
         self.peer = peer_of(transport)
         self._arriving_since = self.came
-        if len(self._owner.connections) > self._owner.settings.connections:
+        if len(self._owner.connections) > self._owner.limit:
             self._owner.turn_away(self)
 
     def data_received(self, data: bytes) -> None:
@@ -184,6 +184,7 @@ class Connections(web.Server):
         respond: answers one request; it must not raise.
         settings: the deadlines and bounds.
         malformed: told of each request that is not HTTP, with the reason.
+        limit: how many connections there may be.
         turned_away: told of each connection that was closed because there were too many.
     """
 
@@ -194,6 +195,7 @@ class Connections(web.Server):
         *,
         malformed: Callable[[str], None],
         turned_away: Callable[[], None],
+        limit: int,
     ) -> None:
         super().__init__(
             self._respond,
@@ -210,6 +212,7 @@ class Connections(web.Server):
         )
         self.settings = settings
         self.malformed = malformed
+        self.limit = limit
         self._turned_away = turned_away
         # Those that are the next to go when there are too many.
         self._expendable: deque[Connection] = deque()

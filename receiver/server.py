@@ -20,6 +20,7 @@ from eventlog.log import Health as LogHealth
 from receiver.app import Receiver
 from receiver.connections import Connections, assert_c_parser
 from receiver.dedupe import Dedupe, DedupeStore
+from receiver.descriptors import limit_of, open_files
 from receiver.errors import AddressTaken
 from receiver.health import Check
 from receiver.keep import Appender, Keep
@@ -112,7 +113,11 @@ class ReceiverServer:
             version=parts.version,
         )
         connections = Connections(
-            receiver.respond, settings, malformed=receiver.malformed, turned_away=metrics.turned_away.inc
+            receiver.respond,
+            settings,
+            limit=limit_of(settings.connections, open_files()),
+            malformed=receiver.malformed,
+            turned_away=metrics.turned_away.inc,
         )
         metrics.watch(
             receiver.budget,
