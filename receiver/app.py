@@ -202,6 +202,8 @@ class Receiver:
 def _success(source: Source, accepted: Accepted, kept: Kept, kind: str) -> _Reply:
     if source.answer is not None:
         response = text_response(source.answer, status=source.status)
+    elif accepted.answer is not None:
+        response = json_response(accepted.answer)
     else:
         body = accepted_body(accepted, duplicate=kept.duplicate, stored=kind)
         response = json_response(body, status=source.status)

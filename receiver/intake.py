@@ -53,6 +53,8 @@ class Accepted:
     # The id in the quarantine, of a delivery that could not be read and is accepted all the same.
     quarantined: str | None = None
     types: tuple[str, ...] = ()
+    # JSON that the platform wants to see, with 200, in place of the ids.
+    answer: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,6 +166,7 @@ def _accepted(receipt: Receipt, reading: Reading) -> Accepted | Refusal:
         copy=copy,
         secret=receipt.verified.secret,
         types=tuple(event.type for event, _ in events),
+        answer=_wanted(receipt),
     )
 
 
@@ -205,9 +208,20 @@ def _quarantined(receipt: Receipt, why: Unreadable) -> Accepted | Refusal:
         window=receipt.source.hashed_window,
     )
     if receipt.source.on_invalid == "accept":
-        return Accepted(id=name, ids=(), records=(kept,), secret=receipt.verified.secret, quarantined=name)
+        return Accepted(
+            id=name,
+            ids=(),
+            records=(kept,),
+            secret=receipt.verified.secret,
+            quarantined=name,
+            answer=_wanted(receipt),
+        )
     problem = problems.NOT_JSON if why.kind == "not-json" else problems.NOT_FITTING
     return Refusal(problem=problem.about(why.fields, name), reason=why.kind, quarantine=kept)
+
+
+def _wanted(receipt: Receipt) -> bytes | None:
+    return receipt.source.platform.answers.get(receipt.verified.suffix)
 
 
 def _unauthenticated(reason: str) -> Refusal:

@@ -66,6 +66,7 @@ def _deliver(name: str, parameters: list[dict[str, Any]]) -> dict[str, Any]:
         "parameters": parameters,
         "requestBody": {"required": True, "content": {_JSON: {"schema": {}}}},
         "responses": {
+            "200": _content("Every event is durable; the body is what the platform wants to see.", {"type": "object"}),
             "202": _content("Every event is durable.", {"$ref": "#/components/schemas/Accepted"}),
             **_problems(),
         },

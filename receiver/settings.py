@@ -51,7 +51,7 @@ class SourceSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
-    platform: str = Field(description="Who posts here: mygptassistants, or standard for Standard Webhooks.")
+    platform: str = Field(description="Who posts here: gptbots, mygptassistants, or standard for Standard Webhooks.")
     secrets: tuple[SecretStr, ...] = Field(default=(), description="Any may match; the newest first.")
     token: SecretStr | None = Field(default=None, description="A secret in the path: POST /in/NAME/TOKEN.")
     verify: Literal["none"] | None = Field(default=None, description="none accepts what anybody posts.")

@@ -169,7 +169,7 @@ def _told(token: Token, ring: Keyring, delivery: Delivery) -> bytes | None:
             if value is None or not token.prefix:
                 return value
             word, _, rest = value.partition(b" ")
-            if word.lower() != token.prefix.lower().encode():
+            if word.lower() not in token.prefixes:
                 raise Unproved("token-wrong")
             return rest.strip()
         case "query":

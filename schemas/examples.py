@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import Any
 
 from schemas.envelope import rfc3339
+from schemas.gptbots import SUFFIXES as GPTBOTS_SUFFIXES
 
 Body = dict[str, Any]
 
@@ -26,6 +27,8 @@ class Example:
     delivery_id: str
     # Where the sender's own fields stand, of which an example knows nothing.
     own: str | None = None
+    # What the platform appends to the address for this event.
+    suffix: str = ""
 
 
 def example(platform: str, event_type: str, *, now: datetime, unique: str) -> Example:
@@ -44,10 +47,37 @@ def example(platform: str, event_type: str, *, now: datetime, unique: str) -> Ex
     if make is None:
         raise NoExample(f"there is no example of a {platform} delivery")
     own = "data" if platform == "standard" else None
-    return Example(make(event_type, rfc3339(now), unique), f"msg_{unique}", own)
+    suffix = GPTBOTS_SUFFIXES.get(event_type, "") if platform == "gptbots" else ""
+    return Example(make(event_type, now, unique), f"msg_{unique}", own, suffix)
 
 
-def _mygptassistants(event_type: str, time: str, unique: str) -> Body:
+def _gptbots(event_type: str, now: datetime, unique: str) -> Body:
+    stamp = int(now.timestamp() * 1000)
+    handoff = {"conversation_id": f"handoff_{unique}", "timestamp": stamp}
+    reply = {"conversation_id": f"conv_{unique}", "message_id": f"msg_{unique}", "create_time": stamp}
+    user = {"phone": "+15550001", "email": "ada@example.org", "user_id": "user_demo", "anonymous_id": None}
+    text = "We are open from 9 to 5."
+    output = [{"from_component_branch": "1", "from_component_name": "LLM-1", "content": {"text": text}}]
+    asked = [{"message_type": "QUESTION", "text": "Can I talk to a person?"}]
+    run = {"workflowRunId": f"run_{unique}", "status": "SUCCEED", "output": {"output": text}, "endTime": stamp}
+    shapes: Mapping[str, Body] = {
+        "reply": {**reply, "output": output},
+        "reply-v1": {**reply, "message_type": "ANSWER", "text": text},
+        "establish": {
+            **handoff,
+            "email": "support@gptbots.ai",
+            "bot_id": "bot_demo",
+            "body": asked,
+            "user_info": user,
+        },
+        "chat": {**handoff, "body": "Are you there?"},
+        "close": {**handoff, "type": "USER_CLOSED"},
+        "workflow": run,
+    }
+    return _one_of("gptbots", shapes, event_type)
+
+
+def _mygptassistants(event_type: str, now: datetime, unique: str) -> Body:
     metadata = {"userId": "user_demo", "name": "Ada Lovelace", "email": "ada@example.org"}
     conversation = {"conversationId": f"conv_{unique}", "botId": "bot_demo", "metadata": metadata}
     message = {**conversation, "messageId": f"msg_{unique}", "role": "user", "content": "When do you open?"}
@@ -62,15 +92,20 @@ def _mygptassistants(event_type: str, time: str, unique: str) -> Body:
         "bot.published": {"botId": "bot_demo"},
         "bot.disabled": {"botId": "bot_demo"},
     }
+    data = _one_of("mygptassistants", shapes, event_type)
+    return {"id": f"evt_{unique}", "type": event_type, "timestamp": rfc3339(now), "data": data}
+
+
+def _standard(event_type: str, now: datetime, unique: str) -> Body:
+    return {"type": event_type, "timestamp": rfc3339(now), "data": {"id": f"obj_{unique}"}}
+
+
+def _one_of(platform: str, shapes: Mapping[str, Body], event_type: str) -> Body:
     if event_type not in shapes:
-        raise NoExample(f"mygptassistants sends no {event_type}; it sends {', '.join(sorted(shapes))}")
-    return {"id": f"evt_{unique}", "type": event_type, "timestamp": time, "data": shapes[event_type]}
+        raise NoExample(f"{platform} sends no {event_type}; it sends {', '.join(sorted(shapes))}")
+    return shapes[event_type]
 
 
-def _standard(event_type: str, time: str, unique: str) -> Body:
-    return {"type": event_type, "timestamp": time, "data": {"id": f"obj_{unique}"}}
-
-
-_PLATFORMS: Mapping[str, Callable[[str, str, str], Body]] = MappingProxyType(
-    {"mygptassistants": _mygptassistants, "standard": _standard}
+_PLATFORMS: Mapping[str, Callable[[str, datetime, str], Body]] = MappingProxyType(
+    {"gptbots": _gptbots, "mygptassistants": _mygptassistants, "standard": _standard}
 )

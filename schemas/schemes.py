@@ -78,6 +78,13 @@ class Token(_Part):
     name: str
     # The word before it in a header: `Bearer`, `Basic`.
     prefix: str = ""
+    # Words that may stand there instead.
+    also: tuple[str, ...] = ()
+
+    @property
+    def prefixes(self) -> frozenset[bytes]:
+        """All words that may stand before it, in lower case."""
+        return frozenset(word.lower().encode() for word in (self.prefix, *self.also))
 
 
 class Scheme(_Part):
@@ -167,5 +174,15 @@ STANDARD = Scheme(
 MYGPTASSISTANTS = Scheme(signature=Plain(header="x-mga-signature", prefix="sha256="))
 """MyGPTAssistants (docs.mygptassistants.com/api/webhooks). No time is signed: copies are known by their id instead."""
 
-PRESETS: Mapping[str, Scheme] = MappingProxyType({"mygptassistants": MYGPTASSISTANTS, "standard": STANDARD})
+GPTBOTS = Scheme(
+    mode="static_token", token=Token(where="header", name="Authorization", prefix="Bearer", also=("Basic",))
+)
+"""GPTBots' reply webhooks (www.gptbots.ai/docs/api-reference/conversation-api/webhook-receives-messages-v2).
+
+Nothing is signed: a static header, if one was configured. Its other calls have none, so sources use a path token.
+"""
+
+PRESETS: Mapping[str, Scheme] = MappingProxyType(
+    {"gptbots": GPTBOTS, "mygptassistants": MYGPTASSISTANTS, "standard": STANDARD}
+)
 """Platform → how it signs."""

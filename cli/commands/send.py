@@ -49,7 +49,7 @@ def send(
             sys.stderr.write(f"hookline: {hint}\n")
         put(made.body, change)
     body = json.dumps(made.body, ensure_ascii=False, separators=(",", ":")).encode()
-    address = _address(here, source, settings, url)
+    address = "/".join(filter(None, (_address(here, source, settings, url), made.suffix)))
     headers = _signed(settings, Outgoing(body=body, id=made.delivery_id, url=settings.public_url or address), now)
     status, answer = _post(address, body, headers)
     stdout().print(f"{status} {printable(answer)}")

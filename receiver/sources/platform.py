@@ -3,9 +3,10 @@
 A platform is one module beside this one, with a `Platform` in it, and one line in `platforms.py`.
 """
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
+from types import MappingProxyType
 from typing import Literal, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -76,6 +77,8 @@ class Platform:
     # What the sender wants to see on success; without a body it is told the ids.
     status: int = 202
     answer: bytes | None = None
+    # Suffix → JSON that calls below it are answered with, and 200, where a sender wants a body of its own.
+    answers: Mapping[str, bytes] = field(default_factory=lambda: MappingProxyType({}))
     # "accept" for senders that switch an endpoint off when it answers 4xx.
     on_invalid: Literal["refuse", "accept"] = "refuse"
 

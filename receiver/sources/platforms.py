@@ -3,13 +3,14 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from receiver.sources import mygptassistants, standard
+from receiver.sources import gptbots, mygptassistants, standard
 from receiver.sources.platform import Platform
 
 PLATFORMS: Mapping[str, Platform] = MappingProxyType(
     {
         platform.name: platform
         for platform in (
+            gptbots.PLATFORM,
             mygptassistants.PLATFORM,
             standard.PLATFORM,
         )

@@ -14,7 +14,11 @@ from schemas.topics import Topics
 
 NOW = datetime(2023, 11, 14, 22, 13, 20, tzinfo=UTC)
 TOPICS = Topics()
-SECRETS = {"mygptassistants": "mga-secret-0123456789", "standard": "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3"}
+SECRETS = {
+    "gptbots": "gptbots-static-0123456789",
+    "mygptassistants": "mga-secret-0123456789",
+    "standard": "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3",
+}
 MESSAGE = (
     b'{"id":"evt_1","type":"message.created","timestamp":"2024-01-15T10:30:00Z",'
     b'"data":{"conversationId":"conv_1","messageId":"msg_1","role":"user","content":"hi"}}'
