@@ -266,3 +266,10 @@ async def test_timers_that_are_over_expire(store: Store, epoch: Epoch) -> None:
     assert await store.schedule.expire(NOW) == 0
     assert await store.schedule.expire(NOW + DAY) == 2
     assert [row.name for row in await store.schedule.load("h", AT, LOG)] == ["c"]
+
+
+async def test_timers_that_are_set_are_counted(store: Store, epoch: Epoch) -> None:
+    """By handler; not those that are over, nor those of another log."""
+    await play(store, epoch, [Event(offset=5, set={"a": 10, "b": 10, "c": 10}), Event(offset=6, cancel=("a",))])
+    assert await store.schedule.waiting(LOG) == {"h": 2}
+    assert await store.schedule.waiting("another") == {}
