@@ -50,7 +50,7 @@ _WORDS: Mapping[str, str] = MappingProxyType(
         "mapping": _SECTION,
         "model": _SECTION,
         "union_tag_not_found": "{discriminator} is missing",
-        "union_tag_invalid": "write {expected_tags} as {discriminator}",
+        "union_tag_invalid": "{discriminator} must be one of {expected_tags}",
         "value_error": "{error}",
         "assertion_error": "{error}",
         "none_required": "leave it out",

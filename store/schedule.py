@@ -184,7 +184,7 @@ class Schedule:
 
         async def work(connection: AsyncConnection) -> dict[str, int]:
             rows = await connection.execute(statement.group_by(schedule.c.handler))
-            return dict(rows.tuples().all())
+            return {row[0]: row[1] for row in rows}
 
         return await self._database.read(work)
 

@@ -87,7 +87,7 @@ class Either(BaseModel):
         ({"kind": "left", "size": "x"}, [(("one", "size"), "write a whole number")]),
         ({"kind": "left", "size": 2}, [(("one",), "is too large")]),
         ({"kind": "right"}, [(("one", "needed"), "is missing")]),
-        ({"kind": "up"}, [(("one",), "write 'left', 'right' as 'kind'")]),
+        ({"kind": "up"}, [(("one",), "'kind' must be one of 'left', 'right'")]),
         ({}, [(("one",), "'kind' is missing")]),
     ],
 )
