@@ -1,0 +1,36 @@
+"""`hookline dev` in a folder whose configuration names real servers."""
+
+import socket
+from pathlib import Path
+
+from tests.e2e.processes import wait_for
+from tests.e2e.site import free_port, site
+
+
+def test_dev_keeps_to_itself_and_is_found(tmp_path: Path) -> None:
+    """Kafka is left alone, the data folder of the roles too; other commands find it without a flag; it ends quietly."""
+    with site(tmp_path, eventlog="kafka://127.0.0.1:1", simulated=False) as here:
+        ports = ("--port", str(free_port()), "--admin-port", "0", "--simulator-port", "0")
+        role = here.at.start("dev", "--quiet", *ports)
+        wait_for(lambda: " tail" in role.printed(), seconds=30, what="the greeting of dev")
+        sent = here.at.command("send", "support", "message.created", "--set", "data.content=3")
+        assert (sent.returncode, sent.stderr) == (0, "")
+        [record] = here.records("conversations")
+        assert record["value"]["content"] == "3"
+        wait_for(lambda: "sync-contact    done" in role.printed(), seconds=30, what="a line of a handler")
+        assert [one.name for one in (tmp_path / ".hookline").iterdir()] == ["dev"]
+        assert ".hookline/dev/events.db, not kafka://127.0.0.1:1" in role.printed()
+        assert role.stop() == 0
+        assert role.log() == []
+
+
+def test_a_role_that_cannot_listen_has_started_no_handler(tmp_path: Path) -> None:
+    """It fails before, names who has the port, and says it once."""
+    with site(tmp_path, simulated=False) as here, socket.create_server(("127.0.0.1", 0)) as taken:
+        here.prepare()
+        port = taken.getsockname()[1]
+        done = here.at.command("run", "--port", "0", "--admin-port", str(port))
+        assert done.returncode == 1
+        assert "handler.started" not in done.stderr
+        assert done.stderr.splitlines()[-1].startswith(f"hookline: port {port} (admin port) is taken by process ")
+        assert done.stderr.count("--admin-port") == 1
