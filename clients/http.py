@@ -4,7 +4,6 @@ No cookies, no redirects, no proxies from the environment; only the headers writ
 `answers.KEPT_HEADERS` are read; bodies are decompressed and counted as they come.
 """
 
-import json
 import random
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import aclosing, asynccontextmanager
@@ -19,9 +18,10 @@ from aiohttp.resolver import ThreadedResolver
 from yarl import URL
 
 from clients.answers import KEPT_HEADERS, Answer, Complain, Complaint, document, failure, media_type
+from clients.bodies import FORM, JSON, written
 from clients.clock import Clock, SystemClock
 from clients.decoding import ENCODINGS, Decoder
-from clients.errors import BadAnswer, ClientError, RateLimited, Rejected
+from clients.errors import BadAnswer, ClientError, RateLimited
 from clients.foreign import translated
 from clients.guard import guarded_connector
 from clients.limits import Limiter
@@ -32,9 +32,6 @@ from clients.waits import quota
 
 T = TypeVar("T")
 log = structlog.get_logger()
-
-MAX_REQUEST = 1024 * 1024
-"""The largest body we send, in bytes."""
 
 # Idle connections are dropped before a Node.js server drops them (after 5 s): a send on a connection that the other
 # side is just closing ends in an error that proves nothing.
@@ -85,6 +82,10 @@ class Call:
     quota: str
     query: Mapping[str, str] = field(default_factory=dict)
     body: Mapping[str, Any] | None = None
+    # The body is sent as a form, not as JSON.
+    form: bool = False
+    # An address of its own that an answer named, instead of base_url and path. The key is not sent there.
+    url: str | None = None
     # It has no effect, so it may be repeated after a time-out.
     repeatable: bool = False
     # The answer is read as it comes.
@@ -303,7 +304,7 @@ class Wire:
             response = await session.request(
                 call.method,
                 # encoded: yarl must not normalise what was quoted on purpose
-                URL(f"{self._base}{call.path}{query}", encoded=True),
+                URL(call.url or f"{self._base}{call.path}{query}", encoded=True),
                 data=payload,
                 headers=self._headers(call, payload),
                 allow_redirects=False,
@@ -340,9 +341,9 @@ class Wire:
 
     def _headers(self, call: Call, payload: bytes | None) -> dict[str, str]:
         """Return every header that leaves, but for Host and Content-Length."""
-        kind = {} if payload is None else {"Content-Type": "application/json"}
+        kind = {} if payload is None else {"Content-Type": FORM if call.form else JSON}
         return {
-            **self._auth,
+            **({} if call.url else self._auth),
             **kind,
             "Accept": call.accept or ("text/event-stream" if call.stream else "application/json"),
             # A compressed stream would be held back by proxies until their buffers are full.
@@ -383,13 +384,4 @@ def _doubt(call: Call, error: ClientError) -> None:
 
 
 def _payload(call: Call, what: str) -> bytes | None:
-    """Write the body as compact JSON."""
-    if call.body is None:
-        return None
-    try:
-        payload = json.dumps(call.body, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
-    except (TypeError, ValueError, RecursionError):
-        raise Rejected(f"{what}: the message or its metadata cannot be written as JSON") from None
-    if len(payload) > MAX_REQUEST:
-        raise Rejected(f"{what}: the message and its metadata are larger than {MAX_REQUEST} bytes")
-    return payload
+    return None if call.body is None else written(call.body, form=call.form, what=what)
