@@ -35,8 +35,13 @@ class Foreign(logging.Handler):
             text = str(record.msg)
         family = record.name.partition(".")[0]
         noise = _NOISE.get(family)
-        level = logging.DEBUG if noise is not None and noise.match(text) else record.levelno
         first = _BEFORE_VALUES.split(text)[0] if family == "asyncio" else text.partition("\n")[0]
-        error = record.exc_info[1] if record.exc_info else None
-        cause = {} if error is None else {"cause": place(error)}
-        log.log(level, "foreign.logged", logger=record.name, text=first.strip(), **cause)
+        told = {"logger": record.name, "text": first.strip()}
+        if record.exc_info and record.exc_info[1] is not None:
+            told["cause"] = place(record.exc_info[1])
+        if noise is not None and noise.match(text):
+            log.debug("foreign.logged", **told)
+        elif record.levelno >= logging.ERROR:
+            log.error("foreign.logged", **told)
+        else:
+            log.warning("foreign.logged", **told)

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from cli.base import Installation
+from cli.commands.new import handler
+from cli.errors import Misconfigured
 from cli.places import Places
 from cli.plugins import loaded
 from tests.conventions.fences import ROOT
@@ -29,19 +31,39 @@ def run(folder: Path, *words: str, **environ: str) -> subprocess.CompletedProces
 
 
 def test_it_writes_a_plugin_and_its_test(folder: Path) -> None:
-    """Two files, and nothing else."""
+    """Two files, and one that keeps pytest-asyncio from complaining where it is installed."""
     files = [path for path in folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts]
     assert sorted(str(path.relative_to(folder)) for path in files) == [
         "plugins/test_thank_you.py",
         "plugins/thank_you.py",
+        "pytest.ini",
     ]
 
 
 def test_its_test_passes(folder: Path) -> None:
-    """As a user runs it: plain pytest, no settings, no other plugin of pytest's."""
-    done = run(folder, "pytest", "-q", "-p", "no:cacheprovider", "plugins", PYTEST_DISABLE_PLUGIN_AUTOLOAD="1")
+    """As a user runs it: plain pytest, with whatever plugins of pytest's are there, and without a warning."""
+    done = run(folder, "pytest", "-p", "no:cacheprovider")
     assert done.returncode == 0, done.stdout
     assert "1 passed" in done.stdout
+    assert "Warning" not in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("name", ["class", "store", "json", "handler", "hookline", "pydantic"])
+def test_a_name_that_would_hide_another_is_refused(tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Python looks there first while tests run: its `store.py` would be everybody's `store`."""
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(Misconfigured, match="name"):
+        handler(name, Path("plugins"))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_it_tells_that_a_new_handler_is_given_old_events(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Adding one to a running installation must not answer last year's visitors."""
+    monkeypatch.chdir(tmp_path)
+    handler("thank-you", Path("plugins"))
+    assert '[handlers.thank-you]\n  start = "now"' in capsys.readouterr().out
 
 
 def test_it_type_checks(folder: Path) -> None:
