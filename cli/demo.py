@@ -7,8 +7,6 @@ from typing import Any
 
 from cli.errors import CommandFailed
 
-# Platform → the name of its source and account in the demo.
-SOURCES = {"mygptassistants": "support"}
 SIMULATOR_PORT = 8789
 HOST = "127.0.0.1"
 # Handlers in this folder join the demo.
@@ -19,15 +17,22 @@ def configuration(data: Path) -> dict[str, Any]:
     """The demo's configuration, with secrets that are made once and kept in the data folder."""
     secret = kept_secret(data)
     return {
-        "sources": {source: {"platform": platform, "secrets": [secret]} for platform, source in SOURCES.items()},
+        "sources": {
+            "support": {"platform": "mygptassistants", "secrets": [secret]},
+            # GPTBots signs nothing, so the secret stands in the path.
+            "gptbots": {"platform": "gptbots", "token": secret},
+        },
         "accounts": {
-            "support": {
-                "platform": "mygptassistants",
-                "api_key": "demo-key",
-                "bot_id": "bot_demo",
-                "base_url": simulator_url("mygptassistants"),
-                "allow_private": True,
+            "support": {"platform": "mygptassistants", "api_key": "demo-key", "bot_id": "bot_demo"}
+            | _simulated("mygptassistants"),
+            "gptbots": {
+                "platform": "gptbots",
+                # The simulator takes it for the key of a plan with more than 3 calls a minute.
+                "api_key": "app-enterprise-demo",
+                "limits": {"conversation": "100/min", "workflow": "100/min", "user": "100/min"},
+                "properties": {"name": "name", "email": "email", "phone": "phone"},
             }
+            | _simulated("gptbots"),
         },
         "handlers": {
             **({"path": [PLUGINS]} if Path(PLUGINS).is_dir() else {}),
@@ -41,9 +46,13 @@ def configuration(data: Path) -> dict[str, Any]:
     }
 
 
+def _simulated(platform: str) -> dict[str, Any]:
+    return {"base_url": simulator_url(platform), "allow_private": True}
+
+
 def simulator_url(platform: str, port: int = SIMULATOR_PORT) -> str:
     """Where the simulator serves a platform."""
-    paths = {"mygptassistants": "/mygptassistants/api/v1"}
+    paths = {"mygptassistants": "/mygptassistants/api/v1", "gptbots": "/gptbots"}
     return f"http://{HOST}:{port}{paths[platform]}"
 
 

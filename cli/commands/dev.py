@@ -110,11 +110,9 @@ def redirected(settings: Settings, simulator: Simulator) -> Settings:
     for name, account in settings.accounts.items():
         # A platform that is not simulated is answered 404.
         url = simulator.base_url(account.platform) if account.platform in simulated else simulator.url
-        changes = {"base_url": url, "allow_private": True}
-        if isinstance(account, MyGPTAssistantsSettings):
-            # The bot that the visitors talk to.
-            changes["bot_id"] = DEFAULT_BOT
-        accounts[name] = account.model_copy(update=changes)
+        # The bot that the visitors talk to.
+        changes = {"bot_id": DEFAULT_BOT} if isinstance(account, MyGPTAssistantsSettings) else {}
+        accounts[name] = account.moved(url).model_copy(update=changes)
     return settings.model_copy(update={"accounts": accounts})
 
 

@@ -91,8 +91,11 @@ def test_the_banner_says_what_is_used(tmp_path: Path, dev: Dev, environ: dict[st
 def test_a_configuration_without_sources_has_the_demos(tmp_path: Path) -> None:
     """A file that only names plugins still shows conversations."""
     found = opened(tmp_path, Dev(), text="[handlers.sync-contact]\n").settings
-    assert [(name, one.platform) for name, one in found.sources.items()] == [("support", "mygptassistants")]
-    assert list(found.accounts) == ["support"]
+    assert [(name, one.platform) for name, one in found.sources.items()] == [
+        ("support", "mygptassistants"),
+        ("gptbots", "gptbots"),
+    ]
+    assert list(found.accounts) == ["support", "gptbots"]
     assert list(found.handlers) == ["sync-contact"]
 
 
