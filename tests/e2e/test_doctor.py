@@ -26,9 +26,20 @@ def findings(at: Site) -> tuple[int, dict[str, dict[str, str]]]:
     return done.returncode, {one["name"]: one for one in map(json.loads, done.stdout.splitlines())}
 
 
+def wait_begun(at: Site) -> None:
+    """Wait until every entry has committed where it starts: a role is ready before that."""
+
+    def begun() -> bool:
+        lines = at.at.command("handlers", "list", "--json").stdout.splitlines()
+        return all(json.loads(line)["lag"] is not None for line in lines)
+
+    wait_for(begun, seconds=30, what="the start of every entry")
+
+
 def test_a_site_is_looked_at_through_its_life(here: Site) -> None:
     """It works; then it is killed, and its event waits for nobody."""
     role, _ = here.serve("run")
+    wait_begun(here)
     status, found = findings(here)
     assert (status, [name for name, one in found.items() if one["state"] == "failing"]) == (0, [])
     assert found[f"role run (pid {role.process.pid})"]["detail"].startswith("ready, http://")
@@ -46,6 +57,7 @@ def test_a_site_is_looked_at_through_its_life(here: Site) -> None:
 def test_what_waits_for_a_worker_is_counted(here: Site) -> None:
     """It ran once, and does not now."""
     role, _ = here.serve("run")
+    wait_begun(here)
     role.stop()
     receive, _ = here.serve("receive")
     assert here.at.command("send", "support", "message.created").returncode == 0
