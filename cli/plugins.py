@@ -9,8 +9,10 @@ from pathlib import Path
 import structlog
 
 from cli.base import Installation
+from cli.blame import Blame
 from cli.errors import Misconfigured
 from cli.probe import dangers
+from cli.settings import blame
 from clients.account import Account
 from clients.http import Edges, Exchange, unheard
 from clients.settings import open_account
@@ -31,11 +33,13 @@ class Plugins:
     plan: Plan
     accounts: Mapping[str, Account]
     account_of: Mapping[str, str]
+    blame: Blame
 
     @property
     def problems(self) -> list[str]:
         """One sentence for each thing that is wrong."""
-        return [str(problem) for problem in (*self.registry.problems, *self.plan.problems)]
+        told = [self.blame.entry(problem)[1] for problem in self.plan.problems]
+        return [*map(str, self.registry.problems), *told]
 
 
 def loaded(
@@ -61,7 +65,7 @@ def loaded(
     with _slow_told() as on_import:
         registry = load(folders, skip=dangers(folders) if carefully else {}, on_import=on_import)
     around = Surroundings(accounts=accounts, account_of=account_of, sources=frozenset(settings.sources))
-    return Plugins(registry, plan(settings.handlers, registry, around), accounts, account_of)
+    return Plugins(registry, plan(settings.handlers, registry, around), accounts, account_of, blame(here.places))
 
 
 @contextmanager

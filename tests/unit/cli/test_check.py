@@ -8,6 +8,7 @@ from cli.base import Installation
 from cli.commands.check import findings
 from cli.findings import State
 from cli.places import Places
+from cli.plugins import loaded
 
 SECRET = "0123456789abcdef"
 ACCOUNT = '[accounts.{name}]\nplatform = "mygptassistants"\napi_key = "env:SECRET"\nbot_id = "b"\n'
@@ -74,6 +75,15 @@ def test_a_handlers_mistake_in_a_variable_names_the_variable(tmp_path: Path) -> 
     told = found(tmp_path, WORKS, "failing", **environ)
     assert told["handlers"].startswith("HOOKLINE_HANDLERS__FOLLOW_UP_CHAT__AFTER: [handlers.follow-up-chat]: after: ")
     assert told["sources"].startswith("HOOKLINE_SOURCES__CHAT__PLATFORM: sources.chat.platform: there is no platform")
+
+
+def test_a_role_that_refuses_its_handlers_names_the_variable_too(tmp_path: Path) -> None:
+    """Not only the command that checks."""
+    (tmp_path / "hookline.toml").write_text(WORKS, encoding="utf-8")
+    environ = {"SECRET": SECRET, "HOOKLINE_HANDLERS__FOLLOW_UP_CHAT__AFTER": "soon"}
+    here = Installation(Places(config=tmp_path / "hookline.toml", data=tmp_path, environ=environ), "auto")
+    [problem] = loaded(here).problems
+    assert problem.startswith("HOOKLINE_HANDLERS__FOLLOW_UP_CHAT__AFTER: [handlers.follow-up-chat]: after: not a dur")
 
 
 def test_a_rule_about_several_keys_names_the_variables_that_set_some(tmp_path: Path) -> None:
