@@ -9,7 +9,7 @@ import pytest
 from eventlog.log import EventLog
 from schemas.topics import Topics
 from tests.contract.eventlogs import Logs
-from tests.contract.receivers import Running, receiving
+from tests.contract.receivers import SOURCES, Running, receiving
 from tests.unit.receiver.logs import MemoryStore
 from tests.unit.receiver.parts import MESSAGE
 
@@ -26,11 +26,15 @@ async def made(logs: Logs) -> tuple[EventLog, Topics]:
     return log, topics
 
 
+# What is tried here is no matter of time, and a loaded machine's Kafka may take longer than a sender would wait.
+SLOW = {"support": {**SOURCES["support"], "ack_budget": "30s"}}
+
+
 @pytest.fixture
 async def receiver(eventlog: Logs) -> AsyncIterator[Running]:
     """A receiver over each log in turn."""
     log, topics = await made(eventlog)
-    async with receiving(log, MemoryStore(), topics=topics) as running:
+    async with receiving(log, MemoryStore(), topics=topics, sources=SLOW) as running:
         yield running
 
 
