@@ -37,6 +37,7 @@ KEY = base64.b64encode(bytes(range(32))).decode()
 # Variables whose values must be of another form than a webhook's secret.
 VALUES = {
     "DATABASE_URL": "postgresql://hookline@localhost/hookline",
+    "GPTBOTS_PATH_TOKEN": "path-token-0123456789",
     "PAYMENTS_PUBLIC_KEY": f"whpk_{KEY}",
     "SHOP_PATH_TOKEN": "path-token-0123456789",
 }
