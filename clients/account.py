@@ -93,7 +93,7 @@ class Account(ABC):
 
     @abstractmethod
     async def send(self, conversation_id: str | None, text: str, *, metadata: Mapping[str, Any] | None = None) -> Sent:
-        """Send one message as the user and return what the platform answered.
+        """Send one message and return what the platform answered: as the user, or as the business where that can be.
 
         Repeated by itself only when no connection came about. An error without `nothing_happened` means that the
         message may have arrived; one with it that the platform says it did not.
@@ -126,6 +126,10 @@ class Account(ABC):
     async def get_contact(self, contact_id: str) -> Contact:
         """Return the contact with the platform's own id; `NotFound` if there is none."""
         raise self._lacks("get_contact")
+
+    async def contact_of(self, conversation_id: str) -> Contact | None:
+        """Return who a conversation is with, as the platform knows them; None if it does not."""
+        raise self._lacks("contact_of")
 
     async def close_conversation(self, conversation_id: str) -> None:
         """Mark a conversation as resolved, closed or deleted, whichever the platform offers."""

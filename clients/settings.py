@@ -21,16 +21,25 @@ from clients.account import Account
 from clients.gptbots_settings import GPTBotsSettings
 from clients.limits import Rate, RateField
 from clients.sections import AccountSection, Section, Wait
+from clients.yourgpt_settings import YourGPTSettings
 
 if TYPE_CHECKING:
     from clients.http import Edges
 
-__all__ = ["AccountSection", "AccountSettings", "GPTBotsSettings", "MyGPTAssistantsSettings", "open_account"]
+__all__ = [
+    "AccountSection",
+    "AccountSettings",
+    "GPTBotsSettings",
+    "MyGPTAssistantsSettings",
+    "YourGPTSettings",
+    "open_account",
+]
 
 _CLIENTS: Mapping[str, str] = MappingProxyType(
     {
         "gptbots": "clients.gptbots:GPTBots",
         "mygptassistants": "clients.mygptassistants:MyGPTAssistants",
+        "yourgpt": "clients.yourgpt:YourGPT",
     }
 )
 
@@ -97,7 +106,9 @@ class MyGPTAssistantsSettings(AccountSection):
     contacts: ContactPaths = ContactPaths()
 
 
-AccountSettings: TypeAlias = Annotated[MyGPTAssistantsSettings | GPTBotsSettings, Field(discriminator="platform")]
+AccountSettings: TypeAlias = Annotated[
+    MyGPTAssistantsSettings | GPTBotsSettings | YourGPTSettings, Field(discriminator="platform")
+]
 """The settings of any account, told apart by `platform`."""
 
 

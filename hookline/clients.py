@@ -22,6 +22,7 @@ from clients.errors import (
 )
 from clients.gptbots import AnonymousId, Callback, GPTBots, WorkflowRun
 from clients.mygptassistants import MyGPTAssistants
+from clients.yourgpt import YourGPT, YourGPTContacts
 
 __all__ = [
     "Account",
@@ -49,4 +50,6 @@ __all__ = [
     "Unauthorized",
     "Unreachable",
     "WorkflowRun",
+    "YourGPT",
+    "YourGPTContacts",
 ]
