@@ -311,8 +311,10 @@ def user(value: object, user_id: str, properties: Mapping[str, str], *, what: st
     found = next((one for one in fit(_Users, {"users": value}, what=what).users if one.user_id == user_id), None)
     if found is None:
         raise NotFound(f"{what}: the platform knows no such user")
-    fields = {name: field for field, name in properties.items()}
-    return contact(user_id, {fields.get(one.name, one.name): one.value for one in found.properties})
+    told = {one.name: one.value for one in found.properties}
+    mapped = contact(user_id, {field: told[name] for field, name in properties.items() if name in told})
+    others = {name: value for name, value in told.items() if name not in properties.values() and value is not None}
+    return mapped.model_copy(update={"attributes": {**others, **mapped.attributes}})
 
 
 def contact(user_id: str, values: Mapping[str, JsonValue]) -> Contact:

@@ -192,6 +192,6 @@ async def test_property_the_agent_lacks_ends_as_a_dead_letter(tmp_path: Path) ->
     properties = {"email": "email", "phone": "missing_phone"}
     async with scene(tmp_path, sync_contact, {"push": ["helpdesk"]}, properties=properties) as made:
         attempts = await made.tell(await made.say("I want a human"))
-    [attempt] = [one for one in attempts if one.event is not None and one.event.type == "handoff.requested"]
+    [attempt] = [one for one in attempts if one.event.type == "handoff.requested"]
     assert isinstance(attempt.outcome, Dead)
     assert "missing_phone" in str(attempt.error)

@@ -94,6 +94,12 @@ def test_users_under_a_name() -> None:
         assert answers.user(value, "u", {"email": "email"}, what="w") == Contact(id="u")
 
 
+def test_property_that_is_not_named_is_an_attribute() -> None:
+    """Whatever it is called: the names are the agent's own."""
+    listed = [{"user_id": "u", "property_values": [{"property_name": "phone", "value": "1"}]}]
+    assert answers.user(listed, "u", {"phone": "mobile"}, what="w") == Contact(id="u", attributes={"phone": "1"})
+
+
 @pytest.mark.parametrize("number", ["1e999", "-1e999"])
 def test_number_that_cannot_be_written_again_is_a_bad_answer(number: str) -> None:
     """What JSON could not carry on is not taken in."""
