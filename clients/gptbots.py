@@ -41,7 +41,8 @@ _UNKNOWN_USER = frozenset({503, 504})
 class GPTBots(Account):
     """One agent, or one workflow, at GPTBots: a key belongs to exactly one.
 
-    The order of `history` and `conversations` is the platform's and not documented. Only human handoffs can be closed.
+    Messages of `history` come oldest first, all pages being read before the first; the order of `conversations` is not
+    documented. Only human handoffs can be closed.
     """
 
     platform: ClassVar[str] = "gptbots"
@@ -120,17 +121,13 @@ class GPTBots(Account):
     @override
     async def history(self, conversation_id: str) -> AsyncGenerator[ChatMessage]:
         """`GET /v2/messages`: the messages of a conversation, their texts without attachments."""
-        query = {"conversation_id": conversation_id}
-        async with aclosing(self._pages("history", "/v2/messages", query, answers.messages)) as messages:
-            async for message in messages:
-                yield message
+        for message in await self._messages("history", "/v2/messages", conversation_id, answers.messages):
+            yield message
 
     async def old_history(self, conversation_id: str) -> AsyncGenerator[ChatMessage]:
         """`GET /v1/messages`: the older form of `history`, plain texts only."""
-        query = {"conversation_id": conversation_id}
-        async with aclosing(self._pages("old_history", "/v1/messages", query, answers.old_messages)) as messages:
-            async for message in messages:
-                yield message
+        for message in await self._messages("old_history", "/v1/messages", conversation_id, answers.old_messages):
+            yield message
 
     @override
     async def conversations(
@@ -300,6 +297,13 @@ class GPTBots(Account):
 
     def _write(self, operation: str, path: str, body: Mapping[str, Any], quota: str) -> Call:
         return Call(operation=operation, method="POST", path=path, quota=quota, body=body)
+
+    async def _messages(
+        self, operation: str, path: str, conversation_id: str, read: Callable[..., answers.Page]
+    ) -> list[ChatMessage]:
+        """A whole history: the platform's order is not documented, so it is known when all is here."""
+        pages = self._pages(operation, path, {"conversation_id": conversation_id}, read)
+        return answers.in_order([message async for message in pages])
 
     async def _pages(
         self, operation: str, path: str, query: Mapping[str, str], read: Callable[..., answers.Page]

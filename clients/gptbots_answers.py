@@ -202,6 +202,17 @@ def messages(value: object, *, what: str) -> Page:
     return Page(tuple(item.result() for item in told.items), told.total)
 
 
+def in_order(messages: Sequence[ChatMessage]) -> list[ChatMessage]:
+    """Messages oldest first, in whatever order the platform gave them; without all times, as they are."""
+    timed = [(message.at, message) for message in messages if message.at is not None]
+    if len(timed) < max(len(messages), 2):
+        return list(messages)
+    if timed[0][0] > timed[-1][0]:
+        # Those of one moment too are the other way round.
+        timed.reverse()
+    return [message for _, message in sorted(timed, key=lambda pair: pair[0])]
+
+
 class _OldMessage(Document):
     message_id: Id
     message_type: str

@@ -115,10 +115,10 @@ class GPTBots:
         """Return an id as the platform's database writes them."""
         return self.around.ids.hexadecimal(24)
 
-    def open(self, user_id: str, *, bot_id: str, conversation_type: str = "API") -> Conversation:
+    def open(self, user_id: str, *, bot_id: str, conversation_id: str | None = None) -> Conversation:
         """Begin a conversation of a user, who comes to be by it."""
-        conversation = self.conversations.open(self.new_id(), bot_id, self.around.clock.now())
-        conversation.metadata = {"user_id": user_id, "conversation_type": conversation_type}
+        conversation = self.conversations.open(conversation_id or self.new_id(), bot_id, self.around.clock.now())
+        conversation.metadata = {"user_id": user_id, "conversation_type": "API"}
         self.users.named(user_id)
         return conversation
 
@@ -265,14 +265,16 @@ class GPTBots:
             user_id = conversation.metadata["user_id"]
             properties = self.users.named(user_id)
             return gptbots_forms.establish(self.new_id(), now, conversation, user_id=user_id, properties=properties)
-        said = self._add(conversation, "assistant", "Our business hours are Monday-Friday, 9 AM to 5 PM EST.")
+        text, wanted = "Our business hours are Monday-Friday, 9 AM to 5 PM EST.", overrides.get("message_id")
+        said = self._add(conversation, "assistant", text, message_id=wanted if isinstance(wanted, str) else None)
         form = gptbots_forms.reply if event_type == "reply" else gptbots_forms.old_reply
         return form(conversation, said)
 
     def _ordered_conversation(self, wanted: object) -> Conversation:
         latest = self.conversations.latest(DEFAULT_BOT)
-        if isinstance(wanted, str):
-            return self.conversations.get(wanted) or self.open(self.new_id(), bot_id=DEFAULT_BOT)
+        if isinstance(wanted, str) and wanted:
+            known = self.conversations.get(wanted)
+            return known or self.open(self.new_id(), bot_id=DEFAULT_BOT, conversation_id=wanted)
         return latest[0] if latest else self.open(self.new_id(), bot_id=DEFAULT_BOT)
 
     def _reply(self, conversation: Conversation, said: Message) -> None:
@@ -286,8 +288,8 @@ class GPTBots:
         suffix = SUFFIXES[event_type]
         self.around.sender.publish(OutgoingEvent(NAME, event_id, event_type, lane, encode(body), signed, suffix))
 
-    def _add(self, conversation: Conversation, role: Role, text: str) -> Message:
-        message = Message(self.new_id(), role, text, self.around.clock.now())
+    def _add(self, conversation: Conversation, role: Role, text: str, *, message_id: str | None = None) -> Message:
+        message = Message(message_id or self.new_id(), role, text, self.around.clock.now())
         self.conversations.add(conversation, message)
         return message
 

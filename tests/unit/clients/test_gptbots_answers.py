@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 from pydantic_core import from_json
 
 from clients import gptbots_answers as answers
-from clients.account import Chunk, Contact, Sent
+from clients.account import ChatMessage, Chunk, Contact, Sent
 from clients.answers import Complaint
 from clients.errors import BadAnswer, ClientError, NotFound, OutOfCredit, PartlyRejected, RateLimited
 from clients.gptbots_asked import user_id_of
@@ -85,6 +86,28 @@ def test_names_of_refused_properties_are_only_ours() -> None:
 def test_nothing_refused(value: object) -> None:
     """An update without a failure is one."""
     answers.check_update(value, ["a"], what="w")
+
+
+def _message(number: int, second: int | None) -> ChatMessage:
+    at = None if second is None else datetime(2024, 1, 15, 10, 0, second, tzinfo=UTC)
+    return ChatMessage(id=str(number), role="user", content="", at=at)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "order"),
+    [
+        ((1, 2, 2, 3), "0123"),
+        ((3, 2, 2, 1), "3210"),
+        ((1, 3, 2), "021"),
+        ((2, None, 1), "012"),
+        ((1,), "0"),
+        ((), ""),
+    ],
+)
+def test_messages_come_oldest_first(seconds: tuple[int | None, ...], order: str) -> None:
+    """In whichever order the platform lists them; without all times nothing is guessed."""
+    messages = [_message(number, second) for number, second in enumerate(seconds)]
+    assert "".join(message.id for message in answers.in_order(messages)) == order
 
 
 def test_users_under_a_name() -> None:

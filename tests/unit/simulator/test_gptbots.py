@@ -144,11 +144,12 @@ async def test_everything_can_be_emitted(
 
 async def test_an_emitted_reply_is_in_the_history(gptbots: GPTBots) -> None:
     """The API agrees with what was told."""
-    conversation = _says(gptbots, "Hello")
-    gptbots.emit(Emission("reply", {"conversation_id": conversation}))
-    kept = gptbots.conversations.get(conversation)
-    assert kept is not None
-    assert [item.role for item in kept.messages] == ["user", "assistant", "assistant"]
+    known = _says(gptbots, "Hello")
+    for conversation in (known, "6657e7a1c9e77c0008a5b1c2"):
+        gptbots.emit(Emission("reply", {"conversation_id": conversation, "message_id": f"in {conversation}"}))
+        kept = gptbots.conversations.get(conversation)
+        assert kept is not None
+        assert kept.messages[-1].id == f"in {conversation}"
 
 
 def test_an_unknown_event_is_refused(gptbots: GPTBots) -> None:
