@@ -49,6 +49,7 @@ CALLS: dict[str, Callable[[Store], Awaitable[Any]]] = {
         HANDLER, AT, EPOCH, offset=1, event_id="1", now=NOW, cancel=[TimerName(source="s", key="k", name="n")]
     ),
     "schedule.load": lambda store: store.schedule.load(HANDLER, AT, LOG),
+    "schedule.waiting": lambda store: store.schedule.waiting(LOG),
     "schedule.is_pending": lambda store: store.schedule.is_pending(HANDLER, "f"),
     "schedule.expire": lambda store: store.schedule.expire(NOW),
     "effects.begin": lambda store: store.effects.begin(KEY, at=AT, epoch=EPOCH, now=NOW),

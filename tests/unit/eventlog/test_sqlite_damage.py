@@ -105,6 +105,6 @@ async def test_a_log_that_cannot_start_says_why(tmp_path: Path) -> None:
     """And leaves nothing running."""
     (tmp_path / "events.db").write_bytes(b"something else" * 1000)
     before = asyncio.all_tasks()
-    with pytest.raises(LogMisconfigured, match="is damaged or no SQLite database"):
+    with pytest.raises(LogMisconfigured, match="is damaged, or is no SQLite database"):
         await SqliteEventLog(tmp_path / "events.db").start()
     assert asyncio.all_tasks() == before
