@@ -194,6 +194,7 @@ def _event(receipt: Receipt, reading: Reading, index: int, fact: Fact) -> tuple[
         data=fact.data,
         delivery_id=reading.delivery,
         traceparent=_traceparent(receipt.delivery.headers),
+        unconfirmed=receipt.source.confirm,
     )
     return event, name.hashed
 

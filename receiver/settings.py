@@ -51,10 +51,17 @@ class SourceSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
-    platform: str = Field(description="Who posts here: gptbots, mygptassistants, or standard for Standard Webhooks.")
+    platform: str = Field(
+        description="Who posts here: gptbots, mygptassistants, yourgpt, or standard for Standard Webhooks."
+    )
     secrets: tuple[SecretStr, ...] = Field(default=(), description="Any may match; the newest first.")
     token: SecretStr | None = Field(default=None, description="A secret in the path: POST /in/NAME/TOKEN.")
     verify: Literal["none"] | None = Field(default=None, description="none accepts what anybody posts.")
+    confirm: bool | None = Field(
+        default=None,
+        description="Whether handlers read what an event says again at the platform before they act on it; if not set, "
+        "they do where nothing is ever signed (yourgpt). It needs an account.",
+    )
     account: str | None = Field(default=None, description="The account handlers use; that of the same name if not set.")
     public_url: str | None = Field(default=None, pattern=r"^https?://[^?#\s]+$", description="What the sender calls.")
     on_invalid: Literal["refuse", "accept"] | None = Field(
@@ -73,7 +80,9 @@ class SourceSettings(BaseModel):
         default=timedelta(minutes=15), description="The same for events that have no id but their body's hash."
     )
     ack_budget: _Positive = Field(default=timedelta(seconds=3), description="The sender is answered within this time.")
-    status: int | None = Field(default=None, ge=200, le=299, description="The status of success; 202 if not set.")
+    status: int | None = Field(
+        default=None, ge=200, le=299, description="The status of success; the platform's own (202, or 200) if not set."
+    )
     answer: str | None = Field(default=None, max_length=1_000, description="The body of success, as plain text.")
     deliveries: bool = Field(default=True, description="Keep body and headers in the topic of deliveries.")
 

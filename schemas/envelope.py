@@ -1,7 +1,7 @@
 """CloudEvents 1.0 over Kafka, binary mode: the value is the data, the attributes are headers.
 
 Source: the CloudEvents Kafka protocol binding, section 3.2 "Binary Content Mode". Extensions `platform`, `origin`,
-`deliveryid` and `cause` are ours; `traceparent` is the W3C header under its own name.
+`deliveryid`, `cause` and `unconfirmed` are ours; `traceparent` is the W3C header under its own name.
 """
 
 from collections.abc import Mapping
@@ -56,6 +56,7 @@ def headers(event: Event) -> Headers:
         "ce_deliveryid": event.delivery_id,
         "ce_cause": event.cause,
         "traceparent": event.traceparent,
+        "ce_unconfirmed": "true" if event.unconfirmed else None,
     }
     return tuple((name, text.encode("utf-8", "replace")) for name, text in attributes.items() if text is not None)
 
@@ -91,6 +92,7 @@ def decode(record: StoredRecord, models: Mapping[str, type[Data]] = BY_TYPE) -> 
         delivery_id=_optional(attributes, "ce_deliveryid"),
         cause=_optional(attributes, "ce_cause"),
         traceparent=_optional(attributes, "traceparent"),
+        unconfirmed=_optional(attributes, "ce_unconfirmed") == "true",
     )
 
 

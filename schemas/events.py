@@ -224,6 +224,8 @@ class Event(Generic[D_co]):
     cause: str | None = None
     # W3C trace context.
     traceparent: str | None = None
+    # What it says is a hint: nobody signed it, so read it again at the platform before you act on it.
+    unconfirmed: bool = False
 
 
 CANONICAL: tuple[type[Data], ...] = (

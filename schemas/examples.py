@@ -100,6 +100,22 @@ def _standard(event_type: str, now: datetime, unique: str) -> Body:
     return {"type": event_type, "timestamp": rfc3339(now), "data": {"id": f"obj_{unique}"}}
 
 
+def _yourgpt(event_type: str, now: datetime, unique: str) -> Body:
+    number = int(unique, 16) % 10**9
+    message = {
+        "type": "text",
+        "send_by": "user",
+        "origin": "web",
+        "message_id": number,
+        "message": "When do you open?",
+        "content_type": "text",
+        "session_id": number,
+        "createdAt": rfc3339(now),
+    }
+    shapes: Mapping[str, Body] = {"ping": {}, "message:received": {"widget_uid": "widget_demo", "message": message}}
+    return {"event": event_type, "data": _one_of("yourgpt", shapes, event_type)}
+
+
 def _one_of(platform: str, shapes: Mapping[str, Body], event_type: str) -> Body:
     if event_type not in shapes:
         raise NoExample(f"{platform} sends no {event_type}; it sends {', '.join(sorted(shapes))}")
@@ -107,5 +123,5 @@ def _one_of(platform: str, shapes: Mapping[str, Body], event_type: str) -> Body:
 
 
 _PLATFORMS: Mapping[str, Callable[[str, datetime, str], Body]] = MappingProxyType(
-    {"gptbots": _gptbots, "mygptassistants": _mygptassistants, "standard": _standard}
+    {"gptbots": _gptbots, "mygptassistants": _mygptassistants, "standard": _standard, "yourgpt": _yourgpt}
 )

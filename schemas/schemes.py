@@ -182,7 +182,10 @@ GPTBOTS = Scheme(
 Nothing is signed: a static header, if one was configured. Its other calls have none, so sources use a path token.
 """
 
+YOURGPT = Scheme(mode="path_secret")
+"""YourGPT (github.com/YourGPT/custom-chatbot-widget, api/chatbot-webhook.js): nothing is signed."""
+
 PRESETS: Mapping[str, Scheme] = MappingProxyType(
-    {"gptbots": GPTBOTS, "mygptassistants": MYGPTASSISTANTS, "standard": STANDARD}
+    {"gptbots": GPTBOTS, "mygptassistants": MYGPTASSISTANTS, "standard": STANDARD, "yourgpt": YOURGPT}
 )
 """Platform → how it signs."""

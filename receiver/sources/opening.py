@@ -62,6 +62,8 @@ def _problems(name: str, settings: SourceSettings, platforms: Mapping[str, Platf
         hint = f"did you mean {near[0]}?" if near else f"known are: {', '.join(sorted(platforms))}"
         yield f"{where}.platform: there is no platform of this name; {hint}"
         return
+    if platform.scheme.mode == "path_secret" and settings.secrets:
+        yield f'{where}.secrets: {platform.name} signs nothing; put the secret into the path, as token = "env:NAME"'
     yield from (f"{where}.{problem}" for problem in _secret_problems(settings, platform.scheme))
 
 
@@ -130,6 +132,7 @@ def _source(name: str, settings: SourceSettings, receiver: ReceiverSettings, pla
         ack_budget=settings.ack_budget,
         status=settings.status or platform.status,
         answer=settings.answer.encode() if settings.answer is not None else platform.answer,
+        confirm=platform.confirm if settings.confirm is None else settings.confirm,
         deliveries=settings.deliveries,
     )
 

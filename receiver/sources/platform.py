@@ -79,6 +79,8 @@ class Platform:
     answer: bytes | None = None
     # Suffix → JSON that calls below it are answered with, and 200, where a sender wants a body of its own.
     answers: Mapping[str, bytes] = field(default_factory=lambda: MappingProxyType({}))
+    # Whether what it posts is only a hint, which handlers confirm with the platform before they act on it.
+    confirm: bool = False
     # "accept" for senders that switch an endpoint off when it answers 4xx.
     on_invalid: Literal["refuse", "accept"] = "refuse"
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from receiver.sources import gptbots, mygptassistants, standard
+from receiver.sources import gptbots, mygptassistants, standard, yourgpt
 from receiver.sources.platform import Platform
 
 PLATFORMS: Mapping[str, Platform] = MappingProxyType(
@@ -13,6 +13,7 @@ PLATFORMS: Mapping[str, Platform] = MappingProxyType(
             gptbots.PLATFORM,
             mygptassistants.PLATFORM,
             standard.PLATFORM,
+            yourgpt.PLATFORM,
         )
     }
 )

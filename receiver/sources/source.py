@@ -32,6 +32,8 @@ class Source:
     # What the sender wants to see on success; without a body it is told the ids.
     status: int
     answer: bytes | None
+    # Whether its events are marked as unconfirmed.
+    confirm: bool
     # Whether body and headers are kept in the topic of deliveries.
     deliveries: bool
 

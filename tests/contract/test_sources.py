@@ -14,14 +14,14 @@ from schemas.envelope import decode
 from schemas.events import BY_TYPE, Event, Unknown
 from schemas.export import schema_of
 from schemas.record import StoredRecord
-from tests.unit.receiver.parts import NOW, SECRETS, TOPICS, delivery, signed, source
+from tests.unit.receiver.parts import NOW, SECRETS, TOKENS, TOPICS, address, delivery, signed, source
 
 SAMPLES = Path(__file__).parents[1] / "samples"
 CASES = [
     (platform, path.stem) for platform in PLATFORMS for path in sorted((SAMPLES / platform).glob("webhook_*.json"))
 ]
 ids = [f"{platform}-{name}" for platform, name in CASES]
-# GPTBots signs nothing: its static header proves who posts, not what.
+# GPTBots and YourGPT sign nothing: a header or a path proves who posts, not what.
 SIGNED = [(platform, name) for platform, name in CASES if PLATFORMS[platform].scheme.signs]
 
 
@@ -37,8 +37,8 @@ def expected(platform: str, name: str) -> dict[str, Any]:
 def taken(platform: str, name: str, now: datetime = NOW) -> Accepted:
     """A recorded body, signed, at the path it is posted to."""
     body, suffix = body_of(platform, name), expected(platform, name).get("suffix")
-    target = "/in/support" if suffix is None else f"/in/support/{suffix}"
-    outcome = intake(source(platform), delivery(body, signed(platform, body, now=now), target=target), TOPICS, now)
+    posted = delivery(body, signed(platform, body, now=now), target=address(platform, suffix=suffix))
+    outcome = intake(source(platform), posted, TOPICS, now)
     assert isinstance(outcome, Accepted), outcome
     return outcome
 
@@ -119,7 +119,8 @@ def test_one_changed_byte_is_refused(platform: str, name: str) -> None:
 @pytest.mark.parametrize("platform", PLATFORMS)
 def test_body_that_is_no_json_is_quarantined(platform: str) -> None:
     """An authentic body that cannot be read is kept, and the sender is told 400."""
-    outcome = intake(source(platform), delivery(b"{", signed(platform, b"{")), TOPICS, NOW)
+    posted = delivery(b"{", signed(platform, b"{"), target=address(platform))
+    outcome = intake(source(platform), posted, TOPICS, NOW)
     assert isinstance(outcome, Refusal)
     assert outcome.quarantine is not None
     assert (outcome.problem.status, outcome.quarantine.record.value) == (400, b"{")
@@ -129,7 +130,8 @@ def test_body_that_is_no_json_is_quarantined(platform: str) -> None:
 def test_key_of_another_source_is_refused(platform: str) -> None:
     """A sender that may post to one source may not post to another."""
     other = "whsec_b3RoZXItc2VjcmV0LTAxMjM0NTY3ODk=" if platform == "standard" else "another-secret-0123456789"
-    assert other != SECRETS[platform]
-    outcome = intake(source(platform), delivery(b"{}", signed(platform, b"{}", secret=other)), TOPICS, NOW)
+    assert other not in (SECRETS | TOKENS).values()
+    posted = delivery(b"{}", signed(platform, b"{}", secret=other), target=address(platform, token=other))
+    outcome = intake(source(platform), posted, TOPICS, NOW)
     assert isinstance(outcome, Refusal)
     assert outcome.problem.status == 401

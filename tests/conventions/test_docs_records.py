@@ -40,6 +40,7 @@ EVENT = Event(
     delivery_id="evt_1",
     cause="message.created:m0",
     traceparent="00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+    unconfirmed=True,
 )
 
 

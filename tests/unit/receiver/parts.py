@@ -19,6 +19,8 @@ SECRETS = {
     "mygptassistants": "mga-secret-0123456789",
     "standard": "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3",
 }
+# Platforms that sign nothing have their secret in the path.
+TOKENS = {"yourgpt": "yourgpt-path-token-0123456789"}
 MESSAGE = (
     b'{"id":"evt_1","type":"message.created","timestamp":"2024-01-15T10:30:00Z",'
     b'"data":{"conversationId":"conv_1","messageId":"msg_1","role":"user","content":"hi"}}'
@@ -28,7 +30,7 @@ MESSAGE = (
 def source(platform: str = "mygptassistants", name: str = "support", **settings: Any) -> Source:
     """A source of a platform, with a good secret unless the settings say otherwise."""
     if not {"secrets", "token", "verify"} & settings.keys():
-        settings["secrets"] = [SECRETS[platform]]
+        settings |= {"token": TOKENS[platform]} if platform in TOKENS else {"secrets": [SECRETS[platform]]}
     known = {name: SourceSettings.model_validate({"platform": platform, **settings})}
     return open_sources(known, ReceiverSettings(), PLATFORMS)[name]
 
@@ -38,8 +40,14 @@ def signed(
 ) -> list[tuple[bytes, bytes]]:
     """The headers a platform sends with a body."""
     request = Outgoing(body=body, id=delivery_id)
-    headers = sign(PRESETS[platform], secret or SECRETS[platform], request, now)
+    headers = sign(PRESETS[platform], secret or SECRETS.get(platform, ""), request, now)
     return [(b"Content-Type", b"application/json"), *((name.encode(), value.encode()) for name, value in headers)]
+
+
+def address(platform: str, *, token: str | None = None, suffix: str | None = None) -> str:
+    """Where a platform posts: its token, and what it appends."""
+    parts = ("/in/support", (token or TOKENS[platform]) if platform in TOKENS else None, suffix)
+    return "/".join(part for part in parts if part is not None)
 
 
 def delivery(
