@@ -117,8 +117,8 @@ def test_who_speaks(send_by: object, role: str) -> None:
 
 def test_webhook_and_history_agree_on_the_id() -> None:
     """The message names the fact, whatever else differs in the delivery."""
-    more: dict[str, Any]
-    ids = {event_of(posted(received(**more))).id for more in ({}, {"choices": []}, {"id": 9}, {"message_id": "9"})}
+    others: list[dict[str, Any]] = [{}, {"choices": []}, {"id": 9}, {"message_id": "9"}]
+    ids = {event_of(posted(received(**more))).id for more in others}
     assert ids == {"message.created:9"}
 
 
