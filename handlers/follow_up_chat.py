@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from clients.account import Account, ChatMessage, Sent
-from clients.errors import NotSupported
+from clients.errors import NotFound, NotSupported
 from handlers.api import Context, GiveUp, handler
 from schemas.contacts import Identity
 from schemas.durations import Duration
@@ -124,6 +124,14 @@ class FollowUp(BaseModel):
         """Whether a visitor's words contain a keyword, as whole words in any case."""
         return any(re.search(rf"(?<!\w){re.escape(word)}(?!\w)", content, re.IGNORECASE) for word in self.keywords)
 
+    def wants(self, message: ChatMessage) -> bool:
+        """Whether a message of the platform's own history asks for a follow-up."""
+        if self.is_ours(message.content):
+            return False
+        if message.role == "user":
+            return self.asked_for(message.content)
+        return message.role == "assistant" and "silence" in self.when
+
     def is_ours(self, content: str) -> bool:
         """Whether a text is this message to anybody."""
         parts = Formatter().parse(self.message.strip())
@@ -158,8 +166,10 @@ async def _schedule(
 ) -> None:
     if ctx.now - event.time > ctx.config.max_age or event.origin == "handler" or not await _has_account(event, ctx):
         return
-    contact = about.contact
+    # Of a hint only the message's id is believed: it is looked up when the timer fires.
+    contact = None if event.unconfirmed else about.contact
     known = {
+        "unconfirmed": event.unconfirmed,
         "contact": contact.id if contact else None,
         "name": contact.name[:_NAME] if contact and contact.name else None,
         "message": about.message_id if isinstance(about, MessageCreated) else None,
@@ -178,10 +188,11 @@ async def _fire(
         await ctx.schedule(TIMER, after=end - timer.due, data=timer.data)
         ctx.log.info("followup.skipped", reason="quiet hours: it is put off", until=end.isoformat())
         return
-    account, (person, name) = ctx.account(), await _contact(event, timer, ctx)
+    account = ctx.account()
     if (reason := await _superseded(account, conversation, timer, config)) is not None:
         ctx.log.info("followup.skipped", reason=reason)
         return
+    person, name = await _contact(event, timer, ctx)
     if not await ctx.allow("day", person, limit=config.limit, per="1d"):
         ctx.log.info("followup.skipped", reason="the contact has had enough of them today")
         return
@@ -200,6 +211,8 @@ async def _contact(
 ) -> tuple[str, str | None]:
     """Whom the cap protects, and their name: one person over all sources, where we know them."""
     told, name = timer.data.get("contact"), timer.data.get("name")
+    if timer.data.get("unconfirmed") and timer.conversation_id is not None:
+        told, name = await _who(ctx.account(), timer.conversation_id)
     if not isinstance(told, str):
         return f"conversation/{event.source}/{event.key}", name if isinstance(name, str) else None
     identity = Identity(source=event.source, platform=event.platform, id=told)
@@ -209,16 +222,33 @@ async def _contact(
     return f"contact/{contact.id}", name if isinstance(name, str) else contact.name
 
 
+async def _who(account: Account, conversation: str) -> tuple[str | None, str | None]:
+    """Id and name of whom a conversation is with, as the platform tells, if it does."""
+    try:
+        contact = await account.contact_of(conversation)
+    except (NotSupported, NotFound):
+        return None, None
+    return (contact.id, contact.name[:_NAME] if contact.name else None) if contact else (None, None)
+
+
 async def _superseded(account: Account, conversation: str, timer: Timer, config: FollowUp) -> str | None:
     """Why nothing is to be sent, as the platform's own history tells; None if nothing speaks against it."""
+    hint = bool(timer.data.get("unconfirmed"))
+    history: Sequence[ChatMessage]
     try:
         history = _oldest_first([message async for message in account.history(conversation)])
     except NotSupported:
         # the timer was cancelled by what we were told, and the cap holds the rest
-        return None
+        return "nobody signed what asked for it, and the platform cannot be asked" if hint else None
+    except NotFound:
+        if not hint:
+            raise
+        history = ()
     ours = [number for number, message in enumerate(history) if config.is_ours(message.content)]
     theirs = [number for number, message in enumerate(history) if message.role == "user" and number not in ours]
     setter = next((number for number, message in enumerate(history) if message.id == timer.data.get("message")), None)
+    if hint and (setter is None or not config.wants(history[setter])):
+        return "nobody signed what asked for it, and the platform does not show it"
     if any(_is_of(timer, history[number]) if setter is None else number > setter for number in ours):
         # Whatever its answer was: a platform that counts late says 429 to what it took.
         return "an earlier attempt has sent it"

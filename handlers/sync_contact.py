@@ -1,7 +1,8 @@
 """Keep one contact per person, tell the log when it changed, and the accounts that should know.
 
 Platforms tell of people in contact events, and in passing inside messages, conversations and handoffs. What other
-handlers publish is no word of a platform: they change contacts by `ctx.contacts`.
+handlers publish is no word of a platform: they change contacts by `ctx.contacts`. Of an event that is only a hint
+nothing but its ids is believed: the platform is asked who it is about.
 """
 
 from dataclasses import dataclass, field
@@ -12,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue
 from clients.account import Account
 from clients.account import Contact as PlatformContact
 from clients.errors import NotFound, NotSupported
-from handlers.api import AccountName, Context, handler
+from handlers.api import AccountName, Context, GiveUp, handler
 from schemas.contacts import Contact, Identity
 from schemas.events import (
     ContactCreated,
@@ -71,9 +72,11 @@ class Person:
 )
 async def sync_contact(event: Event[Data], ctx: Context[SyncContact]) -> None:
     """Keep one contact per person, and publish it when it changed."""
-    person = person_of(event.data)
     # what a handler published has the handler for its source, and an id in it is nobody's there
-    if person is None or event.origin == "handler":
+    if event.origin == "handler":
+        return
+    person = await _confirmed(event, ctx) if event.unconfirmed else person_of(event.data)
+    if person is None:
         return
     identity = Identity(source=event.source, platform=event.platform, id=person.id)
     if isinstance(event.data, ContactDeleted):
@@ -112,6 +115,39 @@ def person_of(data: Data) -> Person | None:
         return None
     known_as = ref.id or _address("email", ref.email) or _address("phone", ref.phone)
     return None if known_as is None else Person(known_as, ref.name, ref.email, ref.phone)
+
+
+async def _confirmed(event: Event[Data], ctx: Context[SyncContact]) -> Person | None:
+    """Whom a hint is about, as the platform itself answers; None if it does not say. Of the event only ids are used."""
+    try:
+        return await _asked(event.data, ctx.account())
+    except (GiveUp, NotSupported, NotFound) as error:
+        if await ctx.allow("unconfirmed", f"{event.source}/{type(error).__name__}", limit=1, per="1d"):
+            ctx.log.warning(
+                "contact.unconfirmed",
+                cause=str(error),
+                fix=f"nobody signed what says who it is, and the platform did not confirm it: see that [accounts] has "
+                f"the account of [sources.{event.source}]; or trust the source, with confirm = false",
+            )
+        return None
+
+
+async def _asked(data: Data, account: Account) -> Person | None:
+    if isinstance(data, ContactDeleted):
+        try:
+            await account.get_contact(data.contact_id)
+        except NotFound:
+            return Person(data.contact_id)
+        return None
+    if isinstance(data, (ContactCreated, ContactUpdated)):
+        known = await account.get_contact(data.contact_id)
+        return Person(data.contact_id, known.name, known.email, known.phone, dict(known.attributes))
+    conversation = getattr(data, "conversation_id", None)
+    contact = await account.contact_of(conversation) if isinstance(conversation, str) else None
+    if contact is None:
+        return None
+    known_as = contact.id or _address("email", contact.email) or _address("phone", contact.phone)
+    return None if known_as is None else Person(known_as, contact.name, contact.email, contact.phone)
 
 
 def missing(contact: Contact, theirs: PlatformContact) -> dict[str, Any]:

@@ -50,6 +50,7 @@ LOG_EVENTS: Mapping[str, str] = MappingProxyType(
         "handler.started": "A handler reads its topics.",
         "followup.sent": "follow-up-chat wrote to a visitor.",
         "followup.skipped": "follow-up-chat did not write; `reason` says why.",
+        "contact.unconfirmed": "Who a hint is about was not confirmed by the platform; nothing was kept. Once a day.",
         "contact.unpushed": "An account cannot be told of contacts: its platform has none, or they are switched off.",
         "timer.set": "A timer was set or moved.",
         "timer.cancelled": "A timer was cancelled.",

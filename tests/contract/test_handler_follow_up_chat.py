@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -242,3 +242,34 @@ async def test_a_conversation_that_is_gone_is_dead() -> None:
         [attempt] = await made.silence()
         assert isinstance(attempt.outcome, Dead)
         assert attempt.outcome.reason == "rejected"
+
+
+@pytest.mark.parametrize(
+    ("message", "sent"),
+    [({}, 1), ({"message_id": "forged"}, 0), ({"role": "assistant", "message_id": "the question"}, 0)],
+)
+async def test_a_hint_is_looked_up_before_it_is_acted_on(message: dict[str, str], sent: int) -> None:
+    """The platform must show the message that set the timer, and it must be one that asks for a follow-up."""
+    async with scene() as made:
+        history = [one async for one in made.client.history(made.conversation)]
+        told = {"message_id": history[1].id, "role": "assistant", "content": "x"} | message
+        if told["message_id"] == "the question":
+            told["message_id"] = history[0].id
+        data = MessageCreated.model_validate({"conversation_id": made.conversation, "contact": ADA, **told})
+        event = replace(event_of(data, identity="hint", time=NOON + timedelta(seconds=1)), unconfirmed=True)
+        await made.harness.run_once(event)
+        [attempt] = await made.silence()
+        assert attempt.outcome == Done()
+        assert sum("Did that answer" in content for _, content in await made.history()) == sent
+
+
+async def test_a_name_in_a_hint_is_not_used() -> None:
+    """It would stand in our message; where the platform cannot be asked who it is, nobody is named."""
+    async with scene() as made:
+        history = [one async for one in made.client.history(made.conversation)]
+        data = MessageCreated(
+            message_id=history[1].id, conversation_id=made.conversation, role="assistant", content="x", contact=ADA
+        )
+        await made.harness.run_once(replace(event_of(data, identity="hint"), unconfirmed=True))
+        await made.silence()
+        assert (await made.history())[2] == ("user", "Did that answer your question, there?")

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from clients.account import Contact as PlatformContact
 from handlers.sync_contact import Person, missing, person_of, sync_contact
@@ -148,3 +149,15 @@ async def test_what_a_handler_published_is_nobodys_identity(data: Data) -> None:
         assert (attempt.outcome, attempt.published) == (Done(), ())
         identity = Identity(source="crm-mirror", platform="mygptassistants", id="u1")
         assert await harness.store.contacts.find(identity=identity) is None
+
+
+@pytest.mark.parametrize("data", [message(ADA), ContactUpdated(contact_id="u1", email="ada@example.org")])
+async def test_a_hint_that_cannot_be_confirmed_tells_of_nobody(data: Data) -> None:
+    """Without an account nobody can be asked: said once, and nothing is kept, nor tried again."""
+    with capture_logs() as logged:
+        async with Harness.opened(sync_contact) as harness:
+            for number in range(2):
+                event = replace(event_of(data, identity=f"e{number}"), unconfirmed=True)
+                attempt = await harness.run_once(event)
+                assert (attempt.outcome, attempt.published) == (Done(), ())
+    assert [each["event"] for each in logged if each["log_level"] == "warning"] == ["contact.unconfirmed"]
