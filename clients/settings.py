@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 from pydantic import AfterValidator, Field, StringConstraints
 
 from clients.account import Account
+from clients.customgpt_settings import CustomGPTSettings
 from clients.gptbots_settings import GPTBotsSettings
 from clients.limits import Rate, RateField
 from clients.sections import AccountSection, Section, Wait
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 __all__ = [
     "AccountSection",
     "AccountSettings",
+    "CustomGPTSettings",
     "GPTBotsSettings",
     "MyGPTAssistantsSettings",
     "YourGPTSettings",
@@ -37,6 +39,7 @@ __all__ = [
 
 _CLIENTS: Mapping[str, str] = MappingProxyType(
     {
+        "customgpt": "clients.customgpt:CustomGPT",
         "gptbots": "clients.gptbots:GPTBots",
         "mygptassistants": "clients.mygptassistants:MyGPTAssistants",
         "yourgpt": "clients.yourgpt:YourGPT",
@@ -107,7 +110,7 @@ class MyGPTAssistantsSettings(AccountSection):
 
 
 AccountSettings: TypeAlias = Annotated[
-    MyGPTAssistantsSettings | GPTBotsSettings | YourGPTSettings, Field(discriminator="platform")
+    MyGPTAssistantsSettings | CustomGPTSettings | GPTBotsSettings | YourGPTSettings, Field(discriminator="platform")
 ]
 """The settings of any account, told apart by `platform`."""
 

@@ -4,6 +4,7 @@ Kept out of `hookline` itself: importing it needs aiohttp, which handlers of a l
 """
 
 from clients.account import Account, ChatMessage, Chunk, Contact, Conversation, Sent
+from clients.customgpt import Completion, CustomGPT, Insight, Usage
 from clients.errors import (
     BadAnswer,
     ClientError,
@@ -32,11 +33,14 @@ __all__ = [
     "ChatMessage",
     "Chunk",
     "ClientError",
+    "Completion",
     "ConnectionLost",
     "Contact",
     "Conversation",
+    "CustomGPT",
     "ForbiddenAddress",
     "GPTBots",
+    "Insight",
     "MyGPTAssistants",
     "NotFound",
     "NotSupported",
@@ -49,6 +53,7 @@ __all__ = [
     "TimedOut",
     "Unauthorized",
     "Unreachable",
+    "Usage",
     "WorkflowRun",
     "YourGPT",
     "YourGPTContacts",

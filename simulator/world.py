@@ -7,6 +7,8 @@ from types import MappingProxyType
 from urllib.parse import urlsplit
 
 from simulator.clock import Clock, SystemClock
+from simulator.customgpt import CustomGPT
+from simulator.customgpt_api import CustomGPTApi
 from simulator.deliveries import Post, RetryPolicy, Subscription
 from simulator.edge import FaultyEdge
 from simulator.errors import ControlError
@@ -139,6 +141,7 @@ def build_world(
     platforms = (
         MyGPTAssistantsApi(MyGPTAssistants(around), limits=limits),
         GPTBotsApi(GPTBots(around), limits=limits),
+        CustomGPTApi(CustomGPT(around), limits=limits),
     )
     endpoints = MappingProxyType({item.platform.name: item for item in platforms})
     return World(around, faults, FaultyEdge(faults, clock), endpoints)
