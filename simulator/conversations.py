@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
-Role = Literal["user", "assistant"]
+Role = Literal["user", "assistant", "operator"]
 
 MAX_METADATA = 16 * 1024
 """What a conversation keeps of its messages' metadata, in characters; what no longer fits is not learned."""

@@ -7,12 +7,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from random import Random
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 from aiohttp import web
 from aiohttp.typedefs import Middleware
 
 from simulator.clock import Clock
+from simulator.deliveries import Subscription
 from simulator.ids import Ids
 from simulator.recent import Recent
 from simulator.stage import Stage
@@ -109,6 +110,15 @@ class Platform(Protocol):
 
     def reset(self) -> None:
         """Forget all state."""
+        ...
+
+
+@runtime_checkable
+class TriesOut(Protocol):
+    """A platform that tries the address of a new webhook out."""
+
+    def connected(self, subscription: Subscription) -> None:
+        """Take note of a new webhook."""
         ...
 
 

@@ -18,11 +18,13 @@ from simulator.gptbots_api import GPTBotsApi
 from simulator.ids import Ids
 from simulator.mygptassistants import MyGPTAssistants
 from simulator.mygptassistants_api import MyGPTAssistantsApi
-from simulator.platforms import Endpoints, Platform, Received, Surroundings
+from simulator.platforms import Endpoints, Platform, Received, Surroundings, TriesOut
 from simulator.recent import Recent
 from simulator.script import Performance, Script, perform
 from simulator.stage import Stage
 from simulator.webhooks import WebhookSender
+from simulator.yourgpt import YourGPT
+from simulator.yourgpt_api import YourGPTApi
 
 MAX_WEBHOOKS = 100
 MAX_RUNNING_SCRIPTS = 1_000
@@ -64,6 +66,8 @@ class World:
         chosen = None if events is None else frozenset(events)
         subscription = Subscription(self.around.ids.new("hook"), platform, url, secret, chosen)
         self.around.sender.subscribe(subscription)
+        if isinstance(stands_behind := self.platform(platform), TriesOut):
+            stands_behind.connected(subscription)
         return subscription
 
     def play(self, platform: str, script: Script) -> Performance:
@@ -141,6 +145,7 @@ def build_world(
     platforms = (
         MyGPTAssistantsApi(MyGPTAssistants(around), limits=limits),
         GPTBotsApi(GPTBots(around), limits=limits),
+        YourGPTApi(YourGPT(around)),
         CustomGPTApi(CustomGPT(around), limits=limits),
     )
     endpoints = MappingProxyType({item.platform.name: item for item in platforms})
