@@ -19,8 +19,9 @@ def configuration(data: Path) -> dict[str, Any]:
     return {
         "sources": {
             "support": {"platform": "mygptassistants", "secrets": [secret]},
-            # GPTBots signs nothing, so the secret stands in the path.
+            # GPTBots and YourGPT sign nothing, so the secret stands in the path.
             "gptbots": {"platform": "gptbots", "token": secret},
+            "yourgpt": {"platform": "yourgpt", "token": secret},
         },
         "accounts": {
             "support": {"platform": "mygptassistants", "api_key": "demo-key", "bot_id": "bot_demo"}
@@ -33,6 +34,13 @@ def configuration(data: Path) -> dict[str, Any]:
                 "properties": {"name": "name", "email": "email", "phone": "phone"},
             }
             | _simulated("gptbots"),
+            "yourgpt": {
+                "platform": "yourgpt",
+                # An organisation's token, which may also read contacts.
+                "api_key": "api-v1-demo",
+                "project_uid": "demo",
+            }
+            | _simulated("yourgpt"),
         },
         "handlers": {
             **({"path": [PLUGINS]} if Path(PLUGINS).is_dir() else {}),
@@ -52,7 +60,7 @@ def _simulated(platform: str) -> dict[str, Any]:
 
 def simulator_url(platform: str, port: int = SIMULATOR_PORT) -> str:
     """Where the simulator serves a platform."""
-    paths = {"mygptassistants": "/mygptassistants/api/v1", "gptbots": "/gptbots"}
+    paths = {"mygptassistants": "/mygptassistants/api/v1", "gptbots": "/gptbots", "yourgpt": "/yourgpt/chatbot/v1"}
     return f"http://{HOST}:{port}{paths[platform]}"
 
 

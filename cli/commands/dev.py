@@ -20,11 +20,12 @@ from cli.roles import Roles, Serving, listening_ports, serving
 from cli.screen import Screen
 from cli.settings import Settings
 from cli.wiring import log_url, opened_log, store_errors_explained, store_url
-from clients.settings import MyGPTAssistantsSettings
+from clients.settings import AccountSettings, MyGPTAssistantsSettings, YourGPTSettings
 from eventlog.errors import EventLogError
 from simulator.app import Simulator
 from simulator.errors import SimulatorError
 from simulator.mygptassistants import DEFAULT_BOT
+from simulator.yourgpt import DEFAULT_PROJECT
 from store.migrations import migrate
 
 # Seconds between two visitors of the demo.
@@ -110,10 +111,17 @@ def redirected(settings: Settings, simulator: Simulator) -> Settings:
     for name, account in settings.accounts.items():
         # A platform that is not simulated is answered 404.
         url = simulator.base_url(account.platform) if account.platform in simulated else simulator.url
-        # The bot that the visitors talk to.
-        changes = {"bot_id": DEFAULT_BOT} if isinstance(account, MyGPTAssistantsSettings) else {}
-        accounts[name] = account.moved(url).model_copy(update=changes)
+        accounts[name] = account.moved(url).model_copy(update=_visited(account))
     return settings.model_copy(update={"accounts": accounts})
+
+
+def _visited(account: AccountSettings) -> dict[str, str]:
+    """What an account must say to mean the bot or project that the visitors talk to."""
+    if isinstance(account, MyGPTAssistantsSettings):
+        return {"bot_id": DEFAULT_BOT}
+    if isinstance(account, YourGPTSettings):
+        return {"project_uid" if account.widget_uid is None else "widget_uid": DEFAULT_PROJECT}
+    return {}
 
 
 async def _prepare(here: Installation) -> None:

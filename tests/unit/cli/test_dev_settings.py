@@ -13,7 +13,7 @@ from cli.dev_settings import public_url
 from cli.greeting import kept
 from cli.places import Dev, Places
 from cli.settings import Settings
-from clients.settings import MyGPTAssistantsSettings
+from clients.settings import MyGPTAssistantsSettings, YourGPTSettings
 from simulator.app import Simulator
 
 REAL = """
@@ -94,8 +94,9 @@ def test_a_configuration_without_sources_has_the_demos(tmp_path: Path) -> None:
     assert [(name, one.platform) for name, one in found.sources.items()] == [
         ("support", "mygptassistants"),
         ("gptbots", "gptbots"),
+        ("yourgpt", "yourgpt"),
     ]
-    assert list(found.accounts) == ["support", "gptbots"]
+    assert list(found.accounts) == ["support", "gptbots", "yourgpt"]
     assert list(found.handlers) == ["sync-contact"]
 
 
@@ -116,6 +117,19 @@ def test_no_account_leads_to_a_platform(tmp_path: Path, simulated: tuple[str, ..
     assert found.base_url.startswith("http://127.0.0.1:1")
     assert isinstance(found, MyGPTAssistantsSettings)
     assert found.bot_id == "bot_demo"
+
+
+@pytest.mark.parametrize("uid", ["widget_uid", "project_uid"])
+def test_account_at_yourgpt_is_of_the_project_that_is_visited(tmp_path: Path, uid: str) -> None:
+    """Under the uid it has, at both levels of the API."""
+    text = f'[accounts.a]\nplatform = "yourgpt"\napi_key = "env:KEY"\n{uid} = "mine"\n'
+    base = "http://127.0.0.1:1/{}/chatbot/v1".format
+    simulator = SimpleNamespace(world=SimpleNamespace(endpoints={"yourgpt": None}), url="", base_url=base)
+    settings = opened(tmp_path, Dev(), text=text).settings
+    found = redirected(settings, cast("Simulator", simulator)).accounts["a"]
+    assert isinstance(found, YourGPTSettings)
+    assert getattr(found, uid) == "demo"
+    assert (found.base_url, found.organisation_base) == (base("yourgpt"), "http://127.0.0.1:1/yourgpt/api/v1")
 
 
 @pytest.mark.parametrize(
