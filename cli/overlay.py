@@ -13,7 +13,7 @@ from typing import Any, cast
 PREFIX = "HOOKLINE_"
 SEPARATOR = "__"
 # Below these sections stand names that people choose; there `_` in a variable may also mean `-`.
-_NAMED = frozenset({"sources", "accounts", "handlers", "topics"})
+_NAMED = frozenset({"sources", "platforms", "accounts", "handlers", "topics"})
 
 Table = dict[str, Any]
 Path = tuple[str, ...]

@@ -15,10 +15,11 @@ from cli.overlay import Overlaid
 from cli.secrets import References
 from schemas.wording import Path
 
-# Put in the place of a source or account that cannot work, so that what names it is not reported too.
+# Put in the place of a source, platform or account that cannot work, so that what names it is not reported too.
 _STAND_INS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     {
         "sources": {"platform": "standard", "verify": "none"},
+        "platforms": {"verify": {"mode": "none"}},
         "accounts": {"platform": "mygptassistants", "api_key": "none", "bot_id": "none"},
     }
 )
@@ -75,12 +76,16 @@ def _validate(
 ) -> list[tuple[Path, str]]:
     """Put a part into the tree, as much of it as can work; what is wrong with it and not yet told."""
     wrong: dict[Path, str] = {}
+    taken_out: set[Path] = set()
     # A rule about several keys is looked at when each of them is right, so there may be more to tell after one round.
     while more := _faults(path, part, model):
-        wrong = more | wrong
-        left = _without(part, {key[len(path)] for key in more if len(key) > len(path)})
+        # That a key is missing which was taken out is no news.
+        wrong = {key: words for key, words in more.items() if key not in taken_out} | wrong
+        names = {key[len(path)] for key in more if len(key) > len(path)}
+        taken_out |= {(*path, name) for name in names}
+        left = _without(part, names)
         if left == part:
-            part = dict(_STAND_INS[path[0]]) if len(path) == 2 else None  # noqa: PLR2004 - a source or an account
+            part = dict(_STAND_INS[path[0]]) if len(path) == 2 else None  # noqa: PLR2004 - one that has a stand-in
             break
         part = left
     found.broken.update(wrong)

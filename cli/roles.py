@@ -158,7 +158,7 @@ async def _add_receiver(
     topics_check = found.checks["topics"]
     try:
         parts = ReceiverParts(
-            sources=open_sources(settings.sources, bounds),
+            sources=open_sources(settings.sources, bounds, settings.catalogue()),
             log=event_log,
             dedupe=await stack.enter_async_context(opened_dedupe(here)),
             topics=settings.topics.topics(),

@@ -19,7 +19,10 @@ from cli.secrets import References
 from clients.settings import AccountSettings
 from console.settings import ConsoleSettings
 from eventlog.open import EventLogSettings
+from receiver.recipes.catalogue import Catalogue
+from receiver.recipes.recipe import Recipe
 from receiver.settings import ReceiverSettings, SourceSettings
+from receiver.sources.platforms import PLATFORMS
 from schemas.hosts import host_problem
 from schemas.topics import DEFAULT_PREFIX, DEFAULTS, TopicName, Topics, TopicSettings
 from store.settings import StoreSettings
@@ -77,9 +80,14 @@ class Settings(BaseModel):
     receiver: ReceiverSettings = Field(default_factory=ReceiverSettings)
     console: ConsoleSettings = Field(default_factory=ConsoleSettings)
     sources: dict[str, SourceSettings] = Field(default_factory=dict)
+    platforms: dict[str, Recipe] = Field(default_factory=dict)
     accounts: dict[str, AccountSettings] = Field(default_factory=dict)
     # Read by the dispatcher, when it knows each handler's own config model.
     handlers: dict[str, Any] = Field(default_factory=dict)
+
+    def catalogue(self) -> Catalogue:
+        """Every platform a source may name."""
+        return Catalogue(self.platforms)
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +164,8 @@ def _contradictions(settings: Settings) -> Iterator[tuple[tuple[str, ...], str]]
     for section, host in (("receiver", settings.receiver.host), ("console", settings.console.host)):
         if (problem := host_problem(host)) is not None:
             yield (section, "host"), f"nothing can listen there: {problem}"
+    for name in settings.platforms.keys() & PLATFORMS.keys():
+        yield ("platforms", name), "is a platform of hookline's own: give yours another name"
     for name, source in settings.sources.items():
         if source.account is not None and source.account not in settings.accounts:
             known = suggestion(source.account, list(settings.accounts))

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from hmac import compare_digest
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from receiver.claims import json_value
 from receiver.delivery import Delivery, Target
@@ -29,17 +29,14 @@ class Handshake(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    method: Literal["GET", "POST"] = "POST"
-    # Query parameters of a GET handshake.
-    challenge: str | None = None
-    verify_token: str | None = None
-    # A POST handshake is meant when this field, or this header, equals `equals`.
-    json_path: str | None = None
-    header: str | None = None
-    equals: str | None = None
-    # The field whose value is echoed; nothing is echoed without one.
-    echo: str | None = None
-    status: int = 200
+    method: Literal["GET", "POST"] = Field(default="POST", description="A POST one is an authentic delivery.")
+    challenge: str | None = Field(default=None, description="GET: the parameter whose value is echoed.")
+    verify_token: str | None = Field(default=None, description="GET: the parameter with the word agreed on.")
+    json_path: str | None = Field(default=None, description="POST: the field, dotted, that says that it is one.")
+    header: str | None = Field(default=None, description="POST: the header that says so instead.")
+    equals: str | None = Field(default=None, description="POST: what that field or header says then.")
+    echo: str | None = Field(default=None, description="POST: the field whose value is echoed; nothing without one.")
+    status: int = Field(default=200, ge=200, le=299, description="The status of the answer.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -110,7 +110,7 @@ def intake(source: Source, delivery: Delivery, topics: Topics, now: datetime) ->
 def decide(source: Source, delivery: Delivery, topics: Topics, now: datetime) -> Outcome:
     """What becomes of a delivery that was screened before its body was read: the rest of `intake`."""
     if delivery.method == "GET":
-        answer = answer_get(source.platform.handshakes, delivery.target, source.ring.secrets)
+        answer = answer_get(source.platform.handshakes, delivery.target, source.words)
         return Handshaken(answer=answer) if answer else _unauthenticated("handshake-wrong")
     if len(delivery.body) > source.body_limit:
         return too_large()
@@ -193,6 +193,7 @@ def _event(receipt: Receipt, reading: Reading, index: int, fact: Fact) -> tuple[
         origin="webhook",
         data=fact.data,
         delivery_id=reading.delivery,
+        name=fact.name,
         traceparent=_traceparent(receipt.delivery.headers),
         unconfirmed=receipt.source.confirm,
     )

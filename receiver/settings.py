@@ -62,6 +62,11 @@ class SourceSettings(BaseModel):
         description="Whether handlers read what an event says again at the platform before they act on it; if not set, "
         "they do where nothing is ever signed (yourgpt). It needs an account.",
     )
+    verify_token: SecretStr | None = Field(
+        default=None,
+        min_length=8,
+        description="The word a platform repeats when it tries the address out by GET (Meta); if not set, the secrets.",
+    )
     account: str | None = Field(default=None, description="The account handlers use; that of the same name if not set.")
     public_url: str | None = Field(default=None, pattern=r"^https?://[^?#\s]+$", description="What the sender calls.")
     on_invalid: Literal["refuse", "accept"] | None = Field(

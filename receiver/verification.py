@@ -9,13 +9,17 @@ from datetime import datetime
 from hmac import compare_digest
 from typing import assert_never
 
+from pydantic import JsonValue
+from pydantic_core import from_json, to_json
+
 from receiver.claims import Claims, Reason, Unproved, check_age, claims_of, json_value, signed_time
-from receiver.delivery import Delivery
+from receiver.delivery import Delivery, Headers
 from receiver.keyring import Keyring
 from schemas.schemes import Scheme, Token
 from schemas.signatures import MalformedForm, Message, hash_fits, query_value, signed_parts, sorted_form
 
 _SEAL = object()
+_MASK = b"***"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +27,9 @@ class Verified:
     """A delivery that its sender has proved to be its own. Only `verify` makes one."""
 
     body: bytes
+    headers: Headers
+    # Of the target, as sent.
+    query: str = ""
     # Which secret matched, from 0, the newest; None where nothing was to be proved (`verify = "none"`).
     secret: int | None = None
     # The signed time as sent, where one is signed.
@@ -73,13 +80,25 @@ def _verified(ring: Keyring, delivery: Delivery, now: datetime) -> Verified:
             return _signed(ring, delivery, suffix, now)
         case "static_token":
             index = _told_secret(ring, delivery)
-            return Verified(body=delivery.body, secret=index, suffix=suffix, seal=_SEAL)
+            return _of(delivery, suffix, secret=index, body=_masked(ring, index, delivery.body))
         case "path_secret":
-            return Verified(body=delivery.body, secret=0, suffix=suffix, seal=_SEAL)
+            return _of(delivery, suffix, secret=0)
         case "none":
-            return Verified(body=delivery.body, suffix=suffix, seal=_SEAL)
+            return _of(delivery, suffix)
         case other:
             assert_never(other)
+
+
+def _of(delivery: Delivery, suffix: str, *, secret: int | None = None, body: bytes | None = None) -> Verified:
+    """A delivery that has been proved by the secret, and what of its body may be kept."""
+    return Verified(
+        body=delivery.body if body is None else body,
+        headers=delivery.headers,
+        query=delivery.target.query,
+        secret=secret,
+        suffix=suffix,
+        seal=_SEAL,
+    )
 
 
 def _past_token(ring: Keyring, rest: str) -> str:
@@ -101,7 +120,7 @@ def _signed(ring: Keyring, delivery: Delivery, suffix: str, now: datetime) -> Ve
         time = signed_time(ring.scheme.timestamp, claims, delivery.body)
         check_age(ring.scheme.timestamp, time, now)
     delivery_id = claims.id.decode("ascii") or None
-    return Verified(body=delivery.body, secret=index, signed_time=time, id=delivery_id, suffix=suffix, seal=_SEAL)
+    return replace(_of(delivery, suffix, secret=index), signed_time=time, id=delivery_id, seal=_SEAL)
 
 
 def _message(ring: Keyring, delivery: Delivery, claims: Claims) -> Message:
@@ -160,6 +179,27 @@ def _told_secret(ring: Keyring, delivery: Delivery) -> int:
     if not matched:
         raise Unproved("token-wrong")
     return matched[0]
+
+
+def _masked(ring: Keyring, index: int, body: bytes) -> bytes:
+    """A body without the secret that proved it: what is kept, anybody who reads the topics can read."""
+    token = ring.scheme.token
+    if token is None or token.where != "json_path":
+        return body
+    secret = ring.secrets[index]
+    left = body.replace(secret, _MASK)
+    return left if json_value(left, token.name) != secret.decode() else _rewritten(body, token.name)
+
+
+def _rewritten(body: bytes, path: str) -> bytes:
+    """A body with a field masked that is written with escapes."""
+    whole: JsonValue = from_json(body, allow_inf_nan=False)
+    value, (*above, last) = whole, path.split(".")
+    for name in above:
+        value = value[name] if isinstance(value, dict) else None
+    if isinstance(value, dict):
+        value[last] = _MASK.decode()
+    return to_json(whole)
 
 
 def _told(token: Token, ring: Keyring, delivery: Delivery) -> bytes | None:

@@ -1,7 +1,7 @@
 """CloudEvents 1.0 over Kafka, binary mode: the value is the data, the attributes are headers.
 
 Source: the CloudEvents Kafka protocol binding, section 3.2 "Binary Content Mode". Extensions `platform`, `origin`,
-`deliveryid`, `cause` and `unconfirmed` are ours; `traceparent` is the W3C header under its own name.
+`deliveryid`, `eventname`, `cause` and `unconfirmed` are ours; `traceparent` is the W3C header under its own name.
 """
 
 from collections.abc import Mapping
@@ -54,6 +54,7 @@ def headers(event: Event) -> Headers:
         "ce_platform": event.platform,
         "ce_origin": event.origin,
         "ce_deliveryid": event.delivery_id,
+        "ce_eventname": event.name,
         "ce_cause": event.cause,
         "traceparent": event.traceparent,
         "ce_unconfirmed": "true" if event.unconfirmed else None,
@@ -90,6 +91,7 @@ def decode(record: StoredRecord, models: Mapping[str, type[Data]] = BY_TYPE) -> 
         origin=cast("Origin", origin),
         data=_data(models.get(event_type), event_type, record.value),
         delivery_id=_optional(attributes, "ce_deliveryid"),
+        name=_optional(attributes, "ce_eventname"),
         cause=_optional(attributes, "ce_cause"),
         traceparent=_optional(attributes, "traceparent"),
         unconfirmed=_optional(attributes, "ce_unconfirmed") == "true",

@@ -45,7 +45,7 @@ def example(platform: str, event_type: str, *, now: datetime, unique: str) -> Ex
     """
     make = _PLATFORMS.get(platform)
     if make is None:
-        raise NoExample(f"there is no example of a {platform} delivery")
+        raise NoExample(f"hookline has no example of what {platform} sends")
     own = "data" if platform == "standard" else None
     suffix = GPTBOTS_SUFFIXES.get(event_type, "") if platform == "gptbots" else ""
     return Example(make(event_type, now, unique), f"msg_{unique}", own, suffix)

@@ -55,7 +55,8 @@ def as_time(value: object) -> object:
         number = _epoch(value)
         if number is not None:
             return datetime.fromtimestamp(number / 1000 if number >= _MILLISECONDS else number, UTC)
-        at = datetime.fromisoformat(str(value).strip())
+        # Ruby writes `2020-03-03 13:05:57 UTC`.
+        at = datetime.fromisoformat(str(value).strip().removesuffix(" UTC"))
         return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
     except (ValueError, OverflowError, OSError):
         raise ValueError("not a time") from None

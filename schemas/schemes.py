@@ -8,9 +8,9 @@ import re
 from collections.abc import Mapping
 from functools import cached_property
 from types import MappingProxyType
-from typing import Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
 
 from schemas.keys import Algorithm, Encoding, KeyFormat
 
@@ -27,41 +27,48 @@ class _Part(BaseModel):
 class Plain(_Part):
     """The header holds one signature, after a fixed prefix: `sha256=…`."""
 
-    header: str
-    prefix: str = ""
+    header: str = Field(description="The header that holds the signature.")
+    prefix: str = Field(default="", description="What stands before it.")
 
 
 class KeyValues(_Part):
     """The header holds `name=value` pairs: `t=1700000000,v1=…,v1=…` (Stripe, Tidio)."""
 
-    header: str
-    separator: str = ","
-    # The name of the signatures; every other name is ignored.
-    signature: str = "v1"
+    header: str = Field(description="The header that holds the pairs.")
+    separator: str = Field(default=",", min_length=1, description="What stands between two pairs.")
+    signature: str = Field(default="v1", description="The name of the signatures; every other name is ignored.")
 
 
 class Items(_Part):
     """The header holds a list of signatures, each with a prefix: `v1,… v1a,…` (Standard Webhooks)."""
 
-    header: str
-    separator: str = " "
-    prefix: str
-    # The prefix of signatures by an asymmetric key.
-    asymmetric_prefix: str | None = None
+    header: str = Field(description="The header that holds the list.")
+    separator: str = Field(default=" ", min_length=1, description="What stands between two signatures.")
+    prefix: str = Field(description="What stands before each; others are ignored.")
+    asymmetric_prefix: str | None = Field(default=None, description="The same for signatures by an asymmetric key.")
 
 
-Location = Plain | KeyValues | Items
+def _kind(value: Any) -> str:
+    """Which of the three is meant, by the keys it has: so that a mistake is told of that one only."""
+    keys = value.keys() if isinstance(value, dict) else value.model_fields_set if isinstance(value, _Part) else set()
+    if isinstance(value, KeyValues) or "signature" in keys or ("separator" in keys and "prefix" not in keys):
+        return "pairs"
+    return "items" if isinstance(value, Items) or keys & {"separator", "asymmetric_prefix"} else "plain"
+
+
+Location = Annotated[
+    Annotated[Plain, Tag("plain")] | Annotated[KeyValues, Tag("pairs")] | Annotated[Items, Tag("items")],
+    Discriminator(_kind),
+]
 
 
 class Timestamp(_Part):
     """Where the signed time stands, and how old it may be. Exactly one of header, key, json_path."""
 
-    header: str | None = None
-    # A name among the pairs of the signature header.
-    key: str | None = None
-    # Dotted, in the (signed) body.
-    json_path: str | None = None
-    format: TimeFormat = "s"
+    header: str | None = Field(default=None, description="A header of its own.")
+    key: str | None = Field(default=None, description="A name among the pairs of the signature header.")
+    json_path: str | None = Field(default=None, description="A dotted name in the body.")
+    format: TimeFormat = Field(default="s", description="Seconds or milliseconds of 1970, or ISO 8601.")
     tolerance: int | None = Field(default=300, ge=1, description="Seconds before and after now; none does not check.")
 
     @model_validator(mode="after")
@@ -74,12 +81,10 @@ class Timestamp(_Part):
 class Token(_Part):
     """Where a static secret stands that the sender repeats in every request."""
 
-    where: Literal["header", "query", "json_path"]
-    name: str
-    # The word before it in a header: `Bearer`, `Basic`.
-    prefix: str = ""
-    # Words that may stand there instead.
-    also: tuple[str, ...] = ()
+    where: Literal["header", "query", "json_path"] = Field(description="Of the request, its URL, or its body.")
+    name: str = Field(description="The name of the header or parameter, or a dotted name in the body.")
+    prefix: str = Field(default="", description="The word before it in a header, such as Bearer.")
+    also: tuple[str, ...] = Field(default=(), description="Words that may stand there instead.")
 
     @property
     def prefixes(self) -> frozenset[bytes]:
@@ -93,18 +98,24 @@ class Scheme(_Part):
     `template` is what is signed: `{body} {timestamp} {id} {method} {url} {sorted_form} {secret}` and literal text.
     """
 
-    mode: Literal["hmac", "hash", "static_token", "path_secret", "none"] = "hmac"
-    algorithm: Algorithm = "sha256"
-    encoding: Encoding = "hex"
-    key_format: KeyFormat = "raw"
-    signature: Location | None = None
-    template: str = "{body}"
-    timestamp: Timestamp | None = None
-    # The header that holds the delivery's id, where the id is signed.
-    id_header: str | None = None
-    token: Token | None = None
-    # A query parameter of a signed URL that holds the hexadecimal SHA-256 of a body that is not a form (Twilio).
-    body_hash: str | None = None
+    mode: Literal["hmac", "hash", "static_token", "path_secret", "none"] = Field(
+        default="hmac",
+        description="A keyed hash; a hash of text with the secret in it; a secret as it is; one in the path; none.",
+    )
+    algorithm: Algorithm = Field(default="sha256", description="The hash.")
+    encoding: Encoding = Field(default="hex", description="How the signature is written.")
+    key_format: KeyFormat = Field(
+        default="raw", description="The key is the secret's text; or base64; or base64 behind whsec_."
+    )
+    signature: Location | None = Field(default=None, description="Where the signature stands.")
+    template: str = Field(default="{body}", description="What is signed.")
+    timestamp: Timestamp | None = Field(default=None, description="Where the signed time stands.")
+    id_header: str | None = Field(default=None, description="The header with the delivery's id, where it is signed.")
+    token: Token | None = Field(default=None, description="Where the secret of mode static_token stands.")
+    body_hash: str | None = Field(
+        default=None,
+        description="A parameter of the signed URL with the hexadecimal SHA-256 of a body that is no form (Twilio).",
+    )
 
     @model_validator(mode="after")
     def _complete(self) -> Self:

@@ -67,10 +67,10 @@ def ports(settings: Settings) -> Iterator[Finding]:
 def _sources(reading: Reading) -> Iterator[Finding]:
     settings = reading.settings
     try:
-        sources = open_sources(settings.sources, settings.receiver)
+        sources = open_sources(settings.sources, settings.receiver, settings.catalogue())
     except SourceMisconfigured as error:
         for path, problem in reading.blame.sources(error):
-            if not reading.is_told(path):
+            if not reading.is_told(path) and not _is_of_broken(path, reading):
                 yield Finding("sources", "failing", problem)
         return
     if not settings.sources:
@@ -82,6 +82,12 @@ def _sources(reading: Reading) -> Iterator[Finding]:
             yield Finding(f"source {name}", "degraded", 'verify = "none": anybody may post there')
         else:
             yield Finding(f"source {name}", "ok", f"{source.platform.name}, POST /in/{name}")
+
+
+def _is_of_broken(path: tuple[str, ...], reading: Reading) -> bool:
+    """Whether a source's platform is itself wrong, and told as such."""
+    source = reading.settings.sources.get(path[1])
+    return source is not None and not reading.is_whole(("platforms", source.platform))
 
 
 def _accounts(reading: Reading) -> Iterator[Finding]:

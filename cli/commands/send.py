@@ -5,9 +5,10 @@ import secrets
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from difflib import get_close_matches
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -17,11 +18,9 @@ from cli.base import Installation, installation
 from cli.errors import CommandFailed, Misconfigured
 from cli.explain import suggestion
 from cli.output import printable, stdout
+from cli.signing import Request, content_type, signed
 from receiver.settings import SourceSettings
-from receiver.sources.platforms import PLATFORMS
 from schemas.examples import Example, NoExample, example
-from schemas.keys import UnusableSecret
-from schemas.signatures import Outgoing, Unsignable, sign
 
 PATIENCE = 10.0
 """Seconds to wait for the receiver's answer."""
@@ -30,30 +29,82 @@ PATIENCE = 10.0
 def send(
     context: typer.Context,
     source: Annotated[str, typer.Argument(help="A source of the configuration, such as support.")],
-    event_type: Annotated[str, typer.Argument(metavar="TYPE", help="The platform's name, such as message.created.")],
+    event_type: Annotated[
+        str | None, typer.Argument(metavar="TYPE", help="The platform's name, such as message.created.")
+    ] = None,
     changes: Annotated[
         list[str] | None, typer.Option("--set", metavar="a.b=c", help="Set a field of the body; JSON, else text.")
+    ] = None,
+    body: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Send this in place of an example; - is standard input.")
+    ] = None,
+    header: Annotated[
+        list[str] | None, typer.Option(metavar="NAME:VALUE", help="A header that the platform would add.")
     ] = None,
     url: Annotated[str | None, typer.Option(help="The receiver; default the one that runs here.")] = None,
 ) -> int:
     """Post a signed event to a source, as its platform would, and show the answer."""
     here = installation(context)
     settings = _source(here, source)
+    platform = here.settings.catalogue()[settings.platform]
+    headers = {"content-type": content_type(platform), **dict(map(_header, header or ()))}
     now, unique = datetime.now(UTC), secrets.token_hex(6)
+    if body is None:
+        made = _example(settings.platform, event_type, now, unique)
+        content = _changed(made, event_type or "", changes or ())
+    else:
+        made = Example({}, f"msg_{unique}")
+        content = _given(_read(body), changes or ())
+    address = "/".join(filter(None, (_address(here, source, settings, url), made.suffix)))
+    request = signed(platform, settings, Request(address, content, headers), delivery_id=made.delivery_id, now=now)
+    status, answer = _post(request)
+    stdout().print(f"{status} {printable(answer)}")
+    return 0 if 200 <= status < 300 else 1  # noqa: PLR2004 - a 2xx is a success
+
+
+def _example(platform: str, event_type: str | None, now: datetime, unique: str) -> Example:
     try:
-        made = example(settings.platform, event_type, now=now, unique=unique)
+        return example(platform, event_type or "", now=now, unique=unique)
     except NoExample as error:
-        raise Misconfigured(str(error)) from error
-    for change in changes or ():
+        raise Misconfigured(f"{error}; send a body of your own with --body FILE") from error
+
+
+def _changed(made: Example, event_type: str, changes: Sequence[str]) -> bytes:
+    """The body of an example with fields set."""
+    for change in changes:
         if hint := unknown(made, change, event_type):
             sys.stderr.write(f"hookline: {hint}\n")
         put(made.body, change)
-    body = json.dumps(made.body, ensure_ascii=False, separators=(",", ":")).encode()
-    address = "/".join(filter(None, (_address(here, source, settings, url), made.suffix)))
-    headers = _signed(settings, Outgoing(body=body, id=made.delivery_id, url=settings.public_url or address), now)
-    status, answer = _post(address, body, headers)
-    stdout().print(f"{status} {printable(answer)}")
-    return 0 if 200 <= status < 300 else 1  # noqa: PLR2004 - a 2xx is a success
+    return json.dumps(made.body, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def _given(content: bytes, changes: Sequence[str]) -> bytes:
+    """A body as it was given; written anew only where fields are set."""
+    if not changes:
+        return content
+    try:
+        body = json.loads(content)
+    except ValueError as error:
+        raise Misconfigured("--set changes JSON, and the body is none") from error
+    if not isinstance(body, dict):
+        raise Misconfigured("--set changes fields, and the body is no object")
+    for change in changes:
+        put(body, change)
+    return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def _read(file: str) -> bytes:
+    try:
+        return sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
+    except OSError as error:
+        raise Misconfigured(f"{file} cannot be read: {error.strerror}. Name a file that holds a body") from error
+
+
+def _header(text: str) -> tuple[str, str]:
+    name, found, value = text.partition(":")
+    if not found or not name.strip():
+        raise Misconfigured(f"--header {text!r} is not of the form NAME:VALUE")
+    return name.strip().lower(), value.strip()
 
 
 def put(body: dict[str, Any], change: str) -> None:
@@ -124,18 +175,8 @@ def _address(here: Installation, source: str, settings: SourceSettings, url: str
     return f"{receiver.rstrip('/')}/in/{source}{token}"
 
 
-def _signed(settings: SourceSettings, request: Outgoing, now: datetime) -> dict[str, str]:
-    if not settings.secrets:
-        return {}
-    scheme = PLATFORMS[settings.platform].scheme
-    try:
-        return dict(sign(scheme, settings.secrets[0].get_secret_value(), request, now))
-    except (Unsignable, UnusableSecret) as error:
-        raise Misconfigured(str(error)) from error
-
-
-def _post(url: str, body: bytes, headers: dict[str, str]) -> tuple[int, str]:
-    request = urllib.request.Request(url, body, {"content-type": "application/json", **headers})  # noqa: S310
+def _post(asked: Request) -> tuple[int, str]:
+    request = urllib.request.Request(asked.url, asked.body, asked.headers)  # noqa: S310 - as below
     try:
         with urllib.request.urlopen(request, timeout=PATIENCE) as answer:  # noqa: S310 - the receiver's own address
             return answer.status, answer.read().decode("utf-8", "replace")

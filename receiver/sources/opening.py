@@ -7,9 +7,9 @@ from types import MappingProxyType
 
 from receiver.errors import SourceMisconfigured
 from receiver.keyring import MAX_SECRETS, Keyring
+from receiver.recipes.catalogue import Catalogue
 from receiver.settings import ReceiverSettings, SourceSettings
 from receiver.sources.platform import Platform
-from receiver.sources.platforms import PLATFORMS
 from receiver.sources.source import Source
 from schemas.keys import UnusableSecret, secret_bytes
 from schemas.schemes import Scheme
@@ -27,18 +27,19 @@ _RECORD_SLACK = 32 * 1024
 def open_sources(
     settings: Mapping[str, SourceSettings],
     receiver: ReceiverSettings,
-    platforms: Mapping[str, Platform] = PLATFORMS,
+    platforms: Mapping[str, Platform] | None = None,
 ) -> Mapping[str, Source]:
     """The sources of a configuration, by name.
 
     Args:
         settings: `[sources]`, secrets resolved.
         receiver: `[receiver]`, for what a source does not say itself.
-        platforms: the platforms there are.
+        platforms: those there are; by default those that come with hookline.
 
     Raises:
         SourceMisconfigured: one or more cannot be opened; the error has a sentence for each problem.
     """
+    platforms = Catalogue() if platforms is None else platforms
     problems = [problem for name, one in settings.items() for problem in _problems(name, one, platforms)]
     if problems:
         raise SourceMisconfigured(tuple(problems))
@@ -62,7 +63,7 @@ def _problems(name: str, settings: SourceSettings, platforms: Mapping[str, Platf
         hint = f"did you mean {near[0]}?" if near else f"known are: {', '.join(sorted(platforms))}"
         yield f"{where}.platform: there is no platform of this name; {hint}"
         return
-    if platform.scheme.mode == "path_secret" and settings.secrets:
+    if platform.scheme.mode in ("path_secret", "none") and settings.secrets:
         yield f'{where}.secrets: {platform.name} signs nothing; put the secret into the path, as token = "env:NAME"'
     yield from (f"{where}.{problem}" for problem in _secret_problems(settings, platform.scheme))
 
@@ -131,10 +132,16 @@ def _source(name: str, settings: SourceSettings, receiver: ReceiverSettings, pla
         hashed_window=settings.hashed_window,
         ack_budget=settings.ack_budget,
         status=settings.status or platform.status,
+        words=_words(settings, secrets),
         answer=settings.answer.encode() if settings.answer is not None else platform.answer,
         confirm=platform.confirm if settings.confirm is None else settings.confirm,
         deliveries=settings.deliveries,
     )
+
+
+def _words(settings: SourceSettings, secrets: Sequence[str]) -> tuple[bytes, ...]:
+    word = settings.verify_token
+    return tuple(one.encode() for one in (secrets if word is None else [word.get_secret_value()]))
 
 
 def _ring(settings: SourceSettings, secrets: Sequence[str], scheme: Scheme) -> Keyring:

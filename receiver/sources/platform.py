@@ -38,6 +38,8 @@ class Fact:
     item: str | None = None
     # The platform's time; None: the receipt.
     time: datetime | None = None
+    # The platform's own name of the event, where hookline has no type of its own for it or another one.
+    name: str | None = None
     # The record's value where it is not the canonical JSON: the platform's own bytes.
     raw: bytes | None = None
 

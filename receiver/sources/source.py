@@ -34,6 +34,8 @@ class Source:
     answer: bytes | None
     # Whether its events are marked as unconfirmed.
     confirm: bool
+    # What was agreed on with the platform for its GET handshake: any of them.
+    words: tuple[bytes, ...]
     # Whether body and headers are kept in the topic of deliveries.
     deliveries: bool
 

@@ -126,7 +126,7 @@ def test_toml_is_a_configuration_that_works(block: Fence, plugins: Path) -> None
     names = re.findall(r'"env:(\w+)"', block.text)
     environ = {name: VALUES.get(name, f"whsec_{KEY}") for name in names}
     settings = load(Places(config=file, data=plugins / "data", environ=environ))
-    open_sources(settings.sources, settings.receiver)
+    open_sources(settings.sources, settings.receiver, settings.catalogue())
     assert handler_problems(file, settings) == []
 
 

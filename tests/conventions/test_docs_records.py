@@ -38,6 +38,7 @@ EVENT = Event(
     origin="webhook",
     data=MessageCreated(message_id="m1", conversation_id="c1", role="user", content="Hello"),
     delivery_id="evt_1",
+    name="invoice.paid",
     cause="message.created:m0",
     traceparent="00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
     unconfirmed=True,

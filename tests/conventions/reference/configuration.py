@@ -47,6 +47,9 @@ def _below(model: type[BaseModel], path: tuple[str, ...]) -> Iterator[tuple[str,
     if path:
         yield ".".join(path), model
     for name, field in model.model_fields.items():
+        if name == "platforms":
+            # A page of its own: docs/add-a-sender.md.
+            continue
         inner = sections_of(field)
         if inner == [TopicSettings]:
             yield "topics.TOPIC", inner[0]

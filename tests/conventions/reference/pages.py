@@ -4,13 +4,23 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 
-from tests.conventions.reference import commands, configuration, contract, log_events, metrics, problems, simulator
+from tests.conventions.reference import (
+    commands,
+    configuration,
+    contract,
+    log_events,
+    metrics,
+    problems,
+    recipes,
+    simulator,
+)
 from tests.conventions.reference.blocks import renewed
 
 ROOT = Path(__file__).parents[3]
 
 PAGES: Mapping[str, Callable[[], dict[str, str]]] = MappingProxyType(
     {
+        "docs/add-a-sender.md": recipes.blocks,
         "docs/configuration.md": configuration.blocks,
         "docs/reference/commands.md": commands.blocks,
         "docs/reference/metrics.md": metrics.blocks,

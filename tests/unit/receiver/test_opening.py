@@ -114,7 +114,7 @@ def test_standard_source_opens_with_a_shared_and_a_public_key() -> None:
         ({"token": "short"}, "token: it is shorter"),
         ({"token": "a/b?c d e f g h i j k"}, "letters, digits"),
         ({"platform": "mygptassistant", "secrets": [GOOD]}, "did you mean mygptassistants?"),
-        ({"platform": "zzz", "secrets": [GOOD]}, "known are: gptbots, mygptassistants, standard"),
+        ({"platform": "zzz", "secrets": [GOOD]}, "known are: chatbase, chatwoot, crisp,"),
     ],
 )
 def test_mistake_is_told_with_its_remedy(settings: dict[str, Any], said: str) -> None:

@@ -1,0 +1,66 @@
+"""docs/add-a-sender.md, done by the letter: TOML alone makes a sender's deliveries events of the log."""
+
+import json
+import shlex
+from pathlib import Path
+from typing import Any
+
+from tests.conventions.fences import ROOT, fences
+from tests.e2e.processes import Hookline, hookline
+
+PAGE = ROOT / "docs" / "add-a-sender.md"
+
+
+def block(language: str) -> str:
+    """The first block of the page in a language."""
+    return next(one.text for one in fences(language) if one.page == PAGE)
+
+
+def records(at: Hookline, topic: str) -> list[dict[str, Any]]:
+    done = at.command("tail", f"hookline.{topic}", "--from", "start", "--no-follow", "--json")
+    assert done.returncode == 0, done.stderr
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def test_the_page_about_a_new_sender_is_true(tmp_path: Path) -> None:
+    """Its configuration, its sample and its commands, through the real door; and what it says of unmapped events."""
+    (tmp_path / "hookline.toml").write_text(block("toml"), encoding="utf-8")
+    (tmp_path / "comment.json").write_text(block("json"), encoding="utf-8")
+    commands = [shlex.split(line)[1:] for line in block("sh").splitlines()]
+    receive = commands.index(["receive"])
+    with hookline(tmp_path, {"ACME_SECRET": "acme-secret-0123456789"}) as at:
+        for words in commands[:receive]:
+            done = at.command(*words)
+            assert done.returncode == 0, done.stdout + done.stderr
+        role = at.start("receive", "--port", "0", "--admin-port", "0")
+        at.address(role)
+        for words in commands[receive + 1 :]:
+            done = at.command(*words)
+            assert done.returncode == 0, done.stdout + done.stderr
+        other = at.command("send", "desk", "--body", "comment.json", "--set", "comment.internal=true")
+        assert (other.returncode, other.stdout) == (0, "200 OK\n")
+        [said] = records(at, "conversations")
+        [note] = records(at, "platform")
+        assert role.stop() == 0
+    headers = {name: said["headers"][name] for name in ("ce_id", "ce_type", "ce_time", "ce_eventname", "ce_deliveryid")}
+    assert headers == {
+        "ce_id": "message.created:c_1",
+        "ce_type": "message.created",
+        "ce_time": "2024-01-15T10:30:00Z",
+        "ce_eventname": "comment.added",
+        "ce_deliveryid": "7f0c1b52",
+    }
+    assert said["key"] == "4711"
+    assert {name: said["value"][name] for name in ("message_id", "conversation_id", "role", "content", "contact")} == {
+        "message_id": "c_1",
+        "conversation_id": "4711",
+        "role": "user",
+        "content": "When do you open?",
+        "contact": {"id": "u_7", "email": "ada@example.org"},
+    }
+    assert (note["headers"]["ce_type"], note["headers"]["ce_eventname"], note["key"]) == (
+        "unknown",
+        "comment.added",
+        "4711",
+    )
+    assert note["value"]["comment"]["internal"] is True
