@@ -40,6 +40,7 @@ VALUES = {
     "GPTBOTS_PATH_TOKEN": "path-token-0123456789",
     "PAYMENTS_PUBLIC_KEY": f"whpk_{KEY}",
     "SHOP_PATH_TOKEN": "path-token-0123456789",
+    "YOURGPT_PATH_TOKEN": "path-token-0123456789",
 }
 
 
