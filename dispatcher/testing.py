@@ -98,6 +98,7 @@ def event_of(
     source: str = "support",
     platform: str = "mygptassistants",
     time: datetime = NOW,
+    unconfirmed: bool = False,
 ) -> Event[D]:
     """An event as a receiver would make it.
 
@@ -108,6 +109,7 @@ def event_of(
         source: the source it came from.
         platform: the source's platform.
         time: when it happened.
+        unconfirmed: whether it is only a hint, as of a source with `confirm`.
     """
     named = next((found for name in _KEYS if isinstance(found := getattr(data, name, None), str)), "key")
     fact = next((found for name in _FACTS if isinstance(found := getattr(data, name, None), str)), named)
@@ -121,6 +123,7 @@ def event_of(
         received_at=time,
         origin="webhook",
         data=data,
+        unconfirmed=unconfirmed,
     )
 
 

@@ -117,15 +117,20 @@ def silent_sources(settings: Settings, plugins: Plugins) -> Iterator[Finding]:
     """Sources whose events reach a handler that needs an account, and have none: it does nothing with them."""
     if not settings.accounts:
         return
-    for name in settings.sources:
+    platforms = settings.catalogue()
+    for name, source in settings.sources.items():
         entries = [entry for entry in plugins.plan.entries if entry.sources is None or name in entry.sources]
-        idle = [entry.name for entry in entries if needs_account(entry)]
+        platform = platforms.get(source.platform)
+        hints = platform is not None and (platform.confirm if source.confirm is None else source.confirm)
+        idle = [entry.name for entry in entries if needs_account(entry, hints=hints)]
         if idle and name not in plugins.account_of:
             why = f"it has no account, so {' and '.join(idle)} can call nobody for its events: add [accounts.{name}]"
             yield Finding(f"source {name}", "degraded", f'{why}, or account = "NAME" to [sources.{name}]')
 
 
-def needs_account(entry: Entry) -> bool:
-    """Whether a handler answers, or tells accounts: its own code says so, or it is one of ours that does."""
+def needs_account(entry: Entry, *, hints: bool) -> bool:
+    """Whether a handler answers, tells accounts or confirms hints: its own code says so, or it is one of ours."""
     own = any(need.name is None for need in needs.of_code(entry.handler.run))
+    if hints and entry.handler.name == "sync-contact":
+        return True
     return own or entry.handler.name == "follow-up-chat" or bool(getattr(entry.config, "push", ()))

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -256,7 +256,7 @@ async def test_a_hint_is_looked_up_before_it_is_acted_on(message: dict[str, str]
         if told["message_id"] == "the question":
             told["message_id"] = history[0].id
         data = MessageCreated.model_validate({"conversation_id": made.conversation, "contact": ADA, **told})
-        event = replace(event_of(data, identity="hint", time=NOON + timedelta(seconds=1)), unconfirmed=True)
+        event = event_of(data, identity="hint", time=NOON + timedelta(seconds=1), unconfirmed=True)
         await made.harness.run_once(event)
         [attempt] = await made.silence()
         assert attempt.outcome == Done()
@@ -270,6 +270,6 @@ async def test_a_name_in_a_hint_is_not_used() -> None:
         data = MessageCreated(
             message_id=history[1].id, conversation_id=made.conversation, role="assistant", content="x", contact=ADA
         )
-        await made.harness.run_once(replace(event_of(data, identity="hint"), unconfirmed=True))
+        await made.harness.run_once(event_of(data, identity="hint", unconfirmed=True))
         await made.silence()
         assert (await made.history())[2] == ("user", "Did that answer your question, there?")

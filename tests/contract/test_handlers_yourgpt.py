@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -181,7 +181,7 @@ async def test_forged_message_sends_nothing(tmp_path: Path, forged: dict[str, st
         await made.say("When do you open?")
         told = {"conversation_id": made.conversation, "role": "assistant", "content": "x"} | forged
         data = MessageCreated.model_validate(told)
-        event = replace(event_of(data, source="shop", platform="yourgpt", time=NOON), unconfirmed=True)
+        event = event_of(data, source="shop", platform="yourgpt", time=NOON, unconfirmed=True)
         await made.tell([event])
         with capture_logs() as logs:
             assert [attempt.outcome for attempt in await made.silence()] == [Done()]
@@ -222,7 +222,7 @@ async def test_what_a_hint_says_of_somebody_is_not_kept(crm: Scene) -> None:
         content="hi",
         contact=ContactRef(id="9", email="eve@example.org"),
     )
-    event = replace(event_of(data, source="shop", platform="yourgpt", time=NOON), unconfirmed=True)
+    event = event_of(data, source="shop", platform="yourgpt", time=NOON, unconfirmed=True)
     [attempt] = await crm.tell([event])
     assert (attempt.outcome, attempt.published) == (Done(), ())
     assert await crm.person("9") is None
@@ -243,7 +243,7 @@ async def test_session_the_platform_does_not_know_is_said_once(tmp_path: Path) -
         with capture_logs() as logs:
             for number in ("1", "2"):
                 data = MessageCreated(message_id=number, conversation_id=number, role="user", content="hi")
-                event = replace(event_of(data, source="shop", platform="yourgpt", time=NOON), unconfirmed=True)
+                event = event_of(data, source="shop", platform="yourgpt", time=NOON, unconfirmed=True)
                 assert [attempt.outcome for attempt in await made.tell([event])] == [Done()]
     assert [line["event"] for line in logs if line["log_level"] == "warning"] == ["contact.unconfirmed"]
 

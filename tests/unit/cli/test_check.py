@@ -123,6 +123,17 @@ def test_a_source_whose_events_lead_nowhere_is_found(tmp_path: Path, handlers: s
     assert told["source shop"].endswith('add [accounts.shop], or account = "NAME" to [sources.shop]')
 
 
+@pytest.mark.parametrize(
+    ("platform", "confirm", "warned"),
+    [("yourgpt", "", True), ("yourgpt", "confirm = false", False), ("gptbots", "confirm = true", True)],
+)
+def test_a_source_of_hints_needs_an_account(tmp_path: Path, platform: str, confirm: str, *, warned: bool) -> None:
+    """sync-contact asks the platform who a hint is about, and without an account keeps nobody."""
+    source = f'[sources.shop]\nplatform = "{platform}"\ntoken = "env:SECRET"\n{confirm}\n'
+    text = source + ACCOUNT.format(name="chat") + "[handlers.sync-contact]\n"
+    assert (list(found(tmp_path, text, "degraded")) == ["source shop"]) is warned
+
+
 def test_a_host_that_can_be_none_is_found(tmp_path: Path) -> None:
     """Nothing could listen there."""
     told = found(tmp_path, WORKS + '[receiver]\nhost = "local host"\n', "failing")

@@ -42,6 +42,7 @@ def test_interface_needs_no_http_library(module: str) -> None:
         ("start_conversation", ()),
         ("upsert_contact", (Contact(name="Ada"),)),
         ("get_contact", ("c1",)),
+        ("contact_of", ("conv_1",)),
         ("close_conversation", ("conv_1",)),
     ],
 )

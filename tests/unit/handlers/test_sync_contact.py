@@ -157,7 +157,7 @@ async def test_a_hint_that_cannot_be_confirmed_tells_of_nobody(data: Data) -> No
     with capture_logs() as logged:
         async with Harness.opened(sync_contact) as harness:
             for number in range(2):
-                event = replace(event_of(data, identity=f"e{number}"), unconfirmed=True)
+                event = event_of(data, identity=f"e{number}", unconfirmed=True)
                 attempt = await harness.run_once(event)
                 assert (attempt.outcome, attempt.published) == (Done(), ())
     assert [each["event"] for each in logged if each["log_level"] == "warning"] == ["contact.unconfirmed"]
