@@ -74,5 +74,7 @@ def _with_token(request: Request, where: str, name: str, secret: str) -> Request
         body = body.setdefault(one, {}) if isinstance(body, dict) else None
     if not isinstance(body, dict):
         raise Misconfigured(f"this platform has its secret in the body, as {name}: send a JSON object")
+    if body.get(last) == secret:
+        return request
     body[last] = secret
     return Request(request.url, json.dumps(whole, ensure_ascii=False).encode(), request.headers)

@@ -12,6 +12,7 @@ from pydantic_core import from_json
 
 from receiver.delivery import Delivery
 from receiver.keyring import Keyring
+from schemas.lenient import MILLISECONDS
 from schemas.schemes import Items, KeyValues, Location, Plain, Timestamp
 
 MAX_SIGNATURES = 5
@@ -118,7 +119,9 @@ def check_age(timestamp: Timestamp, text: str, now: datetime) -> None:
             time = datetime.fromisoformat(text)
             time = time if time.tzinfo else time.replace(tzinfo=UTC)
         else:
-            time = datetime.fromtimestamp(int(text) / (1000 if timestamp.format == "ms" else 1), UTC)
+            number = int(text)
+            thousandths = timestamp.format == "ms" or (timestamp.format == "epoch" and number >= MILLISECONDS)
+            time = datetime.fromtimestamp(number / (1000 if thousandths else 1), UTC)
         outside = abs(now - time) > timedelta(seconds=timestamp.tolerance)
     except (ValueError, OverflowError, OSError):
         raise Unproved("timestamp-malformed") from None

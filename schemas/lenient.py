@@ -10,7 +10,7 @@ from typing import Annotated
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
 # From here on an epoch is in milliseconds: in seconds it would be the year 5138.
-_MILLISECONDS = 100_000_000_000
+MILLISECONDS = 100_000_000_000
 
 # An id becomes a Kafka key and a header: a platform's are a few dozen characters long.
 MAX_ID = 256
@@ -54,7 +54,7 @@ def as_time(value: object) -> object:
     try:
         number = _epoch(value)
         if number is not None:
-            return datetime.fromtimestamp(number / 1000 if number >= _MILLISECONDS else number, UTC)
+            return datetime.fromtimestamp(number / 1000 if number >= MILLISECONDS else number, UTC)
         # Ruby writes `2020-03-03 13:05:57 UTC`.
         at = datetime.fromisoformat(str(value).strip().removesuffix(" UTC"))
         return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)

@@ -17,7 +17,7 @@ from schemas.keys import Algorithm, Encoding, KeyFormat
 _PLACEHOLDERS = frozenset({"body", "timestamp", "id", "method", "url", "sorted_form", "secret"})
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
 
-TimeFormat = Literal["s", "ms", "iso"]
+TimeFormat = Literal["s", "ms", "epoch", "iso"]
 
 
 class _Part(BaseModel):
@@ -68,7 +68,9 @@ class Timestamp(_Part):
     header: str | None = Field(default=None, description="A header of its own.")
     key: str | None = Field(default=None, description="A name among the pairs of the signature header.")
     json_path: str | None = Field(default=None, description="A dotted name in the body.")
-    format: TimeFormat = Field(default="s", description="Seconds or milliseconds of 1970, or ISO 8601.")
+    format: TimeFormat = Field(
+        default="s", description="Seconds or milliseconds of 1970; epoch takes both; iso is ISO 8601."
+    )
     tolerance: int | None = Field(default=300, ge=1, description="Seconds before and after now; none does not check.")
 
     @model_validator(mode="after")

@@ -1,0 +1,157 @@
+"""What every preset must do, with recorded bodies: accept what its sender signs, name it, map it."""
+
+import json
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+from pydantic_core import from_json
+
+from receiver.intake import Accepted, Handshaken, Refusal, decide, intake
+from schemas.envelope import decode
+from schemas.events import BY_TYPE, Unknown
+from schemas.export import schema_of
+from schemas.record import Record, StoredRecord
+from tests.contract.presets import CATALOGUE, NOW, PRESETS, TOPICS, Sample, posted, samples, source
+
+CASES = [sample for preset in PRESETS for sample in samples(preset)]
+SPLIT = {preset for preset in PRESETS if (recipe := CATALOGUE.recipe(preset)) and recipe.read.events}
+each = pytest.mark.parametrize("sample", CASES, ids=str)
+
+
+def taken(sample: Sample, now: datetime = NOW) -> Accepted:
+    outcome = intake(source(sample.preset), posted(sample, now=now), TOPICS, now)
+    assert isinstance(outcome, Accepted), outcome
+    return outcome
+
+
+def told(record: Record) -> dict[str, Any]:
+    """A record as `expected.json` has it; of an unknown event without its value."""
+    fields = {name: getattr(record, name) for name in ("topic", "key", "value", "headers", "timestamp")}
+    event = decode(StoredRecord(**fields, partition=0, offset=0))
+    found = {
+        "id": event.id,
+        "type": event.type,
+        "name": event.name,
+        "key": event.key,
+        "time": event.time.isoformat().replace("+00:00", "Z"),
+        "delivery_id": event.delivery_id,
+    }
+    return (
+        found
+        if isinstance(event.data, Unknown)
+        else {**found, "data": event.data.model_dump(mode="json", exclude_none=True)}
+    )
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_every_preset_has_samples(preset: str) -> None:
+    """One without recorded bodies is not shown to work."""
+    assert samples(preset)
+
+
+@each
+def test_sample_becomes_the_expected_events(sample: Sample) -> None:
+    """A recorded body, signed, is read back from its records as the events that stand beside it."""
+    assert [told(named.record) for named in taken(sample).records] == sample.events
+
+
+@each
+def test_records_fit_their_published_schemas(sample: Sample) -> None:
+    """A reader who validates with the JSON Schema that a record names is not disappointed."""
+    for named in taken(sample).records:
+        event_type = (named.record.header("ce_type") or b"").decode()
+        Draft202012Validator(schema_of(BY_TYPE[event_type])).validate(json.loads(named.record.value or b""))
+
+
+@each
+def test_retry_has_the_same_ids(sample: Sample) -> None:
+    """The same delivery, received an hour later."""
+    first = taken(sample)
+    later = NOW + timedelta(hours=1)
+    again = taken(sample, later)
+    if (
+        all(event["delivery_id"] or event["type"].endswith(".created") for event in sample.events)
+        or sample.preset in SPLIT
+    ):
+        assert again.ids == first.ids
+    else:
+        same = decide(source(sample.preset), posted(sample), TOPICS, NOW)
+        assert isinstance(same, Accepted)
+        assert same.ids == first.ids
+
+
+@each
+def test_unknown_events_keep_what_came(sample: Sample) -> None:
+    """A body that tells one event byte for byte; one of several as if it had been told alone."""
+    came = sample.body
+    for named in taken(sample).records:
+        if named.record.header("ce_type") != b"unknown":
+            continue
+        if sample.headers["Content-Type"] == "application/json" and sample.preset not in SPLIT:
+            assert named.record.value == (came.replace(b"preset-secret-0123456789", b"***") or b"null")
+        else:
+            assert from_json(named.record.value or b"")
+
+
+@each
+def test_what_is_quarantined_is_told_as_the_sender_wants_it(sample: Sample) -> None:
+    """An authentic body that cannot be read is kept; a sender that would switch the address off is told 2xx."""
+    if sample.preset == "livechat" or sample.headers["Content-Type"] != "application/json":
+        return
+    broken = Sample(sample.preset, sample.name, b"{", sample.headers, [])
+    found = source(sample.preset)
+    outcome = intake(found, posted(broken), TOPICS, NOW)
+    if found.on_invalid == "accept":
+        assert isinstance(outcome, Accepted)
+        assert outcome.quarantined
+    else:
+        assert isinstance(outcome, Refusal)
+        assert outcome.quarantine is not None
+
+
+def sample_of(preset: str, body: bytes, headers: dict[str, str] | None = None) -> Sample:
+    return Sample(preset, "trial", body, {"Content-Type": "application/json", **(headers or {})}, [])
+
+
+@pytest.mark.parametrize(
+    ("sample", "echo"),
+    [
+        (sample_of("slack", b'{"type":"url_verification","challenge":"3eZbrw1a","token":"x"}'), b"3eZbrw1a"),
+        (sample_of("github", b'{"zen":"Design for failure."}', {"X-GitHub-Event": "ping"}), b""),
+        (sample_of("intercom", b'{"type":"notification_event","topic":"ping","data":{}}'), b""),
+    ],
+    ids=lambda one: one.preset if isinstance(one, Sample) else "",
+)
+def test_trial_of_the_address_is_answered(sample: Sample, echo: bytes) -> None:
+    """With 200 and the echo; it is kept nowhere, and it must be signed as well."""
+    outcome = intake(source(sample.preset), posted(sample), TOPICS, NOW)
+    assert isinstance(outcome, Handshaken)
+    assert (outcome.answer.status, outcome.answer.body) == (200, echo)
+    forged = intake(source(sample.preset), posted(sample, other=True), TOPICS, NOW)
+    assert isinstance(forged, Refusal)
+
+
+def test_lines_empty_list_is_accepted() -> None:
+    """LINE verifies an address with no events: a 2xx, and nothing is kept."""
+    [verify] = [one for one in samples("line") if one.name == "webhook_verify"]
+    outcome = taken(verify)
+    assert (outcome.records, outcome.copy) == ((), None)
+    assert (source("line").status, source("line").answer) == (200, b"")
+
+
+def test_secret_in_a_body_is_kept_nowhere() -> None:
+    """LiveChat's stands in the body; what is kept of it anybody can read who reads the topics."""
+    [chat] = samples("livechat")
+    outcome = taken(chat)
+    kept = [outcome.copy, *(named.record for named in outcome.records)]
+    assert [b"preset-secret" in (record.value or b"") for record in kept if record] == [False, False]
+
+
+def test_secret_in_a_url_is_kept_nowhere() -> None:
+    """Crisp's website hook has it in the query, and the copy of the delivery tells the path."""
+    [message] = samples("crisp-website")
+    outcome = taken(message)
+    assert outcome.copy is not None
+    assert outcome.copy.header("hookline-path") == b"/in/acme?***"
