@@ -44,8 +44,6 @@ class Once:
     clock: Clock
     # Results that the store could not be told yet; they outlive the attempt.
     known: dict[str, str] = field(default_factory=dict)
-    # Names of effects that may have happened although this attempt failed.
-    open: set[str] = field(default_factory=set)
 
     async def run(self, name: str, effect: Effect, *, returns: Any = None, probe: Effect | None = None) -> Any:
         """Run an effect unless it is known to have happened, and return its result.
@@ -64,14 +62,12 @@ class Once:
         if isinstance(began, Finished):
             return _read(adapter, began.result_json)
         if not isinstance(began, Fresh):
-            self.open.add(name)
             found = await self._probe(name, probe, began.begun_at)
             if found is not None:
                 return await self._keep(key, adapter, found)
         return await self._keep(key, adapter, await self._run(key, effect, probed=probe is not None))
 
     async def _run(self, key: EffectKey, effect: Effect, *, probed: bool) -> Any:
-        self.open.add(key.name)
         with strangers_code() as caught:
             return await effect()
         error = caught.error
@@ -79,7 +75,6 @@ class Once:
             raise AssertionError("unreachable: the effect neither returned nor raised")
         if proves_nothing_happened(error):
             await self._write(lambda: self.effects.forget(key, at=self.at, epoch=self.epoch))
-            self.open.discard(key.name)
         elif not probed:
             raise EffectUncertain(key.name, f"it failed with {describe(error)}, and it has no probe") from error
         raise error
@@ -113,7 +108,6 @@ class Once:
         self.known[key.name] = text
         await self._write(lambda: self.effects.finish(key, text, at=self.at, epoch=self.epoch))
         del self.known[key.name]
-        self.open.discard(key.name)
 
     async def _write(self, write: Callable[[], Awaitable[None]]) -> None:
         """Tell the store what is known, for as long as the attempt may last: what happened must not be forgotten."""

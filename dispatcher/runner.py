@@ -25,7 +25,7 @@ from dispatcher.outcome import Dead, Done, Outcome, Retry, decide
 from dispatcher.partition import Partition
 from dispatcher.settings import Entry
 from dispatcher.settlement import NOTHING, Settlement, Settler, of_dead, of_done
-from dispatcher.work import Firing, Received, Replayed, Work, names_of
+from dispatcher.work import Doomed, Firing, Received, Replayed, Work, names_of
 from eventlog.errors import LogUnavailable
 from schemas.envelope import EnvelopeError
 from schemas.events import Event
@@ -169,34 +169,55 @@ class Runner:
         if _is_over(work):
             self.metrics.skipped.inc()
             return NOTHING
+        ended = work.tries.doomed or await self._made(work)
+        if not isinstance(ended, Doomed):
+            return ended
+        # kept, so that the handler is not run again when the store cannot tell now
+        work.tries.doomed = ended
+        outcome = await self._weighed(ended)
+        self._tell(work, outcome, ended.took, ended.error)
+        death = self._death(work, outcome, ended.error)
+        return of_dead(work, death, self.equipment, event_id=ended.event.id if ended.event else "")
+
+    async def _made(self, work: Work) -> Settlement | timedelta | Doomed:
+        """One attempt."""
         work.tries.made += 1
         try:
             event = work.event()
         except EnvelopeError as error:
-            undecodable = Dead("undecodable", describe(error))
-            self._tell(work, undecodable, timedelta(), error)
-            return of_dead(work, self._death(work, undecodable, error), self.equipment)
+            return Doomed(Dead("undecodable", describe(error)), error=error)
         if isinstance(work, Replayed) and type(event.data) not in self.entry.handler.on:
-            unwanted = Dead("rejected", f"the handler is not given {event.type} any more")
-            self._tell(work, unwanted, timedelta(), None)
-            return of_dead(work, self._death(work, unwanted, None), self.equipment, event_id=event.id)
+            return Doomed(Dead("rejected", f"the handler is not given {event.type} any more"), event=event)
         context = self._context(work, event)
         begun = self.equipment.clock.monotonic()
         raised = await self._watched(event, context)
         took = self.equipment.clock.monotonic() - begun
         if isinstance(raised, NotOwned):
             raise raised
-        outcome = self._outcome(work, context, raised)
+        outcome = self._outcome(work, raised)
         self.metrics.seconds.observe(took)
+        if isinstance(outcome, Dead):
+            return Doomed(outcome, event=event, error=raised, took=timedelta(seconds=took))
         self._tell(work, outcome, timedelta(seconds=took), raised)
-        match outcome:
-            case Retry(after=after):
-                work.tries.first_failed_at = work.tries.first_failed_at or context.now
-                return after
-            case Done():
-                return of_done(context)
-            case Dead():
-                return of_dead(work, self._death(work, outcome, raised), self.equipment, event_id=event.id)
+        if isinstance(outcome, Retry):
+            work.tries.first_failed_at = work.tries.first_failed_at or context.now
+            return outcome.after
+        return of_done(context)
+
+    async def _weighed(self, doomed: Doomed) -> Dead:
+        """Why it is dead. That an effect of any attempt may have happened outweighs every other reason.
+
+        Raises:
+            StoreError: nobody can tell now.
+        """
+        event, outcome = doomed.event, doomed.outcome
+        if event is None or outcome.reason == "uncertain":
+            return outcome
+        effects = self.equipment.store.effects
+        names = await effects.unfinished(handler=self.entry.name, source=event.source, event_id=event.id)
+        if not names:
+            return outcome
+        return Dead("uncertain", f"the effect {min(names)!r} may have happened; {outcome.detail}")
 
     async def _watched(self, event: Event, context: AttemptContext) -> Exception | None:
         """One attempt, known to `Attempts` while it lasts."""
@@ -229,7 +250,7 @@ class Runner:
             tries=work.tries,
         )
 
-    def _outcome(self, work: Work, context: AttemptContext, error: BaseException | None) -> Outcome:
+    def _outcome(self, work: Work, error: BaseException | None) -> Outcome:
         if error is None:
             self.metrics.done.inc()
             return Done()
@@ -249,9 +270,6 @@ class Runner:
             if not outcome.counts:
                 tries.free += 1
                 tries.held_up_since = now if tries.held_up_since is None else tries.held_up_since
-        match outcome:
-            case Dead(reason="exhausted", detail=detail) if context.effects.open:
-                return Dead("uncertain", f"the effect {min(context.effects.open)!r} may have happened; {detail}")
         return outcome
 
     def _death(self, work: Work, outcome: Dead, error: BaseException | None) -> dead.Death:

@@ -3,10 +3,11 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from dispatcher.lanes import LaneKey
+from dispatcher.outcome import Dead
 from schemas.envelope import decode
 from schemas.events import BY_TYPE, Data, Event, Timer
 from schemas.record import Record, StoredRecord
@@ -23,6 +24,17 @@ _OBJECTS = 2_048
 _REPLAYABLE: Mapping[str, type[Data]] = {**BY_TYPE, Timer.event_type: Timer}
 
 
+@dataclass(frozen=True, slots=True)
+class Doomed:
+    """The end of an event's last attempt: it is to be buried."""
+
+    outcome: Dead
+    # None when there is none in the record.
+    event: Event | None = None
+    error: BaseException | None = None
+    took: timedelta = timedelta()
+
+
 @dataclass(slots=True, eq=False)
 class Tries:
     """What happened so far to the first item of a lane, in this process."""
@@ -36,6 +48,8 @@ class Tries:
     held_up_since: float | None = None
     # Results of outside effects that happened and could not be written to the store yet: effect name → JSON.
     known_effects: dict[str, str] = field(default_factory=dict)
+    # How it ended, until it is known whether an effect of it may have happened.
+    doomed: Doomed | None = None
     # What remains to be carried out when the handler's part is over: it is not run again for that.
     settlement: "Settlement | None" = None
     # How often carrying it out failed.

@@ -20,7 +20,7 @@ from store.dialects import insert
 from store.digests import fingerprint
 from store.errors import StoreUnavailable
 from store.owners import Epoch, hold
-from store.tables import effects
+from store.tables import IS_UNFINISHED, effects
 
 # Begins whose answer was lost, remembered by their tokens: an outage or a timeout in the middle of a call.
 _LOST = 10_000
@@ -140,6 +140,21 @@ class Effects:
             await connection.execute(delete(effects).where(_is(key), effects.c.result.is_(None)))
 
         await self._database.write(work)
+
+    async def unfinished(self, *, handler: str, source: str, event_id: str) -> list[str]:
+        """The names of an event's effects that were begun and may have happened; nobody knows.
+
+        Raises:
+            StoreError: the database failed.
+        """
+        columns = (effects.c.name, effects.c.token)
+        of_event = and_(effects.c.source == source, effects.c.event_id == event_id)
+        statement = select(*columns).where(effects.c.handler == handler, IS_UNFINISHED, of_event)
+
+        async def work(connection: AsyncConnection) -> list[str]:
+            return [name for name, token in await connection.execute(statement) if token not in self._lost]
+
+        return await self._database.read(work)
 
     async def expire(self, before: datetime, *, limit: int = 10_000) -> int:
         """Throw away effects begun before a time; returns how many. Call again until it is none.

@@ -133,6 +133,9 @@ effects = Table(
     Column("result", Foreign),
 )
 Index("ix_effects_begun_at", effects.c.begun_at)
+# Few: those under way, and those that nobody will ever know of.
+IS_UNFINISHED = effects.c.result.is_(None)
+_partial("ix_effects_unfinished", IS_UNFINISHED, effects.c.handler)
 
 contacts = Table(
     "contacts",

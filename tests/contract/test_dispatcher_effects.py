@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from clients.account import Account, Sent
 from clients.errors import ClientError, PlatformDown, RateLimited, TimedOut
 from dispatcher.outcome import Dead, Done, Retry
-from handlers.api import Context, Handler, RetryLater, handler
+from handlers.api import Context, GiveUp, Handler, RetryLater, handler
 from schemas.events import Event, MessageCreated
 from store.effects import EffectKey
 from store.errors import StoreUnavailable
@@ -166,6 +166,49 @@ async def test_a_probe_that_never_can_ask_ends_uncertain(rig: Rig) -> None:
     last = rig.attempts[-1].outcome
     assert isinstance(last, Dead)
     assert (last.reason, outside.done) == ("uncertain", 1)
+
+
+@pytest.mark.parametrize("error", [ValueError("no"), GiveUp("not any more")])
+async def test_a_later_attempt_that_fails_before_the_effect_ends_uncertain(rig: Rig, error: Exception) -> None:
+    """The first attempt began to send and was cut off; those after it never came so far."""
+    outside = Outside(after=[TimedOut("no answer")])
+
+    @handler("h", on=MessageCreated)
+    async def h(event: Event[MessageCreated], ctx: Context) -> None:
+        if ctx.attempt > 1:
+            raise error
+        await ctx.once("send", outside.effect, returns=Receipt, probe=outside.probe)
+
+    await rig.append(message(0))
+    await rig.settle(h)
+    last = rig.attempts[-1].outcome
+    assert isinstance(last, Dead)
+    assert (last.reason, outside.done) == ("uncertain", 1)
+    [letter] = await rig.records("dead")
+    assert tuple(value for name, value in letter.headers if name == "x-dlq-reason") == (b"uncertain",)
+
+
+async def test_while_the_store_is_away_a_death_waits(rig: Rig) -> None:
+    """Whether an effect was begun cannot be known then; the handler is not run again for that."""
+    failures = 3
+    unfinished = rig.store.effects.unfinished
+
+    async def away(**asked: str) -> list[str]:
+        nonlocal failures
+        if failures:
+            failures -= 1
+            raise StoreUnavailable("away")
+        return await unfinished(**asked)
+
+    @handler("h", on=MessageCreated)
+    async def h(event: Event[MessageCreated], ctx: Context) -> None:
+        raise GiveUp("no")
+
+    await rig.append(message(0))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(rig.store.effects, "unfinished", away)
+        await rig.settle(h)
+    assert [each.outcome for each in rig.attempts] == [Dead("rejected", "no")]
 
 
 async def test_a_probe_that_cannot_tell_ends_uncertain(rig: Rig) -> None:

@@ -36,6 +36,17 @@ async def test_a_finished_effect_gives_its_result(store: Store, epoch: Epoch) ->
     assert await store.effects.begin(KEY, at=AT, epoch=epoch, now=NOW) == Finished('{"id": "m\x00\\ud800"}')
 
 
+async def test_unfinished_effects_of_an_event_are_known(store: Store, epoch: Epoch) -> None:
+    """Those that were begun and neither finished nor forgotten; of this event and no other."""
+    for name in ("a", "b", "c"):
+        await store.effects.begin(replace(KEY, name=name), at=AT, epoch=epoch, now=NOW)
+    await store.effects.begin(replace(KEY, event_id="other"), at=AT, epoch=epoch, now=NOW)
+    await store.effects.finish(replace(KEY, name="a"), "1", at=AT, epoch=epoch)
+    await store.effects.forget(replace(KEY, name="b"), at=AT, epoch=epoch)
+    found = await store.effects.unfinished(handler=KEY.handler, source=KEY.source, event_id=KEY.event_id)
+    assert found == ["c"]
+
+
 async def test_finishing_may_be_repeated(store: Store, epoch: Epoch) -> None:
     """The write is retried until it succeeds, and may have succeeded before."""
     await store.effects.begin(KEY, at=AT, epoch=epoch, now=NOW)

@@ -35,6 +35,7 @@ STEPS = [
     "0001: Make the first tables.",
     "0002: Add replays of dead letters.",
     "0003: Tell event logs apart, and give a timer's data a column.",
+    "0004: Find the effects that were begun and have no result.",
 ]
 MIGRATE = "import asyncio, sys; from store.migrations import migrate; print(asyncio.run(migrate(sys.argv[1])))"
 
@@ -88,7 +89,7 @@ async def test_a_database_without_tables_is_refused(store_url: str) -> None:
     """With the command that makes them."""
     store = Store.open(store_url)
     try:
-        with pytest.raises(StoreMisconfigured, match=r"behind this hookline by 3 step\(s\).*Run `hookline migrate`"):
+        with pytest.raises(StoreMisconfigured, match=r"behind this hookline by 4 step\(s\).*Run `hookline migrate`"):
             await store.start()
     finally:
         await store.stop()
@@ -127,7 +128,7 @@ async def test_an_older_schema_is_refused_and_brought_up_to_date(store_url: str)
     )
     store = Store.open(store_url)
     try:
-        with pytest.raises(StoreMisconfigured, match=r"behind this hookline by 2 step\(s\), from 0002 on"):
+        with pytest.raises(StoreMisconfigured, match=r"behind this hookline by 3 step\(s\), from 0002 on"):
             await store.start()
     finally:
         await store.stop()
