@@ -188,7 +188,20 @@ async def _fire(
         await ctx.schedule(TIMER, after=end - timer.due, data=timer.data)
         ctx.log.info("followup.skipped", reason="quiet hours: it is put off", until=end.isoformat())
         return
-    account = ctx.account()
+    try:
+        await _write(event, timer, conversation, ctx)
+    except NotFound as error:
+        # There is nobody to write to. Its text says what the platform was asked, and to check the bot.
+        ctx.log.warning("followup.skipped", reason="the platform does not know the conversation", cause=str(error))
+
+
+async def _write(
+    event: Event[MessageCreated | ConversationCompleted | Timer],
+    timer: Timer,
+    conversation: str,
+    ctx: Context[FollowUp],
+) -> None:
+    config, account = ctx.config, ctx.account()
     if (reason := await _superseded(account, conversation, timer, config)) is not None:
         ctx.log.info("followup.skipped", reason=reason)
         return

@@ -9,6 +9,7 @@ https://www.gptbots.ai/docs/api-reference/overview. Where they are silent this m
   and the type), and the agent goes on.
 - Webhooks that are not accepted are sent again, as those of the other platforms; no retries are documented.
 - The static `Authorization` header (documented) goes with replies, and not with the handoff's calls.
+- A conversation id that nobody knows is adopted, but `missing` is not.
 - Every agent defines every user property whose name does not begin with `missing`; it takes all but objects and lists.
 """
 
@@ -123,14 +124,16 @@ class GPTBots:
         return conversation
 
     def conversation(self, conversation_id: str, *, bot_id: str) -> Conversation:
-        """Return a conversation of this agent.
+        """Return a conversation of this agent; one that nobody knows begins, with a user of its own.
 
         Raises:
-            RefusedError: 40356 if there is none, 40358 if it is another agent's.
+            RefusedError: 40356 for the conversation `missing`, 40358 for one of another agent.
         """
+        if conversation_id == MISSING:
+            raise gptbots_forms.refused(40356)
         found = self.conversations.get(conversation_id)
         if found is None:
-            raise gptbots_forms.refused(40356)
+            return self.open(self.new_id(), bot_id=bot_id, conversation_id=conversation_id)
         if found.bot_id != bot_id:
             raise gptbots_forms.refused(40358)
         return found
@@ -273,8 +276,7 @@ class GPTBots:
     def _ordered_conversation(self, wanted: object) -> Conversation:
         latest = self.conversations.latest(DEFAULT_BOT)
         if isinstance(wanted, str) and wanted:
-            known = self.conversations.get(wanted)
-            return known or self.open(self.new_id(), bot_id=DEFAULT_BOT, conversation_id=wanted)
+            return self.conversations.get(wanted) or self.conversation(wanted, bot_id=DEFAULT_BOT)
         return latest[0] if latest else self.open(self.new_id(), bot_id=DEFAULT_BOT)
 
     def _reply(self, conversation: Conversation, said: Message) -> None:

@@ -8,7 +8,8 @@ chooses, and says so:
   `conversation.created`.
 - A user's message event carries the conversation's metadata with the message's own laid over it; the assistant's
   answer carries the conversation's only, so what a sender tags is not repeated on the answer.
-- A conversation id that nobody knows is adopted (the samples of the documentation send one), but `missing` is not.
+- A conversation id that nobody knows is adopted, by a message and by a look at its history (the samples of the
+  documentation send one), but `missing` is not.
 """
 
 import hashlib
@@ -96,13 +97,13 @@ class MyGPTAssistants:
         return self._sessions[bot_id, session_id]
 
     def conversation(self, bot_id: str, conversation_id: str) -> Conversation:
-        """Return a conversation of this bot.
+        """Return a conversation of this bot; one that nobody knows begins, and is empty.
 
         Raises:
-            RefusedError: 404, also when the conversation belongs to another bot.
+            RefusedError: 404 for the conversation `missing` or one of another bot.
         """
-        found = self.conversations.get(conversation_id)
-        if found is None or found.bot_id != bot_id:
+        found = self.conversations.get(conversation_id) or self._open(bot_id, conversation_id)
+        if found.bot_id != bot_id:
             raise RefusedError(404, "INVALID_REQUEST", "Conversation not found. Check the conversation id.")
         return found
 

@@ -182,7 +182,7 @@ async def test_conversation_of_another_agent(pair: Pair) -> None:
     async with _client(pair.simulator, api_key="app-key@bot_2") as other:
         theirs = await other.start_conversation()
     codes = []
-    for conversation in ("nowhere", theirs):
+    for conversation in ("missing", theirs):
         with pytest.raises(NotFound) as caught:
             await pair.client.send(conversation, "Hello")
         codes.append(caught.value.code)

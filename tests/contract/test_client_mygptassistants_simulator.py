@@ -125,7 +125,7 @@ async def test_wrong_key_and_wrong_bot(pair: Pair, more: dict[str, object], kind
 async def test_unknown_conversation(pair: Pair) -> None:
     """A conversation that is not there is NotFound, whatever code comes with the 404."""
     with pytest.raises(NotFound):
-        await _texts(pair.client, "conv_nowhere")
+        await _texts(pair.client, "missing")
 
 
 @pytest.mark.parametrize(

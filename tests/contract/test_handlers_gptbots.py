@@ -151,11 +151,13 @@ async def test_lost_answer_does_not_send_twice(asked: Scene, kind: str) -> None:
     assert (again.outcome, await asked.ours()) == (Done(), 1)
 
 
-async def test_conversation_that_is_gone_is_given_up(asked: Scene) -> None:
-    """40356 will not go away."""
+async def test_conversation_of_another_agent_is_left_alone(asked: Scene) -> None:
+    """40358: there is nobody to write to, and nothing to replay."""
     asked.platform.conversations.clear()
+    asked.platform.open("u1", bot_id="bot_2", conversation_id=asked.conversation)
     [attempt] = await asked.silence()
-    assert isinstance(attempt.outcome, Dead)
+    assert attempt.outcome == Done()
+    assert list(asked.simulator.world.around.received) == []
 
 
 async def test_handoff_tells_who_somebody_is(crm: Scene) -> None:

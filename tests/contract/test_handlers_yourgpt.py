@@ -15,7 +15,7 @@ from dispatcher.testing import Attempt, Harness, event_of
 from handlers.api import Handler
 from handlers.follow_up_chat import follow_up_chat
 from handlers.sync_contact import sync_contact
-from hookline.testing import Dead, Done, Retry
+from hookline.testing import Done, Retry
 from schemas.contacts import Contact, Identity
 from schemas.durations import duration
 from schemas.envelope import decode
@@ -192,14 +192,18 @@ async def test_forged_message_sends_nothing(tmp_path: Path, forged: dict[str, st
 
 
 async def test_without_confirm_it_is_believed(tmp_path: Path) -> None:
-    """The source says so: a session that is gone is then an error, as on any platform."""
+    """The source says so: what it tells is not looked up, and a session that is gone is told, as on any platform."""
     async with scene(tmp_path, follow_up_chat, FOLLOW_UP, confirm=False) as made:
         events = await made.say("When do you open?")
         assert [event.unconfirmed for event in events] == [False, False]
         await made.tell(events)
         made.platform.reset()
-        [attempt] = await made.silence()
-        assert isinstance(attempt.outcome, Dead)
+        with capture_logs() as logs:
+            [attempt] = await made.silence()
+        assert attempt.outcome == Done()
+    assert [line["reason"] for line in logs if line["event"] == "followup.skipped"] == [
+        "the platform does not know the conversation"
+    ]
 
 
 # ----------------------------------------------------------------------------------------- sync-contact

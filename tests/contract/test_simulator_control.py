@@ -146,11 +146,11 @@ async def test_reset_forgets_everything(sim: Caller, box: Inbox) -> None:
         (await sim.control("GET", path))[1]
         for path in ("/webhooks", "/deliveries", "/received", "/faults", "/conversations")
     ]
-    history, _ = await sim.call("GET", "/chat/bot_1/conversations/conv_1")
+    _, history = await sim.call("GET", "/chat/bot_1/conversations/conv_1")
     _, contacts = await sim.call("GET", "/contacts")
     assert status == 204
     assert [list(item.values()) for item in left] == [[[]]] * 5
-    assert (history, contacts["data"]["contacts"]) == (404, [])
+    assert (history["data"]["messages"], contacts["data"]["contacts"]) == ([], [])
 
 
 async def test_reset_breaks_off_what_is_held(sim: Caller) -> None:

@@ -306,7 +306,7 @@ async def test_a_deleted_agent_and_one_without_credits(gb: GptBots) -> None:
 
 
 async def test_conversations_that_are_not_there(gb: GptBots) -> None:
-    """Nobody's is 40356, another agent's 40358."""
+    """`missing` is 40356, another agent's 40358."""
     other = await gb.open(key="app-key@bot_2")
     codes = [(await gb.say(one))["code"] for one in ("missing", other)]
     read = [
@@ -314,6 +314,13 @@ async def test_conversations_that_are_not_there(gb: GptBots) -> None:
         for one in ("missing", other)
     ]
     assert (codes, read) == ([40356, 40358], [40356, 40358])
+
+
+async def test_a_conversation_that_nobody_began_is_empty(gb: GptBots) -> None:
+    """And can be gone on with."""
+    _, read = await gb.call("GET", "/v2/messages?conversation_id=made_up&page=1&page_size=10")
+    said = await gb.say("made_up")
+    assert (read["total"], said["conversation_id"]) == (0, "made_up")
 
 
 @pytest.mark.parametrize(

@@ -221,7 +221,7 @@ async def test_a_wrong_key_is_refused(mga: Caller, key: str | None) -> None:
         ("POST", "/chat/missing/message", "BOT_NOT_FOUND"),
         ("POST", "/chat/missing/stream", "BOT_NOT_FOUND"),
         ("GET", "/chat/missing/conversations", "BOT_NOT_FOUND"),
-        ("GET", "/chat/bot_1/conversations/conv_unknown", "INVALID_REQUEST"),
+        ("GET", "/chat/bot_1/conversations/missing", "INVALID_REQUEST"),
         ("GET", "/contacts/contact_unknown", "INVALID_REQUEST"),
         ("GET", "/no/such/path", "INVALID_REQUEST"),
     ],
@@ -237,6 +237,12 @@ async def test_the_missing_conversation_is_404(mga: Caller) -> None:
     """So a client can be shown a conversation that is gone."""
     status, answer = await mga.call("POST", "/chat/bot_1/message", {"message": "Hello", "conversationId": "missing"})
     assert (status, answer["error"]["code"]) == (404, "INVALID_REQUEST")
+
+
+async def test_a_conversation_that_nobody_began_is_empty(mga: Caller) -> None:
+    """A simulator that was started anew must not tell its callers that what they know is gone."""
+    status, answer = await mga.call("GET", "/chat/bot_1/conversations/conv_unknown")
+    assert (status, answer["data"]["messages"]) == (200, [])
 
 
 async def test_a_conversation_of_another_bot_is_404(mga: Caller) -> None:

@@ -2,6 +2,7 @@
 
 import re
 import shlex
+import tomllib
 from typing import get_args
 
 import aiohttp
@@ -42,3 +43,20 @@ async def test_examples_are_taken() -> None:
             async with session.request(method, url, data=body) as answer:
                 statuses.append(answer.status)
     assert statuses == [201, 202, 202, 201, 201, 204, 204]
+
+
+async def test_the_account_of_the_page_finds_what_its_events_tell_of() -> None:
+    """A handler that is told of a conversation by an event of the page can read it, and write into it."""
+    [text] = [block.text for block in fences("toml") if block.page == PAGE]
+    account = tomllib.loads(text)["accounts"]["support"]
+    order = {"platform": account["platform"], "type": "message.created"}
+    headers = {"Authorization": "Bearer any"}
+    async with Simulator(clock=ManualClock()) as simulator, aiohttp.ClientSession() as session:
+        base = f"{account['base_url'].replace('http://127.0.0.1:8789', simulator.url)}/chat/{account['bot_id']}"
+        async with session.post(f"{simulator.url}/_control/emit", json=order) as answer:
+            conversation = (await answer.json())["lane"]
+        async with session.get(f"{base}/conversations/{conversation}", headers=headers) as answer:
+            assert len((await answer.json())["data"]["messages"]) == 1
+        said = {"message": "Did that help?", "conversationId": conversation}
+        async with session.post(f"{base}/message", json=said, headers=headers) as answer:
+            assert answer.status == 200

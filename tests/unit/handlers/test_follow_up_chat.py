@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from structlog.testing import capture_logs
 
 from clients.account import Account, ChatMessage, Sent
+from clients.errors import NotFound
 from handlers.follow_up_chat import FollowUp, follow_up_chat
 from hookline import ContactRef, ConversationCompleted, Event, MessageCreated, Timer
 from hookline.testing import NOW, Attempt, Done, Harness, event_of, run_once
@@ -46,6 +47,14 @@ class Chronicle(Telephone):
     async def send(self, conversation_id: str | None, text: str, **more: Any) -> Sent:  # noqa: ARG002 - as above
         self.sent.append(text)
         return Sent()
+
+
+class Forgetful(Telephone):
+    """An account of a platform that does not know the conversation."""
+
+    async def history(self, conversation_id: str) -> AsyncIterator[ChatMessage]:
+        raise NotFound(f"no conversation {conversation_id}", status=404)
+        yield  # what makes it a generator
 
 
 def wrote(name: str, role: str, content: str, before: float | None = None) -> ChatMessage:
@@ -251,3 +260,13 @@ async def test_the_history_decides_whether_it_is_sent(messages: tuple[ChatMessag
     attempt = await run_once(follow_up_chat, event_of(timer, key="c1"), config=CONFIG, account=account, now=NOW)
     assert attempt.outcome == Done()
     assert account.sent == ([OURS] if sends else [])
+
+
+async def test_a_conversation_that_is_gone_is_told_and_left_alone() -> None:
+    """There is nobody to write to: a dead letter would only be discarded."""
+    timer = event_of(Timer(name="follow-up", due=NOW, conversation_id="c1"), key="c1")
+    with capture_logs() as logs:
+        attempt = await run_once(follow_up_chat, timer, config=CONFIG, account=Forgetful("desk"), now=NOW)
+    assert attempt.outcome == Done()
+    told = [(line["log_level"], line["reason"]) for line in logs if line["event"] == "followup.skipped"]
+    assert told == [("warning", "the platform does not know the conversation")]

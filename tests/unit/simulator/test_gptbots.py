@@ -158,10 +158,10 @@ def test_an_unknown_event_is_refused(gptbots: GPTBots) -> None:
         gptbots.emit(Emission("message.created", {}))
 
 
-def test_a_forgotten_conversation_is_refused(gptbots: GPTBots) -> None:
+def test_the_missing_conversation_is_refused(gptbots: GPTBots) -> None:
     """A visitor cannot go on in it."""
     with pytest.raises(RefusedError) as caught:
-        _says(gptbots, "Hello", "nowhere")
+        _says(gptbots, "Hello", "missing")
     assert caught.value.code == "40356"
 
 
