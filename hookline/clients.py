@@ -23,7 +23,7 @@ from clients.errors import (
 )
 from clients.gptbots import AnonymousId, Callback, GPTBots, WorkflowRun
 from clients.mygptassistants import MyGPTAssistants
-from clients.yourgpt import YourGPT, YourGPTContacts
+from clients.yourgpt import YourGPT, YourGPTContacts, user_hash
 
 __all__ = [
     "Account",
@@ -57,4 +57,5 @@ __all__ = [
     "WorkflowRun",
     "YourGPT",
     "YourGPTContacts",
+    "user_hash",
 ]
