@@ -27,5 +27,14 @@ def table(name: str) -> dict[str, Any]:
         near = difflib.get_close_matches(name, names(), n=1)
         hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(sorted(names()))}"
         raise ValueError(f"there is no preset {name!r}; {hint}")
-    found = tomllib.loads((_FOLDER / f"{name}{_SUFFIX}").read_text(encoding="utf-8"))
+    found = _read(name)
     return {**table(found.pop("like")), **found} if "like" in found else found
+
+
+def like(name: str) -> str | None:
+    """The preset that another takes the rest from."""
+    return _read(name).get("like")
+
+
+def _read(name: str) -> dict[str, Any]:
+    return tomllib.loads((_FOLDER / f"{name}{_SUFFIX}").read_text(encoding="utf-8"))

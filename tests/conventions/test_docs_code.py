@@ -39,6 +39,7 @@ VALUES = {
     "DATABASE_URL": "postgresql://hookline@localhost/hookline",
     "GPTBOTS_PATH_TOKEN": "path-token-0123456789",
     "PAYMENTS_PUBLIC_KEY": f"whpk_{KEY}",
+    "VOICEFLOW_PATH_TOKEN": "path-token-0123456789",
     "SHOP_PATH_TOKEN": "path-token-0123456789",
     "YOURGPT_PATH_TOKEN": "path-token-0123456789",
 }

@@ -10,6 +10,7 @@ from tests.conventions.reference import (
     contract,
     log_events,
     metrics,
+    presets,
     problems,
     recipes,
     simulator,
@@ -28,6 +29,7 @@ PAGES: Mapping[str, Callable[[], dict[str, str]]] = MappingProxyType(
         "docs/reference/problems.md": problems.blocks,
         "docs/reference/simulator.md": simulator.blocks,
         "docs/reference/topics-and-records.md": contract.blocks,
+        **{presets.page_of(name): presets.blocks_of(name) for name in presets.NAMES},
     }
 )
 """Page → what makes its blocks."""

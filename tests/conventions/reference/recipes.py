@@ -9,6 +9,7 @@ from pydantic import BaseModel, BeforeValidator
 from receiver.handshakes import Handshake
 from receiver.recipes.recipe import ContactOf, Mapping, Reads, Recipe, RoleOf
 from schemas.schemes import Items, KeyValues, Plain, Scheme, Timestamp, Token
+from tests.conventions.reference import presets
 from tests.conventions.reference.blocks import code, table
 from tests.conventions.reference.settings import Undescribed, written
 
@@ -32,7 +33,7 @@ _WORDS: dict[Any, str] = {str: "text", int: "a whole number", bool: "true or fal
 
 def blocks() -> dict[str, str]:
     """A table for each part of a recipe."""
-    return {name: _table(model) for model, name in _TABLES.items()}
+    return {"presets": presets.index(), **{name: _table(model) for model, name in _TABLES.items()}}
 
 
 def _table(model: type[BaseModel]) -> str:
