@@ -9,15 +9,23 @@ DispatcherError
 """
 
 import traceback
+from collections.abc import Iterator
+from itertools import dropwhile
 from pathlib import Path
+from types import FrameType
 
 from clients.errors import ClientError
+from dispatcher.attempt import AttemptTimedOut, CancelledItself, TriedToExit
 from eventlog.errors import EventLogError
 from handlers.api import GiveUp, RetryLater
 from schemas.envelope import EnvelopeError
 from store.errors import StoreError
 
 _OURS = (GiveUp, RetryLater, ClientError, EventLogError, StoreError, EnvelopeError)
+# Raised in a handler's stead: the place to tell is where it was then.
+_IN_ITS_STEAD = (AttemptTimedOut, CancelledItself, TriedToExit)
+# What stands in a traceback before the handler's own code.
+_CALLERS = frozenset({"dispatcher", "asyncio", "contextlib"})
 
 
 class DispatcherError(Exception):
@@ -79,13 +87,51 @@ def describe(error: BaseException) -> str:
     Errors of our own boundaries promise to hold no payload. A stranger's text may hold anything, so that of every other
     error only its type and the place that raised it are told.
     """
-    if isinstance(error, (*_OURS, DispatcherError)):
+    if is_ours(error):
         return " ".join(str(error).split())[:1000] or type(error).__name__
-    frames = traceback.extract_tb(error.__traceback__)
-    if not frames:
-        return type(error).__name__
-    last = frames[-1]
-    return f"{type(error).__name__} at {Path(last.filename).name}:{last.lineno} in {last.name}"
+    told = str(error) if isinstance(error, _IN_ITS_STEAD) else type(error).__name__
+    return " at ".join(filter(None, (told, place(error))))
+
+
+def is_ours(error: BaseException) -> bool:
+    """Whether an error's text is made to be shown: it says what happened, and holds no payload."""
+    return isinstance(error, (*_OURS, DispatcherError))
+
+
+def place(error: BaseException) -> str:
+    """Where an error came from: the innermost line of the handler's own package, not of a library it called.
+
+    Without any such line the innermost one of all; empty for an error that was never raised.
+    """
+    found = next(filter(None, map(_own_line, _chain(error))), None)
+    if found is None:
+        found = next(reversed(list(traceback.walk_tb(error.__traceback__))), None)
+    if found is None:
+        return ""
+    code = found[0].f_code
+    return f"{Path(code.co_filename).name}:{found[1]} in {code.co_name}"
+
+
+def package_of(frame: FrameType) -> str:
+    """The outermost package of a frame's code."""
+    return str(frame.f_globals.get("__name__", "")).partition(".")[0]
+
+
+def _own_line(error: BaseException) -> tuple[FrameType, int] | None:
+    """The innermost line of whatever package the dispatcher called."""
+    lines = traceback.walk_tb(error.__traceback__)
+    called = list(dropwhile(lambda line: package_of(line[0]) in _CALLERS, lines))
+    return next((line for line in reversed(called) if package_of(line[0]) == package_of(called[0][0])), None)
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """An error, what caused it, and so on."""
+    seen: set[int] = set()
+    cause: BaseException | None = error
+    while cause is not None and id(cause) not in seen:
+        seen.add(id(cause))
+        yield cause
+        cause = cause.__cause__ or (None if cause.__suppress_context__ else cause.__context__)
 
 
 def frames(error: BaseException, *, limit: int) -> str:
@@ -95,14 +141,9 @@ def frames(error: BaseException, *, limit: int) -> str:
         error: what was raised.
         limit: the most bytes of UTF-8; the end is kept, where the first cause stands.
     """
-    lines: list[str] = []
-    seen: set[int] = set()
-    cause: BaseException | None = error
-    while cause is not None and id(cause) not in seen:
-        seen.add(id(cause))
-        lines += [*traceback.format_tb(cause.__traceback__), f"{type(cause).__module__}.{type(cause).__qualname__}\n"]
-        cause = cause.__cause__ or (None if cause.__suppress_context__ else cause.__context__)
-        if cause is not None:
-            lines.append("-- caused by, or while handling --\n")
-    text = "".join(lines).encode("utf-8", "replace")
+    told = (
+        "".join([*traceback.format_tb(cause.__traceback__), f"{type(cause).__module__}.{type(cause).__qualname__}\n"])
+        for cause in _chain(error)
+    )
+    text = "-- caused by, or while handling --\n".join(told).encode("utf-8", "replace")
     return text[-limit:].decode("utf-8", "ignore")

@@ -1,8 +1,21 @@
 """What is said of an error never holds a payload."""
 
+import asyncio
+from datetime import timedelta
+from typing import Any, cast
+
+from pydantic import BaseModel
+
 from clients.errors import NotFound
+from dispatcher.attempt import attempt
 from dispatcher.errors import ForeignStore, describe, frames
-from handlers.api import GiveUp
+from handlers.api import Context, GiveUp
+from schemas.events import Event
+
+
+class Form(BaseModel):
+    """Somebody's data."""
+
 
 SECRET = "visitor@example.org"
 
@@ -25,6 +38,33 @@ def test_a_strangers_text_is_not_told() -> None:
     text = describe(raised(ValueError(SECRET)))
     assert text.startswith("ValueError at test_errors.py:")
     assert text.endswith("in raised")
+
+
+async def described(run: Any) -> str:
+    error = await attempt(run, cast("Event", None), cast("Context[Any]", None), timedelta(milliseconds=20))
+    assert error is not None
+    return describe(error).replace(__file__.rpartition("/")[2], "FILE")
+
+
+async def test_the_place_is_the_handlers_own_line() -> None:
+    """Not that of the library which found the mistake."""
+
+    async def typo(event: Event, ctx: Context[Any]) -> None:
+        Form().contnet  # type: ignore[attr-defined]  # noqa: B018 - the mistake
+
+    assert (await described(typo)).startswith("AttributeError at FILE:")
+    assert (await described(typo)).endswith(" in typo")
+
+
+async def test_a_timeout_tells_what_was_waited_for() -> None:
+    """Where the handler was when it was cancelled."""
+
+    async def slow(event: Event, ctx: Context[Any]) -> None:
+        await asyncio.sleep(60)
+
+    text = await described(slow)
+    assert text.startswith("no result within 0.02 s at FILE:")
+    assert text.endswith(" in slow")
 
 
 def test_frames_show_code_and_no_values() -> None:
