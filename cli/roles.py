@@ -18,6 +18,7 @@ from cli.errors import Misconfigured
 from cli.plugins import Plugins, loaded
 from cli.ports import listening, refuse_equal
 from cli.settings import blame
+from cli.store_watch import StoreWatch
 from cli.topics_watch import TopicsWatch
 from cli.version import version
 from cli.wiring import opened_dedupe, opened_log, opened_store
@@ -215,6 +216,9 @@ async def _add_worker(
     )
     stack.push_async_callback(found.dispatcher.stop, DRAIN)
     dispatcher = found.dispatcher
+    seen = StoreWatch(store)
+    await stack.enter_async_context(background(seen.run()))
+    found.checks["store"] = lambda: Found(not seen.problem, seen.problem)
     found.checks["handlers"] = lambda: handlers_found(dispatcher)
 
 

@@ -3,12 +3,17 @@
 Never lost, at most rarely twice, always with the same id: a store that is away or slow makes every event new.
 """
 
+import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 
 from receiver.lookups import PATIENCE, Key, Lookups
 from receiver.memory import Entry, Memory
+
+# Seconds between two looks at a store that nothing is asked of.
+_LOOK = 2.0
+_NOBODY: Key = ("", "")
 
 
 class DedupeStore(Protocol):
@@ -50,6 +55,12 @@ class Dedupe:
     def remember(self, key: Key, window: timedelta) -> None:
         """Note that an event is durable; it is written in the background, and known from now on."""
         self._memory.add(key, self._clock() + window)
+
+    async def watch(self) -> None:
+        """Ask for nobody, now and then, for ever: what is known of the store does not wait for a delivery."""
+        while True:
+            await asyncio.sleep(_LOOK)
+            await self._lookups.known([_NOBODY])
 
     async def stop(self, timeout: timedelta) -> bool:
         """Write what is to be remembered, within the timeout; whether all of it was."""

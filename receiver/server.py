@@ -85,7 +85,8 @@ class ReceiverServer:
         self._listening = listening
         self._keep = keep
         self._dedupe = dedupe
-        self._sweeper = asyncio.get_running_loop().create_task(connections.sweep())
+        loop = asyncio.get_running_loop()
+        self._background = (loop.create_task(connections.sweep()), loop.create_task(dedupe.watch()))
 
     @classmethod
     async def start(cls, parts: ReceiverParts, settings: ReceiverSettings) -> "ReceiverServer":
@@ -148,8 +149,9 @@ class ReceiverServer:
         self._connections.pre_shutdown()
         # Not 0, which aiohttp takes for any time.
         await self._connections.shutdown(min(_CUT, max(0.05, deadline - loop.time())))
-        self._sweeper.cancel()
-        await asyncio.wait([self._sweeper])
+        for task in self._background:
+            task.cancel()
+        await asyncio.wait(self._background)
         return await self._dedupe.stop(timedelta(seconds=max(_CUT, deadline - loop.time()))) and clean
 
 

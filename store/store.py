@@ -77,6 +77,18 @@ class Store:
 
         self._id = await self._database.read(work)
 
+    async def look(self) -> None:
+        """Ask for the smallest thing, to learn whether it answers.
+
+        Raises:
+            StoreError: it does not, or can be used no more.
+        """
+
+        async def work(connection: AsyncConnection) -> None:
+            await connection.execute(select(meta.c.value).limit(1))
+
+        await self._database.read(work)
+
     async def stop(self) -> None:
         """Close the connections. Ends within the deadline in any case."""
         await self._database.stop()

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.processes import wait_for
+from tests.e2e.processes import status, wait_for
 from tests.e2e.site import site
 from tests.faults.auditor import Answer
 from tests.faults.door import Door
@@ -147,18 +147,21 @@ async def test_the_work_waits_for_its_store(
             shop.door.wait_ready(receiver)
             with Senders(shop.door.auditor, every=0.2) as senders:
                 shop.writes_on()
+                ready = shop.door.at.at.address(worker, kind="admin") + "/readyz"
                 hurt(store.server)
                 hurt_at = time.monotonic()
                 wait_for(
                     lambda: len(senders.answers(hurt_at)) > 20, seconds=20, what="deliveries while the store is away"
                 )
                 time.sleep(max(0.0, hurt_at + LASTS - time.monotonic()))
+                wait_for(lambda: status(ready) == 503, seconds=15, what="a worker that owns up to it")
                 effects = sum(shop.world.effects.values())
                 time.sleep(1)
                 assert sum(shop.world.effects.values()) == effects
                 heal(store.server)
                 store.ready()
                 shop.writes_on()
+                wait_for(lambda: status(ready) == 200, seconds=10, what="a worker that is ready again")
             assert only_accepted(senders.answers()) == []
             shop.finished(seconds=FINISHED_WITHIN)
             assert [role.stop() for role in (worker, receiver)] == [0, 0]

@@ -48,6 +48,22 @@ async def test_remembered_id_is_known_before_it_is_written(store: MemoryStore) -
     await dedupe.stop(SOON)
 
 
+async def test_outage_and_its_end_are_seen_without_a_delivery(
+    store: MemoryStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody posts anything."""
+    monkeypatch.setattr("receiver.dedupe._LOOK", 0.001)
+    monkeypatch.setattr("receiver.lookups._PAUSE", 0.001)
+    dedupe = dedupe_of(store)
+    watching = asyncio.create_task(dedupe.watch())
+    store.failing = away
+    await soon(lambda: dedupe.degraded)
+    store.failing = None
+    await soon(lambda: not dedupe.degraded)
+    watching.cancel()
+    await asyncio.wait({watching})
+
+
 async def test_remembered_id_expires_after_its_window(store: MemoryStore) -> None:
     """The store is told until when."""
     dedupe = dedupe_of(store)
