@@ -18,6 +18,7 @@ def greet(here: Installation, roles: Roles, running: Serving, screen: Screen) ->
     for name, source in here.settings.sources.items():
         screen.say(f"  source     {running.receiver_url}/in/{name}  ({source.platform})")
     entries = [entry.name for entry in running.plugins.plan.entries] if running.plugins else []
+    screen.fit((*here.settings.sources, *entries))
     screen.say(f"  handlers   {', '.join(entries) or 'none'}")
     screen.say(f"  platforms  {roles.simulator}, simulated; every account is sent there")
     for line in kept(here):

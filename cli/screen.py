@@ -1,20 +1,24 @@
 """What `hookline dev` shows: a line when an event arrives, a line for each handler, and what to do when one fails."""
 
 import shlex
-import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 from rich.text import Text
 
-from cli import invocation
+from cli import failures, invocation
 from cli.output import printable, stdout
+from dispatcher.errors import place
 from dispatcher.observers import AttemptEnded, HandlerStopped, Happening, TimerChanged
 from dispatcher.outcome import Dead, Done, Retry
+from handlers.api import RetryLater
 from receiver.reports import Answered
 from schemas.events import Timer
 
-_WIDTH = 18
+# Columns of a name: at least, and at most.
+_WIDTH, _WIDEST = 18, 34
+# Characters of an id.
+_ID = 24
 # What every log entry of a handler has, and its line here shows otherwise or not at all.
 _OF_A_HANDLER = frozenset({"handler", "event_id", "source", "attempt"})
 # Log entries that would tell once more what has a line here.
@@ -29,9 +33,14 @@ class Screen:
         """Args: words: what calls hookline on this installation."""
         self._out = stdout()
         self._words = tuple(words)
-        # Entries that were explained, so that one that always fails does not hide everything else.
-        self._traced: set[str] = set()
+        self._width = _WIDTH
+        # What was explained, so that what always fails does not hide everything else: entry, type and place.
+        self._traced: set[tuple[str, str, str]] = set()
         self._buried: set[str] = set()
+
+    def fit(self, names: Iterable[str]) -> None:
+        """Make the column of names wide enough for sources and handlers of these names."""
+        self._width = min(_WIDEST, max([self._width, *(len(name) + 4 for name in names)]))
 
     def say(self, text: str, style: str = "") -> None:
         """A line of its own."""
@@ -43,8 +52,7 @@ class Screen:
         if answered.outcome in ("accepted", "duplicate"):
             types = ", ".join(map(printable, answered.types))
             line.append(types or "nothing in it")
-            # An id that begins with its type need not tell it twice.
-            first = printable(answered.ids[0]).removeprefix(f"{types}:") if answered.ids else ""
+            first = short(answered.ids[0], answered.types[0] if answered.types else "") if answered.ids else ""
             line.append(f"  {first}", style="dim")
             if answered.outcome == "duplicate":
                 line.append("  seen before", style="yellow")
@@ -61,10 +69,11 @@ class Screen:
             case AttemptEnded():
                 self._attempt(happening)
             case TimerChanged(due=None):
-                self._note(happening.entry, f"timer {printable(happening.name)} cancelled")
+                self._note(happening.entry, f"timer {printable(happening.name)} cancelled  {printable(happening.key)}")
             case TimerChanged():
                 due = happening.due.astimezone().strftime("%H:%M:%S") if happening.due else ""
-                self._note(happening.entry, f"timer {printable(happening.name)} set for {due}")
+                told = f"timer {printable(happening.name)} set for {due}  {printable(happening.key)}"
+                self._note(happening.entry, told)
             case HandlerStopped():
                 self.say(f"{happening.entry} stopped: {printable(happening.reason)}", "bold red")
             case _:
@@ -84,24 +93,35 @@ class Screen:
     def _attempt(self, ended: AttemptEnded) -> None:
         line = self._line(ended.entry, "magenta", indent=2)
         style = {Done: "green", Retry: "yellow", Dead: "red"}[type(ended.outcome)]
-        line.append(ended.next, style=style)
-        what = "its timer came due" if ended.event_type == Timer.event_type else ended.event_type
-        line.append(f"  {_milliseconds(ended)}  {printable(what)}  {printable(ended.key)}", style="dim")
+        # Asked for, and no failure: its reason belongs to it.
+        asked = isinstance(ended.outcome, Retry) and isinstance(ended.error, RetryLater)
+        line.append(f"{ended.next}: {printable(ended.error)}" if asked else ended.next, style=style)
+        line.append(f"  {_about(ended)}", style="dim")
         self._print(line)
-        if isinstance(ended.outcome, Done):
-            return
-        if ended.error is not None and ended.entry not in self._traced:
-            self._traced.add(ended.entry)
-            self._out.print(Text(_traceback(ended.error), style="red"))
-        if isinstance(ended.outcome, Dead) and ended.entry not in self._buried:
-            self._buried.add(ended.entry)
+        if not asked and not isinstance(ended.outcome, Done):
+            self.say(f"    {printable(failures.cause(ended))}", "red")
+            self._trace(ended)
+        if isinstance(ended.outcome, Dead):
             self._replayable(ended)
+
+    def _trace(self, ended: AttemptEnded) -> None:
+        """The traceback, the first time that an entry fails in this way at this place."""
+        error = ended.error
+        if error is None or (lines := failures.trace(error)) is None:
+            return
+        failure = (ended.entry, type(error).__qualname__, place(error))
+        if failure not in self._traced:
+            self._traced.add(failure)
+            for line in lines.splitlines():
+                self.say(f"    {printable(line)}", "red")
 
     def _replayable(self, ended: AttemptEnded) -> None:
         if not ended.event_id:
             self.say(f"    {shlex.join(self._words)} dead list shows its place, by which it can be replayed", "yellow")
             return
-        self.say("    mend the handler, start this again, then replay the event from a second terminal:", "yellow")
+        if ended.entry not in self._buried:
+            self._buried.add(ended.entry)
+            self.say("    mend the handler, start this again, then replay the event from a second terminal:", "yellow")
         line = invocation.replay(self._words, printable(ended.event_id), ended.entry)
         self.say(f"    {line}", "bold yellow")
 
@@ -117,17 +137,20 @@ class Screen:
 
     def _line(self, name: str, style: str, *, indent: int = 0) -> Text:
         line = Text(datetime.now().astimezone().strftime("%H:%M:%S") + "  " + " " * indent, style="")
-        line.append(f"{printable(name):<{_WIDTH - indent}}", style=style)
+        line.append(f"{printable(name):<{self._width - indent - 2}}  ", style=style)
         return line
 
 
-def _traceback(error: BaseException) -> str:
-    """Where a handler failed, without the frames of ours that called it."""
-    begin = error.__traceback__
-    while begin is not None and begin.tb_frame.f_globals.get("__name__", "").startswith("dispatcher."):
-        begin = begin.tb_next
-    return "".join(traceback.format_exception(type(error), error, begin)).rstrip()
+def short(event_id: str, event_type: str) -> str:
+    """An id as it stands in the lines of a delivery and of its handlers, without the type that it begins with."""
+    told = printable(event_id).removeprefix(f"{event_type}:")
+    return told if len(told) <= _ID else told[: _ID - 1] + "…"
 
 
-def _milliseconds(ended: AttemptEnded) -> str:
-    return f"{ended.took.total_seconds() * 1000:.0f} ms"
+def _about(ended: AttemptEnded) -> str:
+    """How long it took, and what it was about."""
+    took, key = f"{ended.took.total_seconds() * 1000:.0f} ms", printable(ended.key)
+    if ended.event_type == Timer.event_type:
+        return f"{took}  its timer came due  {key}"
+    event = short(ended.event_id, ended.event_type)
+    return "  ".join(filter(None, (took, printable(ended.event_type), event, "" if key == event else key)))

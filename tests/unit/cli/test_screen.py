@@ -6,12 +6,22 @@ from datetime import timedelta
 import pytest
 
 from cli.screen import Screen
-from dispatcher.observers import AttemptEnded, HandlerStopped, Happening
-from dispatcher.outcome import Dead, Outcome, Retry
+from clients.errors import PlatformDown
+from dispatcher.attempt import AttemptTimedOut
+from dispatcher.observers import AttemptEnded, HandlerStopped, Happening, TimerChanged
+from dispatcher.outcome import Dead, Done, Outcome, Retry
+from handlers.api import GiveUp, RetryLater
+from receiver.reports import Answered
 from schemas.record import TopicPartition
 
 
-def failed(outcome: Outcome, *, event_id: str = "message.created:m1", entry: str = "h") -> AttemptEnded:
+def failed(
+    outcome: Outcome,
+    error: BaseException | None = None,
+    *,
+    event_id: str = "message.created:m1",
+    entry: str = "h",
+) -> AttemptEnded:
     return AttemptEnded(
         entry=entry,
         event_id=event_id,
@@ -23,7 +33,7 @@ def failed(outcome: Outcome, *, event_id: str = "message.created:m1", entry: str
         attempt=1,
         outcome=outcome,
         took=timedelta(milliseconds=3),
-        error=ValueError("broken"),
+        error=error or ValueError("broken"),
     )
 
 
@@ -39,18 +49,82 @@ DEAD = Dead("rejected", "no such plan")
 REPLAY = "    .venv/bin/hookline --data '/data/a b' dead replay message.created:m1 --handler h"
 
 
-def test_the_first_failure_shows_its_traceback(capsys: pytest.CaptureFixture[str]) -> None:
-    """Nothing is dead yet, so nothing can be replayed."""
-    lines = said(capsys, failed(RETRY), failed(RETRY))
-    assert lines[0].endswith("h               retry in 2 s  3 ms  message.created  c1")
-    assert lines[1:2] == ["ValueError: broken"]
-    assert len(lines) == 3
+def raised(text: str) -> ValueError:
+    try:
+        raise ValueError(text)  # noqa: TRY301 - it needs a traceback
+    except ValueError as error:
+        return error
+
+
+def test_each_failure_says_why(capsys: pytest.CaptureFixture[str]) -> None:
+    """With the error's own words and its place; nothing is dead yet, so nothing can be replayed."""
+    lines = said(capsys, failed(RETRY), failed(RETRY, raised("other")))
+    assert lines[0].endswith("h               retry in 2 s  3 ms  message.created  m1  c1")
+    assert lines[1] == "    ValueError: broken"
+    assert lines[3].startswith("    ValueError: other  at test_screen.py:")
+
+
+def test_a_new_failure_shows_its_traceback(capsys: pytest.CaptureFixture[str]) -> None:
+    """One of another type or place; the same again would hide everything else."""
+    errors = [raised("one"), raised("one")]
+    lines = said(capsys, *(failed(RETRY, error) for error in errors), failed(RETRY, errors[0], entry="other"))
+    assert [line.strip() for line in lines if "raise ValueError" in line] == [
+        "raise ValueError(text)  # noqa: TRY301 - it needs a traceback"
+    ] * 2
+
+
+@pytest.mark.parametrize(
+    ("outcome", "error", "told"),
+    [
+        (Dead("rejected", "no plan"), GiveUp("no plan"), "    GiveUp: no plan"),
+        (Dead("exhausted", "…"), AttemptTimedOut("no result within 2 s"), "    no result within 2 s"),
+        (Dead("uncertain", "the effect 'a' may have happened; x"), None, "    the effect 'a' may have happened; x"),
+        (RETRY, PlatformDown("desk: send: 503"), f"    PlatformDown: desk: send: 503. {PlatformDown.advice}"),
+    ],
+)
+def test_what_says_all_needs_no_traceback(
+    outcome: Outcome, error: BaseException | None, told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A handler that gave up, a timeout, an effect that is uncertain, a platform's refusal."""
+    lines = said(capsys, failed(outcome, error))
+    assert lines[1] == told
+    assert not [line for line in lines if "File" in line]
+
+
+def test_a_retry_that_was_asked_for_is_no_failure(capsys: pytest.CaptureFixture[str]) -> None:
+    """Its reason stands on its line."""
+    [line] = said(capsys, failed(RETRY, RetryLater("the shop is closed")))
+    assert line.endswith("retry in 2 s: the shop is closed  3 ms  message.created  m1  c1")
+
+
+def test_a_delivery_and_its_handlers_show_the_same_id(capsys: pytest.CaptureFixture[str]) -> None:
+    """Without the type it begins with; a long one is cut the same way; names longer than the column stand apart."""
+    screen, long = Screen(), "message.created:" + "m" * 30
+    screen.fit(["support", "refund-requested-by-mail"])
+    screen.arrived(
+        Answered(
+            source="support",
+            platform=None,
+            status=202,
+            outcome="accepted",
+            ids=(long, "conversation.created:c1"),
+            types=("message.created", "conversation.created"),
+        )
+    )
+    screen.happened(failed(Done(), event_id=long, entry="refund-requested-by-mail"))
+    screen.happened(TimerChanged(entry="h", name="ask", source="support", key="c1", due=None))
+    lines = [line[10:].split() for line in capsys.readouterr().out.splitlines()]
+    assert lines == [
+        ["support", "message.created,", "conversation.created", "m" * 23 + "…"],
+        ["refund-requested-by-mail", "done", "3", "ms", "message.created", "m" * 23 + "…", "c1"],
+        ["h", "timer", "ask", "cancelled", "c1"],
+    ]
 
 
 def test_a_dead_letter_shows_the_command_that_replays_it(capsys: pytest.CaptureFixture[str]) -> None:
     """The command stands on a line of its own, as a shell takes it; the traceback was shown before."""
     lines = said(capsys, failed(RETRY), failed(DEAD))
-    assert lines[3:] == [
+    assert lines[4:] == [
         "    mend the handler, start this again, then replay the event from a second terminal:",
         REPLAY,
     ]
@@ -64,11 +138,11 @@ def test_what_has_no_id_is_found_in_the_list(capsys: pytest.CaptureFixture[str])
     )
 
 
-def test_it_is_explained_once_for_each_entry(capsys: pytest.CaptureFixture[str]) -> None:
-    """A handler that always fails must not hide everything else."""
+def test_each_dead_letter_shows_its_command(capsys: pytest.CaptureFixture[str]) -> None:
+    """What it is for is said once for each entry."""
     lines = said(capsys, failed(DEAD), failed(DEAD), failed(DEAD, entry="other"))
-    assert [line.rsplit(maxsplit=1)[-1] for line in lines if "dead replay" in line] == ["h", "other"]
-    assert lines.count("ValueError: broken") == 2
+    assert [line.rsplit(maxsplit=1)[-1] for line in lines if "dead replay" in line] == ["h", "h", "other"]
+    assert len([line for line in lines if "mend the handler" in line]) == 2
 
 
 OF_A_HANDLER = {"handler": "h", "event_id": "e1", "source": "support", "attempt": 1}
@@ -135,4 +209,4 @@ def test_a_traceback_begins_in_the_handler(capsys: pytest.CaptureFixture[str]) -
     # The test's own frame stands before the caller's, where there is none in a worker.
     error.__traceback__ = error.__traceback__ and error.__traceback__.tb_next
     lines = said(capsys, dataclasses.replace(failed(RETRY), error=error))
-    assert [line.split(", in ")[1] for line in lines if line.startswith("  File ")] == ["broken"]
+    assert [line.split(", in ")[1] for line in lines if "  File " in line] == ["broken"]
