@@ -102,6 +102,20 @@ def load(
     return Registry(MappingProxyType(shelf.handlers), tuple(shelf.problems))
 
 
+def load_plugin(path: Path) -> ModuleType:
+    """Import one file of a plugin folder as a role does, for its tests: under no other name than there.
+
+    Raises:
+        PluginBroken: it cannot be imported, or a handler in it cannot be used.
+    """
+    shelf = _Shelf({}, _nobody)
+    _open_package([path.absolute().parent])
+    _load_file(path.absolute(), shelf)
+    for problem in shelf.problems:
+        raise problem
+    return sys.modules[f"{FOLDER_PACKAGE}.{path.stem}"]
+
+
 def defects(handler: AnyHandler) -> Iterator[str]:
     """What is wrong with a handler, each as a sentence; nothing if it can be used."""
     if not NAME.fullmatch(str(handler.name)):
@@ -151,13 +165,18 @@ def _load_point(point: importlib.metadata.EntryPoint, shelf: _Shelf) -> None:
         shelf.put(found, point.value)
 
 
-def _load_folders(folders: Sequence[Path], shelf: _Shelf) -> None:
+def _open_package(folders: Sequence[Path]) -> None:
+    """Begin anew with the package of the plugin folders."""
     for name in [name for name in sys.modules if name.partition(".")[0] == FOLDER_PACKAGE]:
         del sys.modules[name]
     importlib.invalidate_caches()
     package = ModuleType(FOLDER_PACKAGE, "The files of the plugin folders.")
     package.__path__ = [str(folder) for folder in folders]
     sys.modules[FOLDER_PACKAGE] = package
+
+
+def _load_folders(folders: Sequence[Path], shelf: _Shelf) -> None:
+    _open_package(folders)
     seen: dict[str, Path] = {}
     for folder in folders:
         if not folder.is_dir():

@@ -3,10 +3,12 @@
     result = await run_once(ask, event_of(MessageCreated(...)), config={"after": "10m"})
     assert result.timers == {"ask": NOW + timedelta(minutes=10)}
 
+`load_plugin` imports a file of a plugin folder, however the test itself was imported.
 `Harness` keeps the handler's state from one event to the next, and fires timers when its clock is put forward.
 """
 
 from dispatcher.outcome import Dead, Done, Retry
+from dispatcher.registry import load_plugin
 from dispatcher.testing import NOW, Attempt, FakeClock, Harness, event_of, run_once
 
-__all__ = ["NOW", "Attempt", "Dead", "Done", "FakeClock", "Harness", "Retry", "event_of", "run_once"]
+__all__ = ["NOW", "Attempt", "Dead", "Done", "FakeClock", "Harness", "Retry", "event_of", "load_plugin", "run_once"]

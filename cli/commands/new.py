@@ -3,14 +3,22 @@
 import ast
 import keyword
 import re
+import shlex
 import sys
+from collections.abc import Iterator
+from importlib.metadata import entry_points
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from cli import invocation
+from cli.base import Installation, installation
 from cli.errors import CommandFailed, Misconfigured
+from cli.following import shown
+from cli.settings import read
+from dispatcher.registry import GROUP
 
 app = typer.Typer(no_args_is_help=True, help="Write a new plugin.")
 
@@ -43,22 +51,24 @@ async def {function}(event: Event[MessageCreated], ctx: Context[Config]) -> None
 '''
 
 _TEST = '''\
-"""The test of {name}; run it with: pytest {path}"""
+"""The test of {name}."""
 
 import asyncio
+from pathlib import Path
 
-from {module} import {function}
 from structlog.testing import capture_logs
 
 from hookline import MessageCreated
-from hookline.testing import Done, event_of, run_once
+from hookline.testing import Done, event_of, load_plugin, run_once
+
+plugin = load_plugin(Path(__file__).with_name("{module}.py"))
 
 
 def test_it_counts_a_visitors_words() -> None:
     """Three words are long where three are."""
     message = MessageCreated(message_id="m1", conversation_id="c1", role="user", content="Is anybody there?")
     with capture_logs() as lines:
-        attempt = asyncio.run(run_once({function}, event_of(message), config={{"long": 3}}))
+        attempt = asyncio.run(run_once(plugin.{function}, event_of(message), config={{"long": 3}}))
     assert attempt.outcome == Done()
     assert [(line["words"], line["long"]) for line in lines if line["event"] == "visitor.wrote"] == [(3, True)]
 '''
@@ -79,10 +89,16 @@ def group() -> None:
 
 @app.command("handler")
 def handler(
+    context: typer.Context,
     name: Annotated[str, typer.Argument(help="The handler's name, such as thank-you.")],
     folder: Annotated[Path, typer.Option(help="The folder of plugins, as in [handlers] path.")] = Path("plugins"),
 ) -> None:
     """Write plugins/NAME.py and plugins/test_NAME.py."""
+    write(installation(context), name, folder)
+
+
+def write(here: Installation, name: str, folder: Path) -> None:
+    """Write the files, and tell what comes next."""
     module = _module(name)
     plugin, test = folder / f"{module}.py", folder / f"test_{module}.py"
     for file in (plugin, test):
@@ -90,18 +106,49 @@ def handler(
             raise CommandFailed(f"{file} exists already: choose another name, or remove it first")
     folder.mkdir(parents=True, exist_ok=True)
     for file, template in ((plugin, _HANDLER), (test, _TEST)):
-        text = template.format(name=name, module=module, function=module, path=test)
+        text = template.format(name=name, module=module, function=module)
         ast.parse(text)
         file.write_text(text, encoding="utf-8")
     typer.echo(f"wrote {plugin} and {test}")
     if find_spec("pytest_asyncio") is not None and not any(Path(each).exists() for each in _PYTEST_FILES):
         Path("pytest.ini").write_text(_PYTEST_INI, encoding="utf-8")
         typer.echo("wrote pytest.ini")
-    typer.echo(f'next: add path = ["./{folder}"] to [handlers] in hookline.toml, then: hookline handlers list')
-    typer.echo(
-        "It begins with the oldest event the log still holds. To begin with new ones, add before it first runs:\n"
-        f'  [handlers.{name}]\n  start = "now"'
+    for line in _next(here, name, folder, test):
+        typer.echo(line)
+
+
+def _next(here: Installation, name: str, folder: Path, test: Path) -> Iterator[str]:
+    """What to do next, in the order to do it."""
+    file = here.places.config
+    if not _is_loaded(here, folder):
+        yield f'add:   path = ["./{folder}"] to [handlers] in {shown(file) if file else "a hookline.toml"}'
+    if find_spec("pytest") is None:
+        yield f"get:   {_python()} -m pip install pytest"
+    yield f"test:  {_python()} -m pytest {test}"
+    program = shlex.join((*invocation.program(sys.argv[0]), *invocation.options(here.places, Path.cwd())))
+    yield f"run:   {program} dev    # shows what it makes of each event; start it again after a change"
+    yield (
+        "In production it begins with the oldest event the log still holds. To begin with new ones, add before it "
+        f'first runs, to hookline.toml:\n  [handlers.{name}]\n  start = "now"'
     )
+
+
+def _is_loaded(here: Installation, folder: Path) -> bool:
+    """Whether the configuration names the folder; without one `dev` takes ./plugins by itself."""
+    if here.places.config is None:
+        return folder.absolute() == Path.cwd() / "plugins"
+    try:
+        path = read(here.places).settings.handlers.get("path", [])
+    except CommandFailed:
+        return False
+    paths = [path] if isinstance(path, str) else path
+    return isinstance(paths, list) and folder.resolve() in [(here.base / str(one)).resolve() for one in paths]
+
+
+def _python() -> str:
+    """The Python that has hookline, as it is typed here."""
+    own = Path(sys.executable)
+    return str(own.relative_to(Path.cwd())) if own.is_relative_to(Path.cwd()) else str(own)
 
 
 def _module(name: str) -> str:
@@ -112,6 +159,8 @@ def _module(name: str) -> str:
     """
     if not _NAME.fullmatch(name):
         raise Misconfigured(f"{name!r} is no handler name: write small letters, digits, - and _, at most 63")
+    if name in {point.name for point in entry_points(group=GROUP)}:
+        raise Misconfigured(f"the name {name} is taken by a handler that is installed: choose another")
     module = name.replace("-", "_")
     if not module.isidentifier() or keyword.iskeyword(module):
         raise Misconfigured(f"{name!r} cannot be a Python module's name: begin it with a letter, and take no keyword")

@@ -1,5 +1,8 @@
 """`hookline new handler` writes what works: it type-checks, its test passes, it is found and can be configured."""
 
+import re
+import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -7,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from cli.base import Installation
-from cli.commands.new import handler
+from cli.commands.new import write
 from cli.errors import Misconfigured
-from cli.places import Places
+from cli.places import Places, find
 from cli.plugins import loaded
 from tests.conventions.fences import ROOT
 
@@ -48,12 +51,66 @@ def test_its_test_passes(folder: Path) -> None:
     assert "Warning" not in done.stdout + done.stderr
 
 
+@pytest.mark.parametrize("settings", ["", ROOT], ids=["empty", "importlib"])
+def test_the_command_it_prints_passes_its_test(tmp_path: Path, settings: Path | str) -> None:
+    """In an empty folder, and in one whose settings of pytest import no test by its folder, as this repository's do."""
+    if settings:
+        shutil.copy(ROOT / "pyproject.toml", tmp_path / "pyproject.toml")
+    wrote = run(tmp_path, "hookline", "new", "handler", "thank-you").stdout
+    [command] = re.findall(r"^test:  (.+)$", wrote, re.MULTILINE)
+    for place, words in ((tmp_path, shlex.split(command)), (tmp_path / "plugins", [sys.executable, "-m", "pytest"])):
+        done = subprocess.run(
+            words, cwd=place, env={"PATH": ""}, capture_output=True, text=True, check=False, timeout=50
+        )
+        assert "1 passed" in done.stdout, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("settings", "folder", "says"),
+    [
+        (None, "plugins", ""),
+        (None, "ours", 'path = ["./ours"] to [handlers] in a hookline.toml'),
+        ('[handlers]\npath = ["./plugins"]\n', "plugins", ""),
+        ('[handlers]\npath = ["./plugins"]\n', "ours", 'path = ["./ours"] to [handlers] in hookline.toml'),
+        ("", "plugins", 'path = ["./plugins"] to [handlers] in hookline.toml'),
+    ],
+)
+def test_it_says_what_is_left_to_do(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    settings: str | None,
+    folder: str,
+    says: str,
+) -> None:
+    """Nothing that is done already, and how to see it run."""
+    monkeypatch.chdir(tmp_path)
+    if settings is not None:
+        (tmp_path / "hookline.toml").write_text(settings, encoding="utf-8")
+    write(here(tmp_path), "thank-you", Path(folder))
+    said = capsys.readouterr().out
+    assert re.findall(r"^add:   (.*)$", said, re.MULTILINE) == ([says] if says else [])
+    assert re.search(r"^run:   .* dev ", said, re.MULTILINE)
+
+
+def test_a_name_that_is_taken_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two handlers of one name cannot be loaded."""
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(Misconfigured, match="the name sync-contact is taken"):
+        write(here(tmp_path), "sync-contact", Path("plugins"))
+    assert list(tmp_path.iterdir()) == []
+
+
+def here(folder: Path) -> Installation:
+    return Installation(find(None, None, {}, folder), "auto")
+
+
 @pytest.mark.parametrize("name", ["class", "store", "json", "handler", "hookline", "pydantic"])
 def test_a_name_that_would_hide_another_is_refused(tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Python looks there first while tests run: its `store.py` would be everybody's `store`."""
     monkeypatch.chdir(tmp_path)
     with pytest.raises(Misconfigured, match="name"):
-        handler(name, Path("plugins"))
+        write(here(tmp_path), name, Path("plugins"))
     assert list(tmp_path.iterdir()) == []
 
 
@@ -62,7 +119,7 @@ def test_it_tells_that_a_new_handler_is_given_old_events(
 ) -> None:
     """Adding one to a running installation must not answer last year's visitors."""
     monkeypatch.chdir(tmp_path)
-    handler("thank-you", Path("plugins"))
+    write(here(tmp_path), "thank-you", Path("plugins"))
     assert '[handlers.thank-you]\n  start = "now"' in capsys.readouterr().out
 
 
