@@ -1,7 +1,7 @@
 """What is wrong with a configuration, told so that it can be mended: the key, why, and what was probably meant."""
 
 import difflib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, get_args
 from urllib.parse import urlsplit
 
@@ -54,7 +54,7 @@ def _stands(path: Path, file: object) -> bool:
 
 def literal_secrets(raw: dict[str, Any], model: type[BaseModel]) -> list[Path]:
     """The keys of a configuration file whose secret stands in the file itself."""
-    found = (path for path, value in _secret_values(raw, model, ()) if not _may_stand_in_a_file(value))
+    found = (path for path, value in _values(raw, model, (), _holds_secret) if not _may_stand_in_a_file(value))
     return list(dict.fromkeys(found))
 
 
@@ -101,27 +101,40 @@ def _models(annotation: Any) -> Iterator[type[BaseModel]]:
         yield from _models(inner)
 
 
-def _secret_values(raw: Any, model: type[BaseModel], path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], object]]:
+def numbers_as_bools(raw: Any, model: type[BaseModel]) -> list[Path]:
+    """The keys where true or false stands for a number: pydantic takes them as 1 and 0."""
+    return [path for path, value in _values(raw, model, (), _is_number) if isinstance(value, bool)]
+
+
+def _values(
+    raw: Any, model: type[BaseModel], path: Path, wanted: Callable[[Any], bool]
+) -> Iterator[tuple[Path, object]]:
+    """What stands at the fields whose type is a wanted one; of lists each item."""
     if not isinstance(raw, dict):
         return
     for name, field in model.model_fields.items():
         if name not in raw:
             continue
         value = raw[name]
-        if _holds_secret(field.annotation):
+        if wanted(field.annotation):
             yield from (((*path, name), item) for item in (value if isinstance(value, list) else [value]))
         for nested in _models(field.annotation):
-            yield from _nested(value, field.annotation, nested, (*path, name))
+            yield from _nested(value, field.annotation, nested, (*path, name), wanted)
 
 
 def _nested(
-    value: Any, annotation: Any, model: type[BaseModel], path: tuple[str, ...]
-) -> Iterator[tuple[tuple[str, ...], object]]:
+    value: Any, annotation: Any, model: type[BaseModel], path: Path, wanted: Callable[[Any], bool]
+) -> Iterator[tuple[Path, object]]:
     if _is_mapping(annotation) and isinstance(value, dict):
         for key, item in value.items():
-            yield from _secret_values(item, model, (*path, key))
+            yield from _values(item, model, (*path, key), wanted)
     else:
-        yield from _secret_values(value, model, path)
+        yield from _values(value, model, path, wanted)
+
+
+def _is_number(annotation: Any) -> bool:
+    inner = [annotation, *get_args(annotation)]
+    return bool not in inner and any(one in (int, float) for one in inner)
 
 
 def _is_mapping(annotation: Any) -> bool:

@@ -5,10 +5,11 @@ pydantic-settings cannot write `-` as `_`, nor tell an unknown variable with a s
 """
 
 import json
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, cast
+
+from cli.toml_text import MAX_DEPTH, parsed
 
 PREFIX = "HOOKLINE_"
 SEPARATOR = "__"
@@ -52,6 +53,8 @@ def overlay(raw: Table, environ: Mapping[str, str], known_names: Mapping[str, tu
 
 
 def _put(table: Table, parts: list[str], value: object, known_names: Mapping[str, tuple[str, ...]]) -> Path:
+    if len(parts) > MAX_DEPTH:
+        raise ValueError(f"names a key in {len(parts) - 1} sections: no configuration is so deep")
     path: Path = ()
     names: tuple[str, ...] = ()
     for depth, section in enumerate(parts[:-1]):
@@ -79,6 +82,6 @@ def _value(text: str) -> object:
     if not text.startswith(("[", "{")):
         return text
     try:
-        return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError as error:
+        return parsed(f"value = {text}")["value"]
+    except ValueError as error:
         raise ValueError('starts like a list but is not one: write it as in TOML, ["env:A", "env:B"]') from error

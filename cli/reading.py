@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from cli.explain import explain, literal_secrets, origin_of, parts_of
+from cli.explain import explain, literal_secrets, numbers_as_bools, origin_of, parts_of
 from cli.overlay import Overlaid
 from cli.secrets import References
 from schemas.wording import Path
@@ -97,6 +97,8 @@ def _validate(
 
 def _faults(path: Path, part: Any, model: type[BaseModel]) -> dict[Path, str]:
     alone = {path[0]: part if len(path) == 1 else {path[1]: part}}
+    if bools := numbers_as_bools(alone, model):
+        return dict.fromkeys(bools, "write a number")
     try:
         model.model_validate(alone)
     except ValidationError as error:

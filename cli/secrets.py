@@ -74,6 +74,8 @@ def is_reference(value: object) -> bool:
 
 
 def _secret_file(path: Path) -> list[str]:
+    if "\0" in str(path):
+        raise ValueError("wants a file whose name has a null byte in it, which no file has: write its name again")
     try:
         lines = [line.strip() for line in _read(path).decode("utf-8").splitlines()]
     except UnicodeDecodeError as error:

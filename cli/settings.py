@@ -1,6 +1,5 @@
 """The whole configuration: one model a section, each owned by the package that is configured."""
 
-import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ from cli.overlay import overlay
 from cli.places import Places
 from cli.reading import read_parts, told
 from cli.secrets import References
+from cli.toml_text import parsed
 from clients.settings import AccountSettings
 from console.settings import ConsoleSettings
 from eventlog.open import EventLogSettings
@@ -175,7 +175,7 @@ def _contradictions(settings: Settings) -> Iterator[tuple[tuple[str, ...], str]]
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return parsed(path.read_text(encoding="utf-8"))
     except UnicodeDecodeError as error:
         raise Misconfigured(f"{path} is no UTF-8 text, as TOML is: save it as UTF-8") from error
     except OSError as error:
@@ -183,7 +183,7 @@ def _read(path: Path) -> dict[str, Any]:
             f"{path} cannot be read: {error.strerror}. Give the user hookline runs as the right to read it, or name "
             "another file with --config"
         ) from error
-    except tomllib.TOMLDecodeError as error:
+    except ValueError as error:
         raise Misconfigured(
             f'{path} is not TOML: {error}. Write sections as [receiver], keys as port = 8787, and text in quotes: "…"'
         ) from error

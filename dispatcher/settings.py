@@ -24,6 +24,8 @@ from schemas.durations import Duration
 from schemas.wording import faults
 
 DEFAULT_TIMEOUT = timedelta(seconds=30)
+# No event is older, in any zone.
+_EPOCH = 1971
 
 
 class CommonSettings(BaseModel):
@@ -52,6 +54,14 @@ class CommonSettings(BaseModel):
     def _positive(cls, value: timedelta | None) -> timedelta | None:
         if value is not None and value <= timedelta():
             raise ValueError("must be longer than 0s")
+        return value
+
+    @field_validator("start")
+    @classmethod
+    def _in_our_time(cls, value: str | datetime) -> str | datetime:
+        # Before that a zone may lead out of the calendar, and a log knows no record.
+        if isinstance(value, datetime) and value.year < _EPOCH:
+            raise ValueError(f"must be in {_EPOCH} or later; earliest stands for the first event that is kept")
         return value
 
     @model_validator(mode="after")

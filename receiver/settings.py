@@ -9,9 +9,10 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from schemas.durations import Duration
 
 MIB = 1024 * 1024
+_SHORTEST_ACK = timedelta(milliseconds=100)
 
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
-_RATE = re.compile(r"\s*(\d{1,9})\s*/\s*(s|m|h)\s*")
+_RATE = re.compile(r"\s*([0-9]{1,9})\s*/\s*(s|m|h)\s*")
 
 
 class Rate(BaseModel):
@@ -44,6 +45,12 @@ def _positive(value: timedelta) -> timedelta:
 
 
 _Positive = Annotated[Duration, AfterValidator(_positive)]
+
+
+def _long_enough(value: timedelta) -> timedelta:
+    if value < _SHORTEST_ACK:
+        raise ValueError("must be at least 100ms: a disk or a broker takes some of it, and all would be answered 503")
+    return value
 
 
 class SourceSettings(BaseModel):
@@ -84,7 +91,9 @@ class SourceSettings(BaseModel):
     hashed_window: _Positive = Field(
         default=timedelta(minutes=15), description="The same for events that have no id but their body's hash."
     )
-    ack_budget: _Positive = Field(default=timedelta(seconds=3), description="The sender is answered within this time.")
+    ack_budget: Annotated[Duration, AfterValidator(_long_enough)] = Field(
+        default=timedelta(seconds=3), description="The sender is answered within this time; 100ms at least."
+    )
     status: int | None = Field(
         default=None, ge=200, le=299, description="The status of success; the platform's own (202, or 200) if not set."
     )

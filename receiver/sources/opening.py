@@ -100,7 +100,18 @@ def _weakness(secret: str, scheme: Scheme | None) -> str | None:
         return "it is a placeholder; copy the secret from the platform"
     if len(secret) < MIN_SECRET:
         return f"it is shorter than {MIN_SECRET} characters; use one of at least {MIN_SECRET} random ones"
-    return None if scheme is None or not scheme.signs else _misformed(secret, scheme)
+    # A token has fewer letters yet.
+    return None if scheme is None else (_misformed(secret, scheme) if scheme.signs else None) or _blank(secret)
+
+
+def _blank(secret: str) -> str | None:
+    """Why a secret was pasted wrongly: a blank may belong to it, but to guess would refuse deliveries silently."""
+    if all(char.isprintable() and not char.isspace() for char in secret):
+        return None
+    return (
+        "it has a blank, a line break or a control character in it or around it, and every delivery would be answered "
+        "401; set it again without, in a list if these are several"
+    )
 
 
 def _misformed(secret: str, scheme: Scheme) -> str | None:

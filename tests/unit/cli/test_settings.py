@@ -1,8 +1,11 @@
 """The whole configuration: file, variables, secrets and cross checks."""
 
+import contextlib
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from cli.errors import Misconfigured
 from cli.places import Places
@@ -155,3 +158,98 @@ def test_a_secret_may_stand_in_a_variable_of_settings(tmp_path: Path) -> None:
     text = '[accounts.a]\nplatform = "mygptassistants"\nbot_id = "b"\n'
     found = load(places(tmp_path, text, HOOKLINE_ACCOUNTS__A__API_KEY="the-key-itself"))
     assert found.accounts["a"].api_key.get_secret_value() == "the-key-itself"
+
+
+def test_a_file_with_a_byte_order_mark_is_read(tmp_path: Path) -> None:
+    """As an editor on Windows saves it."""
+    assert load(places(tmp_path, "\ufeff[receiver]\nport = 1\n")).receiver.port == 1
+
+
+@pytest.mark.parametrize("text", ["x = " + "[" * 5_000, "x = " + "9" * 5_000, ".".join(["a"] * 3_000) + " = 1"])
+def test_a_file_that_is_too_much_is_named(tmp_path: Path, text: str) -> None:
+    """Of depth and of digits; no traceback."""
+    with pytest.raises(Misconfigured, match=r"hookline\.toml is not TOML: "):
+        load(places(tmp_path, text))
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("HOOKLINE_SOURCES__SUPPORT__SECRETS", "[" * 5_000), ("HOOKLINE_" + "__".join(["A"] * 3_000), "1")],
+)
+def test_a_variable_that_is_too_much_is_named(tmp_path: Path, name: str, value: str) -> None:
+    """Of depth, in its value or in its name."""
+    with pytest.raises(Misconfigured, match=name[:40]):
+        load(places(tmp_path, "", **{name: value}))
+
+
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        ("[receiver]\nport = true\n", "receiver.port"),
+        ("[eventlog]\nmax_bytes = true\n", "eventlog.max_bytes"),
+        ("[topics.dead]\npartitions = true\n", "topics.dead.partitions"),
+        ('[sources.s]\nplatform = "standard"\nverify = "none"\nbody_limit = true\n', "sources.s.body_limit"),
+    ],
+)
+def test_true_is_no_number(tmp_path: Path, text: str, key: str) -> None:
+    """A port of `true` would be port 1."""
+    assert read(places(tmp_path, text)).problems == [f"{key}: write a number"]
+
+
+# Near to what people write: keys there are, values of every kind, and noise.
+KEYS = [
+    "eventlog.url", "store.url", "receiver.port", "receiver.host", "receiver.header_timeout", "console.host",
+    "topics.prefix", "topics.dead.retention", "sources.s.platform", "sources.s.secrets", "sources.s.rate",
+    "sources.s.ack_budget", "sources.s.public_url", "platforms.p.verify", "accounts.a.platform", "accounts.a.base_url",
+    "accounts.a.api_key", "handlers.h.start", "handlers.path", "x", '"".""',
+]  # fmt: skip
+VALUES = st.one_of(
+    st.text(max_size=30).map(lambda text: "'" + text.replace("'", "").replace("\n", "") + "'"),
+    st.sampled_from(
+        [
+            '"file:a\\u0000"',
+            '"env:"',
+            '"file:."',
+            '"kafka://[::"',
+            '"http://[a"',
+            '"postgresql://u:p@[:1/x"',
+            "nan",
+            "-inf",
+            "0001-01-01T00:00:00+23:00",
+            "07:32:00",
+            "[]",
+            "{}",
+            "[{}]",
+            "true",
+            "1e400",
+            '"sqlite:///a\\u0000"',
+            "9" * 4_400,
+            "[" * 2_000,
+            '"\u0661\u0660s"',
+            '"500/m"',
+            '{mode = "none"}',
+        ]
+    ),
+    st.integers().map(str),
+    st.floats().map(str),
+)
+TEXTS = st.one_of(
+    st.text(),
+    st.dictionaries(st.sampled_from(KEYS), VALUES, max_size=6).map(
+        lambda table: "\n".join(f"{key} = {value}" for key, value in table.items())
+    ),
+)
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    text=TEXTS,
+    variables=st.dictionaries(st.sampled_from(KEYS), st.one_of(VALUES, st.text()), max_size=3),
+)
+def test_no_text_and_no_variable_ends_the_reading(tmp_path: Path, text: str, variables: dict[str, str]) -> None:
+    """There are settings and problems, or it is refused as a whole; never another exception."""
+    environ = {f"HOOKLINE_{key.upper().replace('.', '__')}": value for key, value in variables.items()}
+    file = tmp_path / "hookline.toml"
+    file.write_bytes(text.encode("utf-8", "surrogatepass"))
+    with contextlib.suppress(Misconfigured):
+        read(Places(config=file, data=tmp_path, environ=environ))

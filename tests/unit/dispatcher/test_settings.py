@@ -157,6 +157,10 @@ async def fussy(event: Event[MessageCreated], ctx: Context[Fussy]) -> None: ...
         ({"plain": {"timeout": "0s"}}, "must be longer than 0s"),
         ({"plain": {"backoff": "6m"}}, "[handlers.plain]: backoff is longer than max_backoff, the longest wait: raise"),
         (
+            {"plain": {"start": "0001-01-01T00:00:00+23:00"}},
+            "start: must be in 1971 or later; earliest stands for the first event that is kept",
+        ),
+        (
             {"plain": {"start": "2026-01-01T12:00:00"}},
             "start: write 'earliest' or 'now', or write a time with its zone",
         ),

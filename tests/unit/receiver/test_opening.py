@@ -74,6 +74,12 @@ def test_short_secret_does_not_open(secret: str) -> None:
     assert problem(secrets=[GOOD, secret]).startswith("sources.support.secrets[1]: it is ")
 
 
+@pytest.mark.parametrize("secret", [f" {GOOD}", f"{GOOD}\n", f"{GOOD} {GOOD}", f"{GOOD}\x00", f"{GOOD}\u00a0"])
+def test_a_secret_with_blanks_does_not_open(secret: str) -> None:
+    """A pasted blank would refuse every delivery."""
+    assert problem(secrets=[secret]).startswith("sources.support.secrets[0]: it has a blank, a line break or a control")
+
+
 @pytest.mark.parametrize(
     "secret", ["changeme", "CHANGEME-changeme-123", "your-secret-goes-here", "placeholder-placeholder"]
 )
@@ -114,6 +120,9 @@ def test_standard_source_opens_with_a_shared_and_a_public_key() -> None:
         ({"token": "short"}, "token: it is shorter"),
         ({"token": "a/b?c d e f g h i j k"}, "letters, digits"),
         ({"platform": "mygptassistant", "secrets": [GOOD]}, "did you mean mygptassistants?"),
+        ({"platform": "voiceflow", "secrets": [GOOD]}, "voiceflow signs nothing; put the secret into the path"),
+        ({"platform": "hubspot", "secrets": [GOOD]}, "public_url: this platform signs the URL it calls"),
+        ({"platform": "whatsap", "secrets": [GOOD]}, "did you mean whatsapp?"),
         ({"platform": "zzz", "secrets": [GOOD]}, "known are: chatbase, chatwoot, crisp,"),
     ],
 )
