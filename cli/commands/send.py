@@ -47,14 +47,14 @@ def send(
     here = installation(context)
     settings = _source(here, source)
     platform = here.settings.catalogue()[settings.platform]
-    headers = {"content-type": content_type(platform), **dict(map(_header, header or ()))}
+    headers = {"content-type": content_type(platform), **dict(map(header_of, header or ()))}
     now, unique = datetime.now(UTC), secrets.token_hex(6)
     if body is None:
         made = _example(settings.platform, event_type, now, unique)
         content = _changed(made, event_type or "", changes or ())
     else:
         made = Example({}, f"msg_{unique}")
-        content = _given(_read(body), changes or ())
+        content = given(_read(body), changes or ())
     address = "/".join(filter(None, (_address(here, source, settings, url), made.suffix)))
     request = signed(platform, settings, Request(address, content, headers), delivery_id=made.delivery_id, now=now)
     status, answer = _post(request)
@@ -78,8 +78,12 @@ def _changed(made: Example, event_type: str, changes: Sequence[str]) -> bytes:
     return json.dumps(made.body, ensure_ascii=False, separators=(",", ":")).encode()
 
 
-def _given(content: bytes, changes: Sequence[str]) -> bytes:
-    """A body as it was given; written anew only where fields are set."""
+def given(content: bytes, changes: Sequence[str]) -> bytes:
+    """A body as it was given; written anew only where fields are set.
+
+    Raises:
+        Misconfigured: there are fields to set, and it is no JSON object.
+    """
     if not changes:
         return content
     try:
@@ -100,7 +104,12 @@ def _read(file: str) -> bytes:
         raise Misconfigured(f"{file} cannot be read: {error.strerror}. Name a file that holds a body") from error
 
 
-def _header(text: str) -> tuple[str, str]:
+def header_of(text: str) -> tuple[str, str]:
+    """A header of the command line, its name in lower case.
+
+    Raises:
+        Misconfigured: it is not of that form.
+    """
     name, found, value = text.partition(":")
     if not found or not name.strip():
         raise Misconfigured(f"--header {text!r} is not of the form NAME:VALUE")

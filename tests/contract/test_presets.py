@@ -6,14 +6,18 @@ from typing import Any
 
 import pytest
 from jsonschema import Draft202012Validator
+from pydantic import SecretStr
 from pydantic_core import from_json
 
+from receiver.delivery import Delivery, Headers, route
 from receiver.intake import Accepted, Handshaken, Refusal, decide, intake
+from receiver.settings import ReceiverSettings
+from receiver.sources.opening import open_sources
 from schemas.envelope import decode
 from schemas.events import BY_TYPE, Unknown
 from schemas.export import schema_of
 from schemas.record import Record, StoredRecord
-from tests.contract.presets import CATALOGUE, NOW, PRESETS, TOPICS, Sample, posted, samples, source
+from tests.contract.presets import CATALOGUE, NOW, PRESETS, SECRET, TOPICS, Sample, posted, samples, settings, source
 
 CASES = [sample for preset in PRESETS for sample in samples(preset)]
 SPLIT = {preset for preset in PRESETS if (recipe := CATALOGUE.recipe(preset)) and recipe.read.events}
@@ -131,6 +135,22 @@ def test_trial_of_the_address_is_answered(sample: Sample, echo: bytes) -> None:
     assert (outcome.answer.status, outcome.answer.body) == (200, echo)
     forged = intake(source(sample.preset), posted(sample, other=True), TOPICS, NOW)
     assert isinstance(forged, Refusal)
+
+
+@pytest.mark.parametrize(("word", "status"), [("word-of-meta", 200), (SECRET, 401), ("", 401)])
+@pytest.mark.parametrize("preset", ["meta", "whatsapp"])
+def test_meta_tries_the_address_by_get(preset: str, word: str, status: int) -> None:
+    """With a word of its own: the app's secret does not belong into a URL."""
+    wanted = settings(preset).model_copy(update={"verify_token": SecretStr("word-of-meta")})
+    found = open_sources({"acme": wanted}, ReceiverSettings())["acme"]
+    target = route(f"/in/acme?hub.mode=subscribe&hub.verify_token={word}&hub.challenge=1158201444")
+    assert target is not None
+    outcome = intake(found, Delivery(method="GET", target=target, headers=Headers([]), body=b""), TOPICS, NOW)
+    if isinstance(outcome, Handshaken):
+        assert (outcome.answer.status, outcome.answer.body) == (status, b"1158201444")
+    else:
+        assert isinstance(outcome, Refusal)
+        assert outcome.problem.status == status
 
 
 def test_lines_empty_list_is_accepted() -> None:

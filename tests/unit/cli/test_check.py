@@ -138,3 +138,40 @@ def test_a_host_that_can_be_none_is_found(tmp_path: Path) -> None:
     """Nothing could listen there."""
     told = found(tmp_path, WORKS + '[receiver]\nhost = "local host"\n', "failing")
     assert told["configuration"].startswith("receiver.host: nothing can listen there: ")
+
+
+def test_a_variable_that_sets_nothing_is_told(tmp_path: Path) -> None:
+    """One underscore is missing in its name."""
+    told = found(tmp_path, WORKS, "degraded", HOOKLINE_EVENTLOG_URL="kafka://b:9092")
+    assert told["environment"].endswith("did you mean HOOKLINE_EVENTLOG__URL?")
+
+
+def test_mistakes_of_a_recipe_are_told_at_their_keys(tmp_path: Path) -> None:
+    """With what was meant; and a source of a platform that cannot work is not reported beside it."""
+    text = (
+        '[platforms.acme]\nstatus = 200\n[platforms.acme.verify]\nsignature = { header = "x", prefx = "sha256=" }\n'
+        '[platforms.acme.read]\nname = "a..b"\n[[platforms.acme.events]]\nname = "x"\ntype = "message.create"\n'
+        '[platforms.gptbots]\nlike = "slack"\n[platforms.team]\nlike = "slak"\n'
+        '[sources.a]\nplatform = "acme"\nsecrets = ["env:SECRET"]\n'
+        '[sources.b]\nplatform = "acmee"\nsecrets = ["env:SECRET"]\n'
+    )
+    assert found(tmp_path, text, "failing") == {
+        "configuration": (
+            "platforms.acme.verify.signature.prefx: is no known key; did you mean prefix?\n"
+            "platforms.acme.read.name: 'a..b' is no path: it goes wrong at '..b'\n"
+            "platforms.acme.events.0.type: is no event; did you mean message.created?\n"
+            "platforms.team: there is no preset 'slak'; did you mean slack?\n"
+            "platforms.gptbots: is a platform of hookline's own: give yours another name"
+        ),
+        "sources": "sources.b.platform: there is no platform of this name; did you mean acme?",
+    }
+
+
+def test_recipe_that_works_has_no_complaint(tmp_path: Path) -> None:
+    """Its source is shown with the platform's name."""
+    text = (
+        '[platforms.acme]\nlike = "github"\n[sources.a]\nplatform = "acme"\nsecrets = ["env:SECRET"]\n'
+        + ACCOUNT.format(name="a")
+    )
+    assert found(tmp_path, text, "failing") == {}
+    assert found(tmp_path, text, "ok")["source a"] == "acme, POST /in/a"

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from cli.commands.send import put, unknown
+from cli.commands.send import given, header_of, put, unknown
 from cli.errors import Misconfigured
 from schemas.examples import Example, example
 
@@ -66,3 +66,25 @@ def test_a_mistaken_field_is_told_with_those_there_are(change: str, meant: str) 
 def test_a_field_that_may_be_there_is_no_mistake(platform: str, change: str) -> None:
     """Those of the example, and whatever a sender of Standard Webhooks puts into its data."""
     assert unknown(made(platform), change, "message.created") is None
+
+
+@pytest.mark.parametrize(("text", "header"), [("X-Event: a:b", ("x-event", "a:b")), ("x:", ("x", ""))])
+def test_header_is_taken_apart_at_the_first_colon(text: str, header: tuple[str, str]) -> None:
+    """Values may have one, too."""
+    assert header_of(text) == header
+
+
+@pytest.mark.parametrize("text", ["x-event", ": a", ""])
+def test_what_is_no_header_is_refused(text: str) -> None:
+    """NAME:VALUE."""
+    with pytest.raises(Misconfigured, match="NAME:VALUE"):
+        header_of(text)
+
+
+def test_given_body_is_sent_byte_for_byte() -> None:
+    """Unless fields are set, which only an object has."""
+    assert given(b'{ "a": 1 }', []) == b'{ "a": 1 }'
+    assert given(b'{ "a": {"b": 1} }', ["a.b=2"]) == b'{"a":{"b":2}}'
+    for body in (b"[1]", b"a=b"):
+        with pytest.raises(Misconfigured, match="--set changes"):
+            given(body, ["a=1"])
