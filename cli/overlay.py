@@ -5,16 +5,20 @@ pydantic-settings cannot write `-` as `_`, nor tell an unknown variable with a s
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, cast
 
+from cli.explain import suggestion
 from cli.toml_text import MAX_DEPTH, parsed
 
 PREFIX = "HOOKLINE_"
 SEPARATOR = "__"
 # Below these sections stand names that people choose; there `_` in a variable may also mean `-`.
 _NAMED = frozenset({"sources", "platforms", "accounts", "handlers", "topics"})
+
+# A variable of one that stands nowhere says what it is, or was misspelt.
+_NEEDS_PLATFORM = {"sources": "source", "accounts": "account"}
 
 Table = dict[str, Any]
 Path = tuple[str, ...]
@@ -49,7 +53,45 @@ def overlay(raw: Table, environ: Mapping[str, str], known_names: Mapping[str, tu
                 result.problems.append(f"{variable} {error}")
             else:
                 result.origins[path] = variable
+    for section, noun in _NEEDS_PLATFORM.items():
+        _drop_misspelt(result, raw, section, noun)
     return result
+
+
+def ignored(environ: Mapping[str, str], sections: Collection[str], file: Mapping[str, Any]) -> dict[str, str]:
+    """Variables that look like settings and are none, for they lack a `__`, each with what was probably meant.
+
+    Args:
+        environ: the process environment.
+        sections: of the configuration.
+        file: the configuration file, which may name any variable for a secret.
+    """
+    found = {}
+    for variable in sorted(environ):
+        rest = variable.removeprefix(PREFIX)
+        if rest == variable or SEPARATOR in rest or f"env:{variable}" in str(file):
+            continue
+        section, _, key = rest.partition("_")
+        if section.lower() in sections and key:
+            meant = f"{PREFIX}{section}{SEPARATOR}{key}"
+            found[variable] = f"{PREFIX}{section}{SEPARATOR}NAME{SEPARATOR}KEY" if section.lower() in _NAMED else meant
+    return found
+
+
+def _drop_misspelt(result: Overlaid, raw: Table, section: str, noun: str) -> None:
+    """Variables of a name that stands nowhere and that they do not make either: they set no platform."""
+    table, known = result.table.get(section), raw.get(section, {})
+    if not isinstance(table, dict) or not isinstance(known, dict):
+        return
+    for name in [name for name in table if name not in known]:
+        variables = {path: variable for path, variable in result.origins.items() if path[:2] == (section, name)}
+        if (section, name) in variables or any(path[2:] == ("platform",) for path in variables):
+            continue
+        why = suggestion(name, list(known)) or f": add a section [{section}.{name}]"
+        result.problems.extend(f"{variable}: there is no {noun} {name}{why}" for variable in variables.values())
+        del table[name]
+        for path in variables:
+            del result.origins[path]
 
 
 def _put(table: Table, parts: list[str], value: object, known_names: Mapping[str, tuple[str, ...]]) -> Path:

@@ -3,6 +3,7 @@
 `sqlite:///path/events.db` or a plain path is the embedded log, `kafka://host:9092,host:9092` a Kafka cluster.
 """
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import unquote
@@ -16,6 +17,8 @@ from eventlog.sqlite import SqliteEventLog
 from schemas.hosts import endpoint_problem
 from schemas.topics import TopicSettings
 
+# The scheme was forgotten: `host:9092`, and several of these.
+_LIKE_BROKERS = re.compile(r"[^/\\]*[^/\\:]:[0-9]{1,5}")
 _SQLITE, _KAFKA = "sqlite://", "kafka://"
 
 
@@ -77,6 +80,10 @@ def sqlite_path(url: str) -> Path:
         return Path(unquote(path))
     if "://" in url or not url:
         raise LogMisconfigured(f"{url!r} is no event log: write kafka://host:9092,host:9092 or the path of a file")
+    if _LIKE_BROKERS.fullmatch(url):
+        raise LogMisconfigured(
+            f"{url!r} looks like a broker's address: did you mean kafka://{url}? A file of this name is ./{url}"
+        )
     return Path(url)
 
 

@@ -56,6 +56,9 @@ def address(url: str) -> Address:
             "The [store] url cannot be read: write postgresql://user@host:port/database, percent-encoding what is"
             " special in user and password."
         ) from None
+    if "://" not in url and "/" in url:
+        meant = f"did you mean postgresql://{url}?" if "@" not in url else "write postgresql:// before it."
+        raise StoreMisconfigured(f"The [store] url has no scheme: {meant} A file is sqlite:///state.db.")
     raise StoreMisconfigured(
         f"The [store] url begins with {scheme or 'nothing'!r}: hookline keeps state in SQLite or PostgreSQL. Write"
         " sqlite:///state.db or postgresql://user@host/database."

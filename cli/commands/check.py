@@ -8,6 +8,7 @@ import typer
 from cli.base import Installation, installation
 from cli.errors import CommandFailed
 from cli.findings import Finding, show
+from cli.overlay import ignored
 from cli.plugins import Plugins, loaded
 from cli.settings import Reading, Settings, read
 from dispatcher import needs
@@ -37,6 +38,9 @@ def findings(here: Installation) -> Iterator[Finding]:
     yield from (Finding("configuration", "failing", problem) for problem in reading.problems)
     if not reading.problems:
         yield Finding("configuration", "ok", where)
+    for variable, meant in ignored(here.places.environ, Settings.model_fields, reading.blame.file).items():
+        why = f"{variable} sets nothing, for only names with two underscores are settings: did you mean {meant}?"
+        yield Finding("environment", "degraded", why)
     usable = Installation(here.places, here.log_format, given=reading.settings)
     yield from ports(reading.settings)
     yield from _sources(reading)

@@ -2,12 +2,17 @@
 
 from typing import Annotated
 
+import structlog
 import typer
 
 from cli import process
 from cli.base import Installation, installation
 from cli.errors import Misconfigured
+from cli.overlay import ignored
 from cli.roles import Roles, serve
+from cli.settings import Settings, blame
+
+log = structlog.get_logger()
 
 Host = Annotated[str | None, typer.Option(help="Where the receiver listens; default 127.0.0.1.")]
 Port = Annotated[int | None, typer.Option(help="The receiver's port; default 8787, 0 takes a free one.")]
@@ -34,6 +39,8 @@ def run(context: typer.Context, host: Host = None, port: Port = None, admin_port
 def _serve(context: typer.Context, roles: Roles) -> int:
     here = installation(context)
     _require_configuration(here, roles.name)
+    for variable, meant in ignored(here.places.environ, Settings.model_fields, blame(here.places).file).items():
+        log.warning("setting.ignored", variable=variable, meant=meant)
     return process.run(lambda stopping: serve(here, roles, stopping), plugins=True)
 
 

@@ -23,6 +23,8 @@ from eventlog.sqlite import SqliteEventLog
         ("/var/lib/hookline/events.db", "/var/lib/hookline/events.db"),
         ("events.db", "events.db"),
         ("./100% mine.db", "100% mine.db"),
+        ("./localhost:9092", "localhost:9092"),
+        ("at 10:30 o'clock.db", "at 10:30 o'clock.db"),
     ],
 )
 def test_the_file_of_a_url(url: str, path: str) -> None:
@@ -35,6 +37,14 @@ def test_the_file_of_a_url(url: str, path: str) -> None:
     [
         ("", "'' is no event log: write kafka://host:9092,host:9092 or the path of a file"),
         ("redis://h", "'redis://h' is no event log: write kafka://host:9092,host:9092 or the path of a file"),
+        (
+            "h:9092",
+            "'h:9092' looks like a broker's address: did you mean kafka://h:9092? A file of this name is ./h:9092",
+        ),
+        (
+            "a:1,b:2",
+            "'a:1,b:2' looks like a broker's address: did you mean kafka://a:1,b:2? A file of this name is ./a:1,b:2",
+        ),
         ("sqlite://", "'sqlite://' names no file: write sqlite:///path/events.db, or the path alone"),
         ("sqlite:///", "'sqlite:///' names no file: write sqlite:///path/events.db, or the path alone"),
         ("sqlite://host/a", "'sqlite://host/a' names no file: write sqlite:///path/events.db, or the path alone"),

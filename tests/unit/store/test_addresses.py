@@ -65,3 +65,18 @@ def test_a_broken_url_is_not_repeated() -> None:
         address("postgresql://u:s3cret[@db/hook")
     assert "s3cret" not in str(caught.value)
     assert caught.value.__cause__ is None
+
+
+@pytest.mark.parametrize(
+    ("url", "says"),
+    [
+        ("localhost/db", r"has no scheme: did you mean postgresql://localhost/db\?"),
+        ("localhost:5432/db", r"has no scheme: did you mean postgresql://localhost:5432/db\?"),
+        ("me:secret@localhost/db", "has no scheme: write postgresql:// before it"),
+    ],
+)
+def test_a_server_without_a_scheme_is_told_how_it_is_written(url: str, says: str) -> None:
+    """Without the password that may stand in it."""
+    with pytest.raises(StoreMisconfigured, match=says) as refusal:
+        address(url)
+    assert "secret" not in str(refusal.value)
