@@ -1,6 +1,7 @@
 """What `hookline dev` says when it has started: where everything is, and what to do next."""
 
 import shlex
+from collections.abc import Collection
 
 from cli import demo, invocation
 from cli.base import Installation
@@ -12,18 +13,29 @@ from cli.screen import Screen
 from cli.settings import load
 
 
-def greet(here: Installation, roles: Roles, running: Serving, screen: Screen) -> None:
-    """Say it."""
+def greet(here: Installation, roles: Roles, running: Serving, screen: Screen, moved: Collection[str] = ()) -> None:
+    """Say it.
+
+    Args:
+        here: the installation.
+        roles: what runs.
+        running: as it runs.
+        screen: where to say it.
+        moved: the options whose ports were taken, so that others were chosen.
+    """
+    other = dict.fromkeys(moved, "  (the usual port is taken)")
     screen.say("hookline dev", "bold")
     for name, source in here.settings.sources.items():
         screen.say(f"  source     {running.receiver_url}/in/{name}  ({source.platform})")
     entries = [entry.name for entry in running.plugins.plan.entries] if running.plugins else []
     screen.fit((*here.settings.sources, *entries))
     screen.say(f"  handlers   {', '.join(entries) or 'none'}")
-    screen.say(f"  platforms  {roles.simulator}, simulated; every account is sent there")
+    screen.say(
+        f"  platforms  {roles.simulator}, simulated; every account is sent there{other.get('--simulator-port', '')}"
+    )
     for line in kept(here):
         screen.say(f"  {line}")
-    screen.say(f"  admin      {running.admin.url if running.admin else ''}/metrics")
+    screen.say(f"  admin      {running.admin.url if running.admin else ''}/metrics{other.get('--admin-port', '')}")
     if here.places.config is None:
         screen.say(f"  secret     {demo.kept_secret(here.data)}")
     for problem in running.plugins.problems if running.plugins else ():

@@ -1,7 +1,9 @@
 """Ports that are taken: by whom, as far as this machine tells, and what to do about it."""
 
 import errno
-from collections.abc import Iterator, Mapping
+import socket
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -12,6 +14,44 @@ from cli.following import shown
 # The state of a socket that listens, as /proc/net/tcp writes it (`man 5 proc_net`).
 _LISTENS = "0A"
 _PROC = Path("/proc")
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Where a server is to listen."""
+
+    what: str
+    host: str
+    port: int
+
+
+def chosen(wanted: Mapping[str, Wanted], fixed: Collection[str], root: Path) -> dict[str, int]:
+    """The ports to listen on: a free one (0) in place of one that is taken and nobody insists on.
+
+    Args:
+        wanted: option → where.
+        fixed: the options whose port is meant.
+        root: the data folder, whose roles are known by name.
+
+    Raises:
+        CommandFailed: ports that are meant are taken; the text names all of them.
+    """
+    in_use = {option for option, one in wanted.items() if one.port and _is_taken(one.host, one.port)}
+    told = [
+        _taken_by(one.port, one.what, option, root) for option, one in wanted.items() if option in in_use & {*fixed}
+    ]
+    if told:
+        raise CommandFailed("\n  ".join(told))
+    return {option: 0 if option in in_use else one.port for option, one in wanted.items()}
+
+
+def _is_taken(host: str, port: int) -> bool:
+    try:
+        socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET).close()
+    except OSError as error:
+        # What else is wrong is told by the server itself.
+        return error.errno == errno.EADDRINUSE
+    return False
 
 
 def refuse_equal(ports: Mapping[str, int]) -> None:
@@ -42,6 +82,10 @@ def taken(error: OSError | BaseException | None, *, port: int, what: str, option
     """
     if not isinstance(error, OSError) or error.errno != errno.EADDRINUSE:
         return None
+    return _taken_by(port, what, option, root)
+
+
+def _taken_by(port: int, what: str, option: str, root: Path) -> str:
     return f"port {port} ({what}) is taken by {holder(port, root)}. Stop it, or choose another port with {option}"
 
 

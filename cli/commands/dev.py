@@ -15,7 +15,7 @@ from cli.base import Installation, installation
 from cli.errors import CommandFailed
 from cli.greeting import greet
 from cli.places import Dev
-from cli.ports import listening, refuse_equal
+from cli.ports import Wanted, chosen, listening, refuse_equal
 from cli.roles import Roles, Serving, listening_ports, serving
 from cli.screen import Screen
 from cli.settings import Settings
@@ -36,7 +36,7 @@ def dev(
     context: typer.Context,
     port: Annotated[int | None, typer.Option(help="The receiver's port; default 8787.")] = None,
     admin_port: Annotated[int | None, typer.Option(help="The port of metrics and health; default 8788.")] = None,
-    simulator_port: Annotated[int, typer.Option(help="The simulator's port.")] = demo.SIMULATOR_PORT,
+    simulator_port: Annotated[int | None, typer.Option(help="The simulator's port; default 8789.")] = None,
     ephemeral: Annotated[bool, typer.Option("--ephemeral", help="Keep nothing: a data folder for this run.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="No demo conversations: send your own.")] = False,
     configured: Annotated[
@@ -46,7 +46,8 @@ def dev(
 ) -> int:
     """Run everything in one process with simulated platforms, and print what happens. Ctrl-C ends it.
 
-    It keeps what it has in a folder of its own, `dev` in the data folder.
+    It keeps what it has in a folder of its own, `dev` in the data folder. Where the default port of the simulator or of
+    metrics is taken, it listens on a free one.
     """
     found = installation(context)
     found = replace(found, places=found.places.of_dev(Dev(configured=configured)))
@@ -78,10 +79,20 @@ def _data(here: Installation, *, ephemeral: bool) -> Iterator[Installation]:
 
 
 async def _dev(
-    here: Installation, roles: Roles, simulator_port: int, screen: Screen, stopping: asyncio.Event, *, quiet: bool
+    here: Installation,
+    roles: Roles,
+    simulator_port: int | None,
+    screen: Screen,
+    stopping: asyncio.Event,
+    *,
+    quiet: bool,
 ) -> int:
+    wanted = _wanted(here, roles, simulator_port)
+    refuse_equal({option: one.port for option, one in wanted.items()})
+    named = {"--port", *(["--admin-port"] if roles.admin_port is not None else [])}
+    ports = chosen(wanted, named | ({"--simulator-port"} if simulator_port is not None else set()), here.places.root)
+    roles, simulator_port = replace(roles, admin_port=ports["--admin-port"]), ports["--simulator-port"]
     simulator = Simulator(demo.HOST, simulator_port)
-    refuse_equal({**listening_ports(here, roles), "--simulator-port": simulator_port})
     try:
         await simulator.start()
     except (SimulatorError, OSError) as error:
@@ -94,14 +105,27 @@ async def _dev(
         await _prepare(here)
         async with serving(here, roles) as running:
             await _connect(here, running, simulator)
-            greet(here, roles, running, screen)
+            greet(here, roles, running, screen, {one for one in wanted if ports[one] != wanted[one].port})
             for platform in () if quiet else visited(here.settings, simulator):
                 simulator.demo(platform=platform, pace=PACE)
             await stopping.wait()
             screen.say("stopping", "dim")
     finally:
         await simulator.stop()
+    screen.say("stopped", "dim")
     return running.status
+
+
+def _wanted(here: Installation, roles: Roles, simulator_port: int | None) -> dict[str, Wanted]:
+    """Where its three servers are to listen, by the options that name other ports."""
+    ports, settings = listening_ports(here, roles), here.settings
+    return {
+        "--port": Wanted("receiver", settings.receiver.host, ports["--port"]),
+        "--admin-port": Wanted("admin port", settings.console.host, ports["--admin-port"]),
+        "--simulator-port": Wanted(
+            "simulated platforms", demo.HOST, demo.SIMULATOR_PORT if simulator_port is None else simulator_port
+        ),
+    }
 
 
 def redirected(settings: Settings, simulator: Simulator) -> Settings:

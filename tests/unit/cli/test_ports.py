@@ -2,13 +2,14 @@
 
 import errno
 import os
+import socket
 from pathlib import Path
 
 import pytest
 
 from cli.addresses import Address, announced
-from cli.errors import Misconfigured
-from cli.ports import holder, listening, refuse_equal
+from cli.errors import CommandFailed, Misconfigured
+from cli.ports import Wanted, chosen, holder, listening, refuse_equal
 
 
 def test_equal_ports_are_refused() -> None:
@@ -40,3 +41,21 @@ def test_another_error_is_told_as_it_is(tmp_path: Path) -> None:
     """A port below 1024 is not taken."""
     error = OSError(errno.EACCES, "not ours")
     assert str(listening(error, port=1, what="receiver", option="--port", root=tmp_path)) == "[Errno 13] not ours"
+
+
+def test_taken_ports_are_all_told_and_those_nobody_named_are_moved(tmp_path: Path) -> None:
+    """So that a second `dev` needs one flag."""
+    with socket.create_server(("127.0.0.1", 0)) as one, socket.create_server(("127.0.0.1", 0)) as two:
+        taken = [each.getsockname()[1] for each in (one, two)]
+        wanted = {
+            "--port": Wanted("receiver", "127.0.0.1", taken[0]),
+            "--admin-port": Wanted("admin port", "127.0.0.1", taken[1]),
+            "--simulator-port": Wanted("simulated platforms", "127.0.0.1", 0),
+        }
+        with pytest.raises(CommandFailed) as caught:
+            chosen(wanted, {"--port", "--admin-port"}, tmp_path)
+        assert [line.split(" is taken by ")[0].strip() for line in str(caught.value).splitlines()] == [
+            f"port {taken[0]} (receiver)",
+            f"port {taken[1]} (admin port)",
+        ]
+        assert chosen(wanted, (), tmp_path) == {"--port": 0, "--admin-port": 0, "--simulator-port": 0}
