@@ -5,9 +5,12 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from rich.cells import cell_len
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
+
+# Cells up to so wide are aligned.
+_WIDEST = 60
 
 
 class _Console(Console):
@@ -30,7 +33,7 @@ def json_line(value: Mapping[str, Any]) -> None:
 
 
 def listing(rows: Iterable[Mapping[str, Any]], columns: Sequence[str], *, as_json: bool, empty: str) -> None:
-    """A listing: JSON lines, or a table with these columns.
+    """A listing: JSON lines, or a table with these columns. On a terminal each row is one line, cut at its end.
 
     Args:
         rows: what to list; JSON shows every field.
@@ -47,10 +50,27 @@ def listing(rows: Iterable[Mapping[str, Any]], columns: Sequence[str], *, as_jso
         stdout().print(empty)
         return
     out = stdout()
-    table = Table(*columns, box=None, pad_edge=False, header_style="bold")
-    for row in found:
-        table.add_row(*(Text(printable(row.get(column))) for column in columns))
-    out.print(table)
+    rows_told = [[printable(row.get(column)) for column in columns] for row in found]
+    # The first column is never cut, whatever the width: names are what other commands are given.
+    width = max([out.width, *(cell_len(row[0]) + 2 for row in rows_told)])
+    for number, line in enumerate(table(rows_told, columns)):
+        if sys.stdout.isatty():
+            line.truncate(width, overflow="ellipsis")
+        out.print(line, style="" if number else "bold")
+
+
+def table(rows: Sequence[Sequence[str]], columns: Sequence[str]) -> list[Text]:
+    """One line a row, the heading first. A cell longer than most is not what the others are padded to."""
+    cells = [list(columns), *map(list, rows)]
+    widths = [
+        max(width for row in cells if (width := cell_len(row[place])) <= _WIDEST or row[place] == name)
+        for place, name in enumerate(columns)
+    ]
+    lines = []
+    for row in cells:
+        padded = (text + " " * (width - cell_len(text)) for text, width in zip(row, widths, strict=True))
+        lines.append(Text("  ".join(padded).rstrip()))
+    return lines
 
 
 def printable(value: object) -> str:

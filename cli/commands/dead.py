@@ -28,7 +28,7 @@ Ids = Annotated[
 ]
 # Letters of one event that are shown: one each time that an entry gave it up.
 SHOWN = 100
-COLUMNS = ("failed_at", "handler", "reason", "state", "type", "id", "error")
+COLUMNS = ("id", "handler", "reason", "state", "failed_at", "error")
 
 
 @app.command("list")

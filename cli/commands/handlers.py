@@ -3,6 +3,7 @@
 import asyncio
 import sys
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -13,7 +14,6 @@ from cli.errors import CommandFailed
 from cli.lags import Standing, standings
 from cli.output import listing, printable
 from cli.plugins import Plugins, loaded
-from schemas.events import Timer
 
 app = typer.Typer(no_args_is_help=True, help="The handlers of this configuration.")
 # Seconds until the lags are left out.
@@ -66,7 +66,7 @@ async def _standings(here: Installation, plugins: Plugins) -> Mapping[str, Stand
 
 def _rows(plugins: Plugins, found: Mapping[str, Standing]) -> Iterator[dict[str, Any]]:
     for entry in plugins.plan.entries:
-        on = [data.event_type for data in entry.handler.on if data is not Timer]
+        on = [data.event_type for data in entry.handler.on]
         standing = found.get(entry.name)
         yield {
             "entry": entry.name,
@@ -84,6 +84,6 @@ def _rows(plugins: Plugins, found: Mapping[str, Standing]) -> Iterator[dict[str,
     for name in plugins.plan.unconfigured:
         yield {"entry": name, "state": "not configured", "about": f"needs a section [handlers.{name}]"}
     for broken in plugins.registry.problems:
-        yield {"entry": "", "state": "broken", "about": str(broken)}
+        yield {"entry": Path(broken.where).name, "state": "broken", "about": str(broken)}
     for problem in plugins.plan.problems:
         yield {"entry": problem.entry, "state": "broken", "about": str(problem)}
