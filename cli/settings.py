@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from cli import demo
+from cli import data_files, demo
 from cli.blame import Blame
 from cli.errors import Misconfigured
 from cli.explain import suggestion
@@ -135,7 +135,8 @@ def read(places: Places) -> Reading:
     base = places.config.parent if places.config else Path.cwd()
     found = read_parts({} if places.config is None else raw, over, References(places.environ, base), Settings)
     settings = Settings.model_validate(found.tree)
-    wrong = [told(path, words, raw, over) for path, words in _contradictions(settings)]
+    unfit = data_files.problems(places, settings.eventlog, settings.store)
+    wrong = [told(path, words, raw, over) for path, words in (*_contradictions(settings), *unfit)]
     return Reading(settings, [*found.problems, *wrong], frozenset(found.broken), Blame(over.origins, raw))
 
 
