@@ -1,5 +1,6 @@
 """`hookline`: the command line."""
 
+import errno
 import logging
 import os
 import sys
@@ -44,10 +45,15 @@ def options(
     logs.configure(log, level=level)
     places = find(config, data, os.environ, Path.cwd())
     command = context.invoked_subcommand or ""
-    if command != "dev" and (places.dev is not None or (command in COMMANDS and COMMANDS[command].follows)):
+    called = COMMANDS.get(command)
+    if command != "dev" and (places.dev is not None or (called and called.follows)):
         from cli.following import followed  # noqa: PLC0415 - the others need no pydantic for it
 
         places = followed(places)
+    elif called and called.ignores_dev:
+        from cli.following import tell_of_dev  # noqa: PLC0415 - as above
+
+        tell_of_dev(places)
     context.obj = Installation(places=places, log_format=log, log_level=level)
 
 
@@ -112,6 +118,13 @@ def main() -> None:
     except BrokenPipeError:
         # Our reader went away, as with `| head`; Python would complain once more when it flushes at the end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as error:
+        # Any file a command writes may meet it; everything else is a fault of ours.
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        where = error.filename or "what it writes to"
+        sys.stderr.write(f"hookline: no space is left on the disk of {where}: free some, then call it again\n")
+        sys.exit(CommandFailed.exit_status)
 
 
 def _end(status: object, **_options: object) -> None:

@@ -14,6 +14,8 @@ class Command(NamedTuple):
     summary: str
     # Whether it is about the roles that run here, such as a `hookline dev`; else about the configuration.
     follows: bool = False
+    # Whether it is about the configuration although a `hookline dev` may run here, which is told then.
+    ignores_dev: bool = False
 
 
 COMMANDS: Mapping[str, Command] = MappingProxyType(
@@ -30,17 +32,19 @@ COMMANDS: Mapping[str, Command] = MappingProxyType(
             "Serve the platforms' documented APIs on this machine.",
         ),
         "check": Command("cli.commands.check:check", "Check the configuration; nothing is connected."),
-        "doctor": Command("cli.commands.doctor:doctor", "Look at everything hookline needs, and say what to do."),
+        "doctor": Command(
+            "cli.commands.doctor:doctor", "Look at everything hookline needs, and say what to do.", ignores_dev=True
+        ),
         "migrate": Command("cli.commands.migrate:migrate", "Bring the state store's tables up to date."),
         "send": Command(
             "cli.commands.send:send", "Post a signed test event to a source, as its platform would.", follows=True
         ),
         "tail": Command("cli.commands.tail:tail", "Show the records of the topics.", follows=True),
-        "topics": Command("cli.commands.topics:app", "Plan and create the topics in the event log."),
+        "topics": Command("cli.commands.topics:app", "Plan and create the topics in the event log.", ignores_dev=True),
         "dead": Command(
             "cli.commands.dead:app", "List, show, replay or discard what no handler could do.", follows=True
         ),
-        "handlers": Command("cli.commands.handlers:app", "List the handlers of this configuration."),
+        "handlers": Command("cli.commands.handlers:app", "List the handlers of this configuration.", follows=True),
         "new": Command("cli.commands.new:app", "Write a new handler, with its test."),
         "schemas": Command("cli.commands.schemas:app", "Write the published contract: the JSON Schemas."),
     }

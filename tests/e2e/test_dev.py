@@ -1,5 +1,6 @@
 """`hookline dev` in a folder whose configuration names real servers."""
 
+import json
 import socket
 from pathlib import Path
 
@@ -20,7 +21,10 @@ def test_dev_keeps_to_itself_and_is_found(tmp_path: Path) -> None:
         wait_for(lambda: "sync-contact    done" in role.printed(), seconds=30, what="a line of a handler")
         assert [one.name for one in (tmp_path / ".hookline").iterdir()] == ["dev"]
         assert ".hookline/dev/events.db, not kafka://127.0.0.1:1" in role.printed()
+        lag = json.loads(here.at.command("handlers", "list", "--json").stdout.splitlines()[0])["lag"]
+        assert lag == 0
         assert role.stop() == 0
+        assert role.printed().endswith("stopping\nstopped\n")
         assert role.log() == []
 
 
