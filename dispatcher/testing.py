@@ -98,6 +98,7 @@ def event_of(
     source: str = "support",
     platform: str = "mygptassistants",
     time: datetime = NOW,
+    name: str | None = None,
     unconfirmed: bool = False,
 ) -> Event[D]:
     """An event as a receiver would make it.
@@ -109,10 +110,11 @@ def event_of(
         source: the source it came from.
         platform: the source's platform.
         time: when it happened.
+        name: the platform's own name of it, which tells `Unknown` events apart.
         unconfirmed: whether it is only a hint, as of a source with `confirm`.
     """
-    named = next((found for name in _KEYS if isinstance(found := getattr(data, name, None), str)), "key")
-    fact = next((found for name in _FACTS if isinstance(found := getattr(data, name, None), str)), named)
+    named = next((found for field in _KEYS if isinstance(found := getattr(data, field, None), str)), "key")
+    fact = next((found for field in _FACTS if isinstance(found := getattr(data, field, None), str)), named)
     return Event(
         id=identity or f"{data.event_type}:{fact}",
         type=data.event_type,
@@ -123,6 +125,7 @@ def event_of(
         received_at=time,
         origin="webhook",
         data=data,
+        name=name,
         unconfirmed=unconfirmed,
     )
 
