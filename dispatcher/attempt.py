@@ -27,7 +27,7 @@ class AttemptTimedOut(Exception):
 
 
 class TriedToExit(Exception):
-    """The handler raised what ends a process: `sys.exit()` in a library, for instance."""
+    """The handler raised what is no `Exception`: `sys.exit()` in a library, for instance, or a panic of Rust code."""
 
 
 @contextmanager
@@ -78,10 +78,12 @@ async def attempt(
             if not deadline.expired():
                 raise
             raise AttemptTimedOut(f"no result within {timeout.total_seconds():g} s") from error
-        except (SystemExit, KeyboardInterrupt, GeneratorExit) as error:
-            raise TriedToExit(f"the handler raised {type(error).__name__}, which would end the process") from error
         except asyncio.CancelledError as error:
             if (task := asyncio.current_task()) is None or task.cancelling():
                 raise
             raise CancelledItself("the handler was cancelled by something of its own") from error
+        except Exception:
+            raise
+        except BaseException as error:
+            raise TriedToExit(f"the handler raised {type(error).__name__}, which would end the process") from error
     return caught.error

@@ -7,6 +7,7 @@ from typing import Any, cast
 import pytest
 
 from dispatcher.attempt import AttemptTimedOut, CancelledItself, TriedToExit, attempt, strangers_code
+from dispatcher.errors import place
 from handlers.api import Context, GiveUp
 from schemas.events import Event
 
@@ -98,7 +99,15 @@ def test_exit_passes() -> None:
         raise SystemExit(3)
 
 
-@pytest.mark.parametrize("exit_", [SystemExit(0), KeyboardInterrupt(), GeneratorExit()])
+class Panic(BaseException):
+    """What libraries raise that want to be caught by nobody: pyo3's PanicException, pytest's outcomes."""
+
+
+@pytest.mark.parametrize(
+    "exit_",
+    [SystemExit(0), KeyboardInterrupt(), GeneratorExit(), Panic(), BaseExceptionGroup("several", [Panic()])],
+    ids=lambda exit_: type(exit_).__name__,
+)
 async def test_a_handler_cannot_end_the_process(exit_: BaseException) -> None:
     """What would end a process is a failed attempt like any other."""
 
@@ -108,3 +117,5 @@ async def test_a_handler_cannot_end_the_process(exit_: BaseException) -> None:
     error = await attempt(run, EVENT, CTX, MINUTE)
     assert isinstance(error, TriedToExit)
     assert type(exit_).__name__ in str(error)
+    assert place(error).startswith("test_attempt.py:")
+    assert place(error).endswith(" in run")
