@@ -31,7 +31,12 @@ def announced(data: Path, address: Address) -> Iterator[None]:
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / f"{address.role}-{address.pid}.json"
     draft = file.with_suffix(".draft")
-    draft.write_text(address.model_dump_json(), encoding="utf-8")
+    try:
+        draft.write_text(address.model_dump_json(), encoding="utf-8")
+    except OSError:
+        # Full, most likely; what there was room for is of no use.
+        draft.unlink(missing_ok=True)
+        raise
     draft.replace(file)
     try:
         yield

@@ -116,15 +116,21 @@ def main() -> None:
         sys.stderr.write(f"hookline: {pasted(str(error), sys.argv[0])}\n")
         sys.exit(error.exit_status)
     except BrokenPipeError:
-        # Our reader went away, as with `| head`; Python would complain once more when it flushes at the end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # Our reader went away, as with `| head`.
+        _flush_nowhere()
     except OSError as error:
         # Any file a command writes may meet it; everything else is a fault of ours.
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise
         where = error.filename or "what it writes to"
         sys.stderr.write(f"hookline: no space is left on the disk of {where}: free some, then call it again\n")
+        _flush_nowhere()
         sys.exit(CommandFailed.exit_status)
+
+
+def _flush_nowhere() -> None:
+    """What is not written yet cannot be: Python would complain once more when it flushes at the end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _end(status: object, **_options: object) -> None:

@@ -1,10 +1,12 @@
 """SQLite's errors in the event log's words."""
 
+import errno
 import sqlite3
 from datetime import timedelta
 from pathlib import Path
 
 from eventlog.errors import LogFull, LogMisconfigured, LogUnavailable
+from eventlog.sqlite_files import is_full
 
 BUSY_SECONDS = 5.0
 """How long a lock of another program is waited for."""
@@ -32,13 +34,29 @@ def is_busy(error: sqlite3.Error) -> bool:
     return code_of(error) in _BUSY
 
 
+def _is_full(error: sqlite3.Error, path: Path) -> bool:
+    """Whether no space is left: for SQLite it is a failure where files beside the log find no room."""
+    if code_of(error) == sqlite3.SQLITE_FULL or getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_IOERR_SHMSIZE:
+        return True
+    return code_of(error) in (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN) and is_full(path.parent)
+
+
 def unavailable(error: sqlite3.Error, path: Path) -> LogUnavailable:
     """What to raise when a running log meets this error."""
-    if code_of(error) == sqlite3.SQLITE_FULL:
+    if _is_full(error, path):
         return LogFull(reason(error, path), retry_after=_RETRY_AFTER)
     if code_of(error) in _BUSY:
         return LogUnavailable(reason(error, path))
     return LogUnavailable(reason(error, path), retry_after=_RETRY_AFTER)
+
+
+def uncreated(error: OSError, path: Path) -> LogMisconfigured:
+    """What to raise when the file of a log cannot be made."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return LogMisconfigured(f"{path} cannot be created: no space is left on its disk. Free some, then start again")
+    return LogMisconfigured(
+        f"{path} cannot be created: {error.strerror}. Name another file as [eventlog] url, or a folder with --data"
+    )
 
 
 def misconfigured(error: sqlite3.Error, path: Path) -> LogMisconfigured:
@@ -49,7 +67,7 @@ def misconfigured(error: sqlite3.Error, path: Path) -> LogMisconfigured:
 def reason(error: sqlite3.Error, path: Path) -> str:
     """What happened, why, and what to do next."""
     code, name = code_of(error), getattr(error, "sqlite_errorname", type(error).__name__)
-    if code == sqlite3.SQLITE_FULL:
+    if _is_full(error, path):
         return f"no space is left on the disk of {path}: free some; appends are refused until then"
     if code in _BUSY:
         return (

@@ -2,12 +2,16 @@
 
 import errno
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 from eventlog.errors import LogMisconfigured
 from schemas.filesystems import is_network, kind_of, parse_mount, parse_mountinfo
+
+# SQLite makes the memory its processes share in pieces of 32 KiB.
+_ROOM = 64 * 1024
 
 
 def refuse_network(path: Path) -> None:
@@ -36,6 +40,14 @@ def filesystem(folder: Path) -> str:
         )
     except OSError:
         return ""
+
+
+def is_full(folder: Path) -> bool:
+    """Whether the disk of a folder has no room for another page of a file of ours."""
+    try:
+        return shutil.disk_usage(folder).free < _ROOM
+    except OSError:
+        return False
 
 
 def create(path: Path) -> None:

@@ -11,7 +11,7 @@ from urllib.parse import quote
 from uuid import uuid4
 
 from eventlog.errors import LogMisconfigured
-from eventlog.sqlite_errors import BUSY_SECONDS, is_busy, misconfigured
+from eventlog.sqlite_errors import BUSY_SECONDS, is_busy, misconfigured, uncreated
 from eventlog.sqlite_files import create, refuse_network
 
 VERSION = 2
@@ -97,7 +97,7 @@ def prepare(path: Path) -> str:
         create(path)
         connection = connect(path)
     except OSError as error:
-        raise LogMisconfigured(f"{path} cannot be created: {error.strerror}. Choose another data folder") from error
+        raise uncreated(error, path) from error
     except sqlite3.Error as error:
         raise misconfigured(error, path) from error
     try:

@@ -1,5 +1,6 @@
 """The file of a SQLite store: on a local disk, readable by its owner alone."""
 
+import errno
 import os
 import sys
 from datetime import datetime
@@ -25,6 +26,10 @@ def ready_file(path: Path) -> None:
         if path.stat().st_mode & 0o077:
             path.chmod(_MODE)
     except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise StoreMisconfigured(
+                f"The store's file {path} cannot be made: no space is left on its disk. Free some, then start again."
+            ) from error
         raise StoreMisconfigured(
             f"The store's file {path} cannot be opened for writing: {error.strerror}. Its folder must exist and belong"
             " to the user hookline runs as."

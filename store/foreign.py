@@ -49,7 +49,9 @@ _SQLITE_UNAVAILABLE = {
     "SQLITE_BUSY": "another process holds its lock: end what does (an open sqlite3 shell, a backup, a stopped process)",
     "SQLITE_LOCKED": "another connection holds its lock",
     "SQLITE_FULL": "the disk is full: free some space",
-    "SQLITE_IOERR": "the disk reported an error: look into the system's log",
+    # The memory that its processes share is a file, and finds no room.
+    "SQLITE_IOERR_SHMSIZE": "the disk is full: free some space",
+    "SQLITE_IOERR": "the disk reported an error: see whether it is full (`df`), and look into the system's log",
     "SQLITE_NOMEM": "there is not enough memory",
     "SQLITE_INTERRUPT": "the statement was interrupted",
     "SQLITE_PROTOCOL": "its lock could not be taken",
@@ -182,8 +184,8 @@ def _of_postgres(state: str, where: str) -> StoreError:
 def _of_sqlite(name: str, where: str) -> StoreError:
     # Extended names continue the primary one: SQLITE_IOERR_FSYNC, SQLITE_READONLY_DBMOVED.
     primary = "_".join(name.split("_")[:2])
-    if primary in _SQLITE_UNAVAILABLE:
-        return StoreUnavailable(f"The store {where} does not serve: {_SQLITE_UNAVAILABLE[primary]} ({name}).")
+    if words := _SQLITE_UNAVAILABLE.get(name) or _SQLITE_UNAVAILABLE.get(primary):
+        return StoreUnavailable(f"The store {where} does not serve: {words} ({name}).")
     if primary in _SQLITE_MISCONFIGURED:
         error = _unusable(_SQLITE_MISCONFIGURED[primary], where, name)
         return StoreDamaged(str(error)) if primary in _SQLITE_DAMAGED else error

@@ -44,6 +44,8 @@ SKEW = 60
 WORKERS = frozenset({"work", "run", "dev"})
 # Bytes that should be free for the embedded log and the store.
 FREE = 1024**3
+# With fewer, hardly a record fits.
+FULL = 1024**2
 
 
 def doctor(
@@ -167,7 +169,15 @@ def _machine(here: Installation) -> Iterator[Finding]:
     yield from clock(here.data, time.time())
     folder = next(one for one in (here.data, *here.data.parents) if one.exists())
     free = shutil.disk_usage(folder).free
-    yield Finding("disk", "ok" if free >= FREE else "degraded", f"{free // 1024**2} MiB free for {here.data}")
+    yield room(free, here.data)
+
+
+def room(free: int, data: Path) -> Finding:
+    """Whether the disk of the data folder has so many bytes free as it should."""
+    if free < FULL:
+        why = f"it is full: {free // 1024} KiB free for {data}. Nothing is accepted until there is room: free some"
+        return Finding("disk", "failing", why)
+    return Finding("disk", "ok" if free >= FREE else "degraded", f"{free // 1024**2} MiB free for {data}")
 
 
 def clock(data: Path, now: float) -> Iterator[Finding]:

@@ -7,7 +7,7 @@ import pytest
 
 from cli.addresses import Address
 from cli.base import Installation
-from cli.commands.doctor import behind, clock, ended_without_a_word, missing, stale
+from cli.commands.doctor import behind, clock, ended_without_a_word, missing, room, stale
 from cli.places import Places
 from cli.settings import Settings
 
@@ -92,3 +92,11 @@ def test_deliveries_refused_for_their_time_are_a_hint_at_a_clock() -> None:
     [found] = stale("role run (pid 1)", metrics)
     assert found.detail.startswith("3 deliveries were refused because their signed time")
     assert list(stale("role run (pid 1)", "")) == []
+
+
+@pytest.mark.parametrize(
+    ("free", "state"), [(0, "failing"), (1024**2 - 1, "failing"), (1024**2, "degraded"), (1024**3, "ok")]
+)
+def test_a_full_disk_fails(free: int, state: str) -> None:
+    """Little room is a warning, none is an outage."""
+    assert room(free, Path("/data")).state == state

@@ -82,3 +82,16 @@ def test_a_named_file_must_exist(tmp_path: Path) -> None:
 def test_a_terminal_escape_is_shown_not_obeyed() -> None:
     """Message texts are strangers' texts."""
     assert printable("a\x1b[31mb\n") == "a\\x1b[31mb\\n"
+
+
+def test_a_full_disk_is_told_without_a_traceback() -> None:
+    """Whatever the command was writing; here its own output."""
+    code = "import sys; sys.argv = ['hookline', 'check', '--json']; from cli.main import main; main()"
+    with Path("/dev/full").open("wb") as full:
+        ended = subprocess.run(
+            [sys.executable, "-c", code], stdout=full, stderr=subprocess.PIPE, text=True, check=False
+        )
+    assert (ended.returncode, ended.stderr) == (
+        1,
+        "hookline: no space is left on the disk of what it writes to: free some, then call it again\n",
+    )

@@ -1,5 +1,6 @@
 """SQLite's errors in the event log's words."""
 
+import errno
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from eventlog.errors import LogFull, LogMisconfigured, LogUnavailable
-from eventlog.sqlite_errors import is_busy, is_harmless, misconfigured, reason, unavailable
+from eventlog.sqlite_errors import is_busy, is_harmless, misconfigured, reason, unavailable, uncreated
 
 PATH = Path("/data/events.db")
 
@@ -62,6 +63,21 @@ def test_a_full_disk(full: sqlite3.Error) -> None:
         "no space is left on the disk of /data/events.db: free some; appends are refused until then"
     )
     assert (is_harmless(full), is_busy(full)) == (True, False)
+
+
+def test_no_room_for_the_shared_memory() -> None:
+    """On a full disk the file that readers share cannot be made; SQLite calls that a failure of the disk."""
+    error = sqlite3.OperationalError("disk I/O error")
+    error.sqlite_errorcode, error.sqlite_errorname = sqlite3.SQLITE_IOERR_SHMSIZE, "SQLITE_IOERR_SHMSIZE"
+    assert isinstance(unavailable(error, PATH), LogFull)
+    assert str(misconfigured(error, PATH)).startswith("no space is left on the disk of /data/events.db: free some")
+
+
+def test_a_file_that_finds_no_room() -> None:
+    """It is not the folder that is wrong."""
+    assert str(uncreated(OSError(errno.ENOSPC, "No space left on device"), PATH)) == (
+        "/data/events.db cannot be created: no space is left on its disk. Free some, then start again"
+    )
 
 
 def test_a_locked_file(locked: sqlite3.Error) -> None:

@@ -139,7 +139,8 @@ def test_a_folder_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
     """A file where the folder should be."""
     (tmp_path / "data").write_text("")
     path = tmp_path / "data" / "events.db"
-    assert refusal(path) == f"{path} cannot be created: File exists. Choose another data folder"
+    advice = "Name another file as [eventlog] url, or a folder with --data"
+    assert refusal(path) == f"{path} cannot be created: File exists. {advice}"
 
 
 def test_a_lock_that_stays_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

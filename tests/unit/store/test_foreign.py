@@ -72,6 +72,7 @@ def test_each_sqlstate_has_its_meaning(state: str, kind: type[StoreError], says:
         ("SQLITE_BUSY_SNAPSHOT", StoreUnavailable, "another process holds its lock"),
         ("SQLITE_FULL", StoreUnavailable, "the disk is full"),
         ("SQLITE_IOERR_FSYNC", StoreUnavailable, "the disk reported an error"),
+        ("SQLITE_IOERR_SHMSIZE", StoreUnavailable, "the disk is full: free some space"),
         ("SQLITE_CANTOPEN", StoreMisconfigured, "cannot be opened"),
         ("SQLITE_READONLY_DBMOVED", StoreMisconfigured, "cannot be written"),
         ("SQLITE_CORRUPT", StoreDamaged, "Nothing was deleted. Stop every role, then restore"),
