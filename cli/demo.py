@@ -1,11 +1,13 @@
 """The built-in demo: what every command means without a configuration file."""
 
+import hmac
 import json
 import secrets
 from pathlib import Path
 from typing import Any
 
 from cli.errors import CommandFailed
+from cli.places import Places
 
 SIMULATOR_PORT = 8789
 HOST = "127.0.0.1"
@@ -62,6 +64,25 @@ def simulator_url(platform: str, port: int = SIMULATOR_PORT) -> str:
     """Where the simulator serves a platform."""
     paths = {"mygptassistants": "/mygptassistants/api/v1", "gptbots": "/gptbots", "yourgpt": "/yourgpt/chatbot/v1"}
     return f"http://{HOST}:{port}{paths[platform]}"
+
+
+def stand_in(places: Places, key: tuple[str, ...], text: str) -> str | None:
+    """What `dev` takes for a reference that leads nowhere; None where it needs what is meant.
+
+    Secrets and keys are made up, for every account is sent to the simulator and `send` signs with the same; they are of
+    a form that every scheme takes. An event log and a store that are set aside need no address.
+
+    Raises:
+        CommandFailed: the data folder cannot be written.
+    """
+    if places.dev is None or not key:
+        return None
+    if key in (("eventlog", "url"), ("store", "url")):
+        unused = f"sqlite:///{places.data / ('events.db' if key[0] == 'eventlog' else 'state.db')}"
+        return None if places.dev.configured else unused
+    if key[0] not in ("sources", "accounts"):
+        return None
+    return hmac.digest(kept_secret(places.data).encode(), text.encode(), "sha256").hex()
 
 
 def kept_secret(data: Path) -> str:

@@ -10,7 +10,7 @@ from cli.following import shown
 from cli.overlay import PREFIX, SEPARATOR
 from cli.roles import Roles, Serving
 from cli.screen import Screen
-from cli.settings import load
+from cli.settings import Reading, read
 
 
 def greet(here: Installation, roles: Roles, running: Serving, screen: Screen, moved: Collection[str] = ()) -> None:
@@ -33,8 +33,13 @@ def greet(here: Installation, roles: Roles, running: Serving, screen: Screen, mo
     screen.say(
         f"  platforms  {roles.simulator}, simulated; every account is sent there{other.get('--simulator-port', '')}"
     )
-    for line in kept(here):
+    found = read(here.places)
+    for line in kept(here, found):
         screen.say(f"  {line}")
+    if made_up := sorted(
+        {text.partition(":")[2] for (section, *_), text in found.made_up.items() if section not in SECTIONS}
+    ):
+        screen.say(f"  made up    {', '.join(made_up)}: not set, and nothing real is called")
     screen.say(f"  admin      {running.admin.url if running.admin else ''}/metrics{other.get('--admin-port', '')}")
     if here.places.config is None:
         screen.say(f"  secret     {demo.kept_secret(here.data)}")
@@ -49,13 +54,12 @@ def greet(here: Installation, roles: Roles, running: Serving, screen: Screen, mo
     screen.say("")
 
 
-def kept(here: Installation) -> list[str]:
+def kept(here: Installation, found: Reading) -> list[str]:
     """Where events and state are, and why there, if the configuration says otherwise."""
-    configured = load(here.places)
     lines = []
     for section, title, file in (*zip(SECTIONS, ("event log", "store    "), ("events.db", "state.db"), strict=True),):
         used = public_url(getattr(here.settings, section).url)
-        wanted = public_url(getattr(configured, section).url)
+        wanted = None if (section, "url") in found.made_up else public_url(getattr(found.settings, section).url)
         if used is not None:
             variable = f"{PREFIX}{section}{SEPARATOR}url".upper()
             why = variable if by_variable(section, here.places.environ) else "--configured"

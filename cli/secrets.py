@@ -2,7 +2,7 @@
 
 import os
 import stat
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,10 @@ class References:
     base: Path
     # The key of each reference that leads nowhere → why; never with a value in it.
     problems: dict[Key, str] = field(default_factory=dict)
+    # Makes up what a reference at a key leads to, where nothing is there; None: that is a problem.
+    stand_in: Callable[[Key, str], str | None] = lambda _key, _text: None
+    # The references for which something was made up.
+    made_up: dict[Key, str] = field(default_factory=dict)
 
     def resolve(self, raw: Any, key: Key = ()) -> Any:
         """The configuration with every `env:` and `file:` string replaced by what it names.
@@ -46,6 +50,9 @@ class References:
         try:
             return lines_of(text, self.environ, self.base)
         except ValueError as error:
+            if (made := self.stand_in(key, text)) is not None:
+                self.made_up[key] = text
+                return [made]
             told = self.problems.get(key)
             self.problems[key] = str(error) if told is None else f"{told}; {error}"
             return [text]

@@ -1,6 +1,6 @@
 """The whole configuration: one model a section, each owned by the package that is configured."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -101,6 +101,8 @@ class Reading:
     # The keys that cannot work, such as ("sources", "support", "rate").
     broken: frozenset[tuple[str, ...]]
     blame: Blame
+    # The references that lead nowhere, for which `dev` made something up: their keys.
+    made_up: Mapping[tuple[str, ...], str]
 
     def is_told(self, path: tuple[str, ...]) -> bool:
         """Whether a key is known to be wrong, or a part of what is."""
@@ -133,11 +135,13 @@ def read(places: Places) -> Reading:
     raw = demo.configuration(places.data) if places.config is None else _read(places.config)
     over = overlay(raw, places.environ, {"handlers": BUILT_IN})
     base = places.config.parent if places.config else Path.cwd()
-    found = read_parts({} if places.config is None else raw, over, References(places.environ, base), Settings)
+    references = References(places.environ, base, stand_in=lambda key, text: demo.stand_in(places, key, text))
+    found = read_parts({} if places.config is None else raw, over, references, Settings)
     settings = Settings.model_validate(found.tree)
     unfit = data_files.problems(places, settings.eventlog, settings.store)
     wrong = [told(path, words, raw, over) for path, words in (*_contradictions(settings), *unfit)]
-    return Reading(settings, [*found.problems, *wrong], frozenset(found.broken), Blame(over.origins, raw))
+    blamed, broken = Blame(over.origins, raw), frozenset(found.broken)
+    return Reading(settings, [*found.problems, *wrong], broken, blamed, references.made_up)
 
 
 def blame(places: Places) -> Blame:

@@ -1,5 +1,6 @@
 """What `hookline dev` takes from a configuration: never a real log, store or platform, if nobody asks for it."""
 
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import cast
@@ -10,10 +11,12 @@ from cli.addresses import Address
 from cli.base import Installation
 from cli.commands.dev import redirected
 from cli.dev_settings import public_url
+from cli.errors import Misconfigured
 from cli.greeting import kept
 from cli.places import Dev, Places
-from cli.settings import Settings
+from cli.settings import Settings, read
 from clients.settings import MyGPTAssistantsSettings, YourGPTSettings
+from receiver.sources.opening import open_sources
 from simulator.app import Simulator
 
 REAL = """
@@ -85,7 +88,8 @@ def test_log_and_store(tmp_path: Path, dev: Dev, environ: dict[str, str], used: 
 )
 def test_the_banner_says_what_is_used(tmp_path: Path, dev: Dev, environ: dict[str, str], lines: list[str]) -> None:
     """And why, without a password."""
-    assert kept(opened(tmp_path, dev, **environ)) == [line.format(data=tmp_path / ".hookline") for line in lines]
+    here = opened(tmp_path, dev, **environ)
+    assert kept(here, read(here.places)) == [line.format(data=tmp_path / ".hookline") for line in lines]
 
 
 def test_a_configuration_without_sources_has_the_demos(tmp_path: Path) -> None:
@@ -143,3 +147,38 @@ def test_account_at_yourgpt_is_of_the_project_that_is_visited(tmp_path: Path, ui
 def test_an_address_is_told_without_its_password(url: str | None, shown: str | None) -> None:
     """It stands in a file and on a screen."""
     assert public_url(url) == shown
+
+
+UNSET = """
+[store]
+url = "env:STORE_URL"
+[sources.shop]
+platform = "standard"
+secrets = ["env:SHOP_SECRET", "file:old"]
+[accounts.shop]
+platform = "mygptassistants"
+api_key = "env:SHOP_KEY"
+bot_id = "b"
+"""
+
+
+def test_secrets_that_are_not_set_are_made_up(tmp_path: Path) -> None:
+    """Nothing real is called with them; a second terminal makes up the same, of a form the source takes."""
+    here, other = (
+        opened(tmp_path, Dev(), text=UNSET),
+        opened(tmp_path, Dev(running=Address(role="dev", pid=1)), text=UNSET),
+    )
+    made = [secret.get_secret_value() for secret in here.settings.sources["shop"].secrets]
+    assert len(set(made)) == 2
+    assert [secret.get_secret_value() for secret in other.settings.sources["shop"].secrets] == made
+    open_sources(here.settings.sources, here.settings.receiver, here.settings.catalogue())
+    assert urls(here.settings) == (None, None)
+    assert kept(here, read(here.places)) == [f"event log  {tmp_path}/.hookline/dev/events.db"]
+
+
+@pytest.mark.parametrize("dev", [None, Dev(configured=True)])
+def test_what_is_used_must_be_set(tmp_path: Path, dev: Dev | None) -> None:
+    """By the roles, and the log and the store with `--configured`."""
+    places = opened(tmp_path, Dev(), text=UNSET).places
+    with pytest.raises(Misconfigured, match="STORE_URL"):
+        _ = Installation(replace(places, dev=dev), "auto").settings
