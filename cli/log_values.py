@@ -11,8 +11,8 @@ from pathlib import PurePath
 from typing import Any
 from uuid import UUID
 
-MAX_VALUE = 256
-"""Characters of a text; a value in a log line is a stranger's, and a longer one is cut."""
+MAX_VALUE = 1_000
+"""Characters of a text, as many as an error of ours may have; a value in a log line may be a stranger's, and is cut."""
 MAX_TRACEBACK = 16_384
 """Characters of a traceback, of which the end is kept."""
 _MAX_ITEMS = 50

@@ -23,7 +23,7 @@ class TopicState:
             return "missing"
         if self.found == self.wanted:
             return "ok"
-        return f"differs: set partitions = {self.found} in hookline.toml, a topic's count is fixed"
+        return f"differs: set partitions = {self.found} where {self.wanted} is set, a topic's count is fixed"
 
 
 async def look(log: EventLog, wanted: Mapping[str, TopicSettings]) -> list[TopicState]:

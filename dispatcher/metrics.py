@@ -6,10 +6,13 @@ Counters and the histogram are fed per attempt; the gauges are read from the wor
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cache
+from typing import get_args
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
 from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
+
+from dispatcher.outcome import DeadReason
 
 _BUCKETS = (0.001, 0.005, 0.02, 0.1, 0.5, 1, 2, 5, 10, 30, 60)
 
@@ -121,6 +124,9 @@ def _factory(registry: CollectorRegistry) -> Callable[[str], EntryMetrics]:
 
     @cache
     def of(entry: str) -> EntryMetrics:
+        # There from the start, at 0: an alarm on their growth sees the first one too.
+        for reason in get_args(DeadReason):
+            dead.labels(entry, reason)
         return EntryMetrics(
             seconds=seconds.labels(entry),
             done=attempts.labels(entry, "done"),

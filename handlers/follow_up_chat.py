@@ -24,6 +24,7 @@ from schemas.own import is_marked
 TIMER = "follow-up"
 
 _SPACE = re.compile(r"\s+")
+_CLOCK = re.compile(r"(?:[01][0-9]|2[0-3]):[0-5][0-9](?::[0-5][0-9])?")
 # Clocks of a platform and ours may differ by so much.
 _SKEW = timedelta(minutes=1)
 # Letters of a name that are used: it is a stranger's text.
@@ -65,7 +66,10 @@ def _quiet(value: object) -> object:
     begin, dash, end = value.partition("-")
     if not dash:
         raise ValueError("write two different times of the day: 22:00-08:00")
-    return {"begin": begin.strip(), "end": end.strip()}
+    times = {"begin": begin.strip(), "end": end.strip()}
+    if not all(_CLOCK.fullmatch(one) for one in times.values()):
+        raise ValueError("write two times of the day from 00:00 to 23:59 with a dash between them: 22:00-08:00")
+    return times
 
 
 class FollowUp(BaseModel):

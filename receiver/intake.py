@@ -88,7 +88,7 @@ def screen(source: Source, method: str, headers: Headers) -> Refusal | None:
         return Refusal(problem=problems.ENCODED, reason="transfer-encoding")
     media_type = headers.media_type()
     if media_type and media_type not in source.platform.media_types:
-        return Refusal(problem=problems.UNSPOKEN, reason="media-type")
+        return Refusal(problem=problems.unspoken(source.platform.media_types), reason="media-type")
     length = headers.get(b"content-length")
     if length is not None and length.isdigit() and int(length[:20]) > source.body_limit:
         return too_large()

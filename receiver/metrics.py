@@ -1,17 +1,20 @@
 """The receiver's metrics. Labels come from the configuration and from closed lists, never from a request."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, TypeVar, cast
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from receiver.limits import Budget
+from receiver.problems import PROBLEMS
 from receiver.reports import Answered
 
 Labelled = TypeVar("Labelled", Counter, Histogram)
 
 # Every request for a source we do not have counts under one label, however many names are tried.
 UNKNOWN = "(unknown)"
+# Reasons that alarms are set on; there are more.
+_WATCHED = ("signature-missing", "signature-wrong", "timestamp-stale", "media-type", "not-stored")
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 3.0, 5.0)
 
 
@@ -74,6 +77,14 @@ class Metrics:
             # A cause in words belongs to the log: as a label it would be one of many.
             reason = answered.reason if answered.outcome != "not-stored" else answered.outcome
             self._child(self.refusals, source, reason or answered.outcome).inc()
+
+    def expect(self, sources: Iterable[str]) -> None:
+        """Begin at 0 what there may be of each source, so that an alarm on growth sees the first one too."""
+        for source in sources:
+            for outcome in ("accepted", "duplicate", "handshake", *PROBLEMS):
+                self._child(self.deliveries, source, outcome)
+            for reason in _WATCHED:
+                self._child(self.refusals, source, reason)
 
     def watch(
         self,

@@ -3,7 +3,7 @@
 The table is the whole of it: whatever a request holds, the answer is one of these or a success.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from types import MappingProxyType
@@ -87,8 +87,19 @@ ENCODED = Problem(
     "unsupported-encoding", 415, "Unsupported encoding", "Send the body as it was signed, without Content-Encoding."
 )
 UNSPOKEN = Problem(
-    "unsupported-type", 415, "Unsupported media type", "This source does not speak this content type; send JSON."
+    "unsupported-type",
+    415,
+    "Unsupported media type",
+    "This source does not speak what the header Content-Type names; `detail` says what it speaks.",
 )
+
+
+def unspoken(spoken: Iterable[str]) -> Problem:
+    """A header Content-Type that names something else than these."""
+    detail = f"This source does not speak what the header Content-Type names. It speaks {', '.join(sorted(spoken))}."
+    return replace(UNSPOKEN, detail=detail)
+
+
 NOT_FITTING = Problem(
     "not-fitting",
     422,

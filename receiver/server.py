@@ -103,6 +103,7 @@ class ReceiverServer:
         dedupe = Dedupe(parts.dedupe, clock=parts.clock, patience=parts.patience)
         keep = Keep(parts.log, dedupe)
         metrics = Metrics(parts.registry)
+        metrics.expect(parts.sources)
         receiver = Receiver(
             sources=parts.sources,
             topics=parts.topics,

@@ -173,7 +173,7 @@ async def test_a_source_without_an_account_is_left_alone_and_told() -> None:
         ({**CONFIG, "timezone": "Mars/Olympus"}, "no time zone"),
         ({**CONFIG, "quiet": "22:00"}, "two different times"),
         ({**CONFIG, "quiet": "22:00-22:00"}, "two different times"),
-        ({**CONFIG, "quiet": "22:00-25:00"}, "quiet.end"),
+        ({**CONFIG, "quiet": "22:00-25:00"}, "from 00:00 to 23:59 with a dash"),
         ({**CONFIG, "when": ["keyword"]}, "belong together"),
         ({**CONFIG, "keywords": ["demo"]}, "belong together"),
         ({**CONFIG, "after": 600}, "not a duration"),

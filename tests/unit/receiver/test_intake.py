@@ -328,3 +328,12 @@ def test_any_authentic_bytes_are_accepted_or_quarantined(body: bytes) -> None:
     headers = signed("standard", body)
     outcome = intake(source("standard"), delivery(body, headers, platform="standard"), TOPICS, NOW)
     assert isinstance(outcome, Accepted) or (isinstance(outcome, Refusal) and outcome.quarantine is not None)
+
+
+def test_content_type_that_is_not_spoken_is_answered_with_what_is() -> None:
+    """The header is named, for a sender that does not know that it sends one (curl does)."""
+    refused = screen(source(), "POST", Headers([(b"content-type", b"application/x-www-form-urlencoded")]))
+    assert refused is not None
+    assert refused.problem.detail == (
+        "This source does not speak what the header Content-Type names. It speaks application/json."
+    )

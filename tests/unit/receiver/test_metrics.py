@@ -72,3 +72,15 @@ def test_state_is_read_when_it_is_asked_for() -> None:
     assert budget.complete(body)
     names = ("in_flight_requests", "in_flight_bytes", "connections", "dedupe_degraded")
     assert [registry.get_sample_value(f"hookline_{name}") for name in names] == [1, 70, 3, 1]
+
+
+def test_what_alarms_look_at_is_there_before_the_first_case() -> None:
+    """A counter that appears with its first case has not grown, as far as Prometheus sees."""
+    registry = CollectorRegistry()
+    Metrics(registry).expect(["support"])
+    for metric, label, value in (
+        ("deliveries", "outcome", "not-stored"),
+        ("deliveries", "outcome", "not-fitting"),
+        ("refusals", "reason", "signature-wrong"),
+    ):
+        assert registry.get_sample_value(f"hookline_{metric}_total", {"source": "support", label: value}) == 0
