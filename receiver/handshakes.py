@@ -7,9 +7,9 @@ docs.github.com (`X-GitHub-Event: ping`), developers.facebook.com/docs/graph-api
 from collections.abc import Sequence
 from dataclasses import dataclass
 from hmac import compare_digest
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from receiver.claims import json_value
 from receiver.delivery import Delivery, Target
@@ -37,6 +37,14 @@ class Handshake(BaseModel):
     equals: str | None = Field(default=None, description="POST: what that field or header says then.")
     echo: str | None = Field(default=None, description="POST: the field whose value is echoed; nothing without one.")
     status: int = Field(default=200, ge=200, le=299, description="The status of the answer.")
+
+    @model_validator(mode="after")
+    def _meant_somehow(self) -> Self:
+        if self.method == "GET" and (self.challenge is None or self.verify_token is None):
+            raise ValueError("a GET handshake needs challenge and verify_token")
+        if self.method == "POST" and (self.equals is None or (self.json_path is None) is (self.header is None)):
+            raise ValueError("a POST handshake needs equals, and one of json_path and header")
+        return self
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -43,6 +43,8 @@ def told(**parts: Any) -> dict[str, str]:
         ({"events": [{"name": "x", "type": "contact.updated"}]}, "events.0", "contact.updated needs contact.id"),
         ({"events": [{"name": [], "type": "bot.updated"}]}, "events.0.name", "at least 1"),
         ({"handshake": [{"equals": "ping", "if": "x"}]}, "handshake.0.if", "is no known key"),
+        ({"handshake": [{"equals": "ping"}]}, "handshake.0", "a POST handshake needs equals, and one of json_path"),
+        ({"handshake": [{"method": "GET"}]}, "handshake.0", "a GET handshake needs challenge and verify_token"),
         ({"verify": {"signature": {"header": "x", "prefx": "y"}}}, "verify.signature.prefx", "is no known key"),
         ({"like": "slak"}, "", "there is no preset 'slak'; did you mean slack?"),
     ],
