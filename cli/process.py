@@ -10,6 +10,12 @@ import threading
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+import structlog
+
+from cli.errors import CommandFailed
+
+log = structlog.get_logger()
+
 if sys.platform == "win32":
     new_event_loop = asyncio.new_event_loop
 else:
@@ -32,25 +38,75 @@ def run(main: Callable[[asyncio.Event], Coroutine[Any, Any, int]], *, plugins: b
         main: the role; it is given the event.
         plugins: whether it runs plugins: tasks and threads of theirs that do not end with the role are not waited for
             for ever, and the process ends with 1.
+
+    Raises:
+        CommandFailed: something cancelled the role that was not a signal.
     """
+    # Whether signals are ours: then a KeyboardInterrupt is not a signal but somebody's code.
+    installed = False
 
     async def supervised() -> int:
+        nonlocal installed
         stopping = asyncio.Event()
         loop = asyncio.get_running_loop()
         stop = Stop(stopping, loop.time)
-        for number in (signal.SIGINT, signal.SIGTERM):
-            with contextlib.suppress(NotImplementedError):
+        with contextlib.suppress(NotImplementedError):
+            for number in (signal.SIGINT, signal.SIGTERM):
                 loop.add_signal_handler(number, stop, number)
+            installed = True
         return await main(stopping)
 
     collect_less()
     with asyncio.Runner(loop_factory=new_event_loop) as runner:
-        status = runner.run(supervised())
+        status = _to_its_end(runner, runner.get_loop().create_task(supervised()), lambda: installed)
         if plugins:
             leaving = threading.Timer(_GRACE, _leave)
             leaving.daemon = True
             leaving.start()
         return status
+
+
+def _to_its_end(runner: asyncio.Runner, role: asyncio.Task[int], ours: Callable[[], bool]) -> int:
+    """Run the loop until the role has ended, again where a plugin's task or callback broke it off.
+
+    asyncio hands `SystemExit` and `KeyboardInterrupt` of any task or callback to whoever runs the loop, and so ends
+    `loop.stop()`. The loop is whole after that: only the task that raised it is over.
+    """
+    while not role.done():
+        try:
+            runner.run(_ended(role))
+        except asyncio.CancelledError:
+            continue
+        except (SystemExit, KeyboardInterrupt, RuntimeError) as error:
+            if not ours() or runner.get_loop().is_closed():
+                raise
+            if not role.done():
+                _refuse(error)
+    try:
+        return role.result()
+    except asyncio.CancelledError as error:
+        raise CommandFailed(
+            "something cancelled the tasks of this process, its role among them: a handler that cancels "
+            "asyncio.all_tasks(), most likely. What was unfinished is repeated at the next start"
+        ) from error
+
+
+async def _ended(role: asyncio.Task[int]) -> None:
+    try:
+        await asyncio.wait({role})
+    except asyncio.CancelledError:
+        role.cancel()
+        await asyncio.wait({role})
+        raise
+
+
+def _refuse(error: BaseException) -> None:
+    from dispatcher.errors import place  # noqa: PLC0415 - hardly ever needed, and every command starts here
+
+    if isinstance(error, RuntimeError):
+        log.error("exit.refused", cause="loop.stop() was called", at=None)
+    else:
+        log.error("exit.refused", cause=type(error).__name__, at=place(error))
 
 
 def collect_less() -> None:

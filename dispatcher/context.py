@@ -15,6 +15,7 @@ from clients.account import Account
 from dispatcher.contacts import EntryContacts
 from dispatcher.effects import Once
 from dispatcher.equipment import Equipment
+from dispatcher.errors import ContextMisused
 from dispatcher.publish import Publication
 from dispatcher.settings import Entry
 from dispatcher.work import Tries
@@ -48,6 +49,8 @@ class AttemptContext:
     publications: list[Publication] = field(default_factory=list)
     # Timer name → what was wished last: the timer as it is to be, or its name if it is to be cancelled.
     timers: dict[str, TimerSet | TimerName] = field(default_factory=dict)
+    # Whether the attempt has ended: nobody would carry out what is wished from now on.
+    over: bool = False
     _published_bytes: int = 0
     _contacts: EntryContacts | None = None
 
@@ -73,6 +76,7 @@ class AttemptContext:
     @property
     def contacts(self) -> EntryContacts:
         """The contacts hookline keeps."""
+        self._require_under_way("contacts")
         if self._contacts is None:
             self._contacts = self._make_contacts()
         return self._contacts
@@ -127,10 +131,12 @@ class AttemptContext:
         probe: Callable[[], Awaitable[Any]] | None = None,
     ) -> Any:
         """Run an outside effect of this event once, across retries and crashes."""
+        self._require_under_way("once")
         return await self.effects.run(name, effect, returns=returns, probe=probe)
 
     async def schedule(self, name: str, *, after: str | timedelta, data: Mapping[str, JsonValue] | None = None) -> None:
         """Set a durable timer on this event's lane when the attempt is done."""
+        self._require_under_way("schedule")
         if Timer not in self.entry.handler.on:
             raise TypeError("the handler sets a timer and is not given it: add Timer to its on=")
         text = json.dumps(dict(data), separators=(",", ":")) if data else None
@@ -150,11 +156,13 @@ class AttemptContext:
 
     async def cancel(self, name: str) -> None:
         """Cancel the timer of that name on this event's lane when the attempt is done."""
+        self._require_under_way("cancel")
         self._bound_timers(name)
         self.timers[name] = TimerName(source=self.event.source, key=self.event.key, name=name)
 
     async def publish(self, data: Data, *, key: str) -> None:
         """Publish a canonical event when the attempt is done."""
+        self._require_under_way("publish")
         if data.event_type not in BY_TYPE:
             raise TypeError(f"{type(data).__name__} is no canonical event and has no topic: it cannot be published")
         self._published_bytes += len(data.model_dump_json()) + len(key)
@@ -167,6 +175,7 @@ class AttemptContext:
 
     async def allow(self, name: str, key: str, *, limit: int, per: str | timedelta) -> bool:
         """Count one use of a cap and say whether it is within the limit."""
+        self._require_under_way("allow")
         window = duration(per)
         return await self.equipment.store.caps.allow(
             self.entry.name,
@@ -177,6 +186,13 @@ class AttemptContext:
             source=self.event.source,
             event_id=self.event.id,
         )
+
+    def _require_under_way(self, name: str) -> None:
+        if self.over:
+            raise ContextMisused(
+                f"ctx.{name} was used after the attempt at the event {self.event.id} had ended, so nothing of "
+                "it is done: await in the handler what it begins (asyncio.TaskGroup), or set a timer"
+            )
 
     def _bound_timers(self, name: str) -> None:
         if len(self.timers) >= _MAX_WISHES and name not in self.timers:

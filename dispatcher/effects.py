@@ -6,6 +6,7 @@ result, only a probe can tell what happened; without one, or if it cannot tell, 
 """
 
 import errno
+import inspect
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -17,7 +18,7 @@ from pydantic_core import PydanticSerializationError
 from clients.errors import ClientError
 from dispatcher.attempt import strangers_code
 from dispatcher.clock import Clock
-from dispatcher.errors import EffectUncertain, describe
+from dispatcher.errors import ContextMisused, EffectUncertain, describe
 from handlers.api import GiveUp, RetryLater
 from schemas.record import TopicPartition
 from store.effects import EffectKey, Effects, Finished, Fresh
@@ -49,10 +50,13 @@ class Once:
         """Run an effect unless it is known to have happened, and return its result.
 
         Raises:
+            ContextMisused: the effect cannot be called; it was not begun.
             EffectUncertain: nobody can tell whether it happened.
             StoreUnavailable: the effect was not begun.
             NotOwned: the partition has another owner; the effect was not begun, or nobody was told of its result.
         """
+        for given in filter(None, (effect, probe)):
+            _require_callable(name, given)
         adapter: TypeAdapter[Any] | None = None if returns is None else TypeAdapter(returns)
         key = EffectKey(handler=self.handler, source=self.source, event_id=self.event_id, name=name)
         if name in self.known:
@@ -69,7 +73,11 @@ class Once:
 
     async def _run(self, key: EffectKey, effect: Effect, *, probed: bool) -> Any:
         with strangers_code() as caught:
-            return await effect()
+            awaitable = effect()
+            if not inspect.isawaitable(awaitable):
+                # what it did before it returned is done: a client that blocks has sent by now
+                raise ContextMisused(f"it returned a {type(awaitable).__name__} instead of something to await")
+            return await awaitable
         error = caught.error
         if error is None:
             raise AssertionError("unreachable: the effect neither returned nor raised")
@@ -118,6 +126,17 @@ class Once:
             except StoreUnavailable:
                 await self.clock.sleep(_REWRITE[min(tries, len(_REWRITE) - 1)])
                 tries += 1
+
+
+def _require_callable(name: str, given: object) -> None:
+    if callable(given):
+        return
+    if inspect.iscoroutine(given):
+        given.close()
+    raise ContextMisused(
+        f"ctx.once({name!r}, …) was given a {type(given).__name__}: give it what makes the call, `lambda: send(…)`, "
+        "for it may be made later, again, or never"
+    )
 
 
 def proves_nothing_happened(error: BaseException) -> bool:

@@ -1,6 +1,7 @@
 """What can go wrong between an entry of the configuration and its running handler.
 
 DispatcherError
+├── ContextMisused      a handler asked its context for what cannot be: the call is at fault
 ├── EffectUncertain     an outside effect may have happened and nobody can tell: the event is dead, reason `uncertain`
 ├── HandlerStopped      the handler must not run on; the text says why and what to do
 │   └── ForeignStore    the group's positions belong to the work of another state store
@@ -25,11 +26,15 @@ _OURS = (GiveUp, RetryLater, ClientError, EventLogError, StoreError, EnvelopeErr
 # Raised in a handler's stead: the place to tell is where it was then.
 _IN_ITS_STEAD = (AttemptTimedOut, CancelledItself, TriedToExit)
 # What stands in a traceback before the handler's own code.
-_CALLERS = frozenset({"dispatcher", "asyncio", "contextlib"})
+_CALLERS = frozenset({"cli", "dispatcher", "asyncio", "uvloop", "contextlib"})
 
 
 class DispatcherError(Exception):
     """The dispatcher cannot go on with something; the text says why and what to do."""
+
+
+class ContextMisused(DispatcherError, RuntimeError):
+    """A handler asked its context for what cannot be; the text says what to write instead."""
 
 
 class EffectUncertain(DispatcherError):

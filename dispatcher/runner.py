@@ -5,6 +5,7 @@ with the next lane until none is ready. A lane that is to be tried again waits i
 """
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -20,7 +21,7 @@ from dispatcher.errors import HandlerStopped, describe
 from dispatcher.holdings import Holdings
 from dispatcher.lanes import Lane
 from dispatcher.metrics import EntryMetrics
-from dispatcher.observers import AttemptEnded
+from dispatcher.observers import AttemptEnded, next_of
 from dispatcher.outcome import Dead, Done, Outcome, Retry, decide
 from dispatcher.partition import Partition
 from dispatcher.settings import Entry
@@ -29,7 +30,7 @@ from dispatcher.work import Doomed, Firing, Received, Replayed, Work, names_of
 from eventlog.errors import LogUnavailable
 from schemas.envelope import EnvelopeError
 from schemas.events import Event
-from store.errors import NotOwned, StoreMisconfigured, StoreUnavailable
+from store.errors import NotOwned, StoreError, StoreMisconfigured, StoreUnavailable
 
 log = structlog.get_logger()
 
@@ -201,8 +202,16 @@ class Runner:
         self._tell(work, outcome, timedelta(seconds=took), raised)
         if isinstance(outcome, Retry):
             work.tries.first_failed_at = work.tries.first_failed_at or context.now
+            await self._note(work, outcome)
             return outcome.after
         return of_done(context)
+
+    async def _note(self, work: Work, outcome: Retry) -> None:
+        """Tell whoever waits for a replay that it is tried again; nothing depends on it."""
+        if isinstance(work, Replayed):
+            told = f"attempt {work.tries.made} failed, {next_of(outcome)}: {outcome.detail}"
+            with contextlib.suppress(StoreError):
+                await self.equipment.store.replays.note(work.replay.id, told)
 
     async def _weighed(self, doomed: Doomed) -> Dead:
         """Why it is dead. That an effect of any attempt may have happened outweighs every other reason.
@@ -236,6 +245,7 @@ class Runner:
         try:
             return await attempt(run, event, context, timeout)
         finally:
+            context.over = True
             attempts.end(task)
 
     def _context(self, work: Work, event: Event) -> AttemptContext:

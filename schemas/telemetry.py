@@ -66,6 +66,7 @@ LOG_EVENTS: Mapping[str, str] = MappingProxyType(
         "foreign.logged": "A library wrote a line to its own log: `logger` is its name, `text` what it said.",
         # roles
         "setting.ignored": "A variable looks like a setting and is none, for it lacks a `__`; `meant` is one.",
+        "exit.refused": "A task or callback of a plugin tried to end the process, at the line `at`; it goes on.",
         "role.started": "A role serves.",
         "role.stopping": "A role was told to stop and drains.",
         "role.stopped": "A role stopped.",

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from pydantic import BaseModel
@@ -364,3 +364,47 @@ async def test_an_account_that_is_not_there_is_dead(rig: Rig, ask: Callable[[Any
     [ended] = rig.attempts
     assert isinstance(ended.outcome, Dead)
     assert (ended.outcome.reason, why in ended.outcome.detail) == ("rejected", True)
+
+
+async def test_what_cannot_be_called_is_refused_before_it_is_begun(rig: Rig) -> None:
+    """A coroutine given instead of what makes one: nothing happened, so nothing is uncertain."""
+    outside = Outside()
+
+    @handler("gives", on=MessageCreated)
+    async def gives(event: Event[MessageCreated], ctx: Context) -> None:
+        await ctx.once("send", cast("Any", outside.effect()))
+
+    await rig.append(message(0))
+    await rig.settle(gives)
+    outcome = rig.attempts[-1].outcome
+    assert isinstance(outcome, Dead)
+    assert outcome.reason == "exhausted"
+    assert "was given a coroutine: give it what makes the call" in outcome.detail
+    assert outside.done == 0
+
+
+async def test_after_its_attempt_a_context_is_of_no_use(rig: Rig) -> None:
+    """A task that outlives its handler is told so, and begins no effect that nobody would look after."""
+    outside, done, tasks = Outside(), asyncio.Event(), []
+
+    @handler("leaves", on=MessageCreated)
+    async def leaves(event: Event[MessageCreated], ctx: Context) -> None:
+        async def later() -> None:
+            await done.wait()
+            uses = [
+                lambda: ctx.publish(event.data, key="k"),
+                lambda: ctx.cancel("x"),
+                lambda: ctx.once("send", outside.effect),
+                lambda: ctx.allow("c", "k", limit=1, per="1h"),
+            ]
+            for use in uses:
+                with pytest.raises(RuntimeError, match="after the attempt at the event"):
+                    await use()
+
+        tasks.append(asyncio.create_task(later()))
+
+    await rig.append(message(0))
+    await rig.settle(leaves)
+    done.set()
+    await tasks[0]
+    assert outside.done == 0

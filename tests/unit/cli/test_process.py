@@ -1,12 +1,19 @@
 """What signals do to a role."""
 
 import asyncio
+import gc
 import os
 import signal
+from collections.abc import Callable, Iterator
+from typing import TypeAlias
 
 import pytest
+from structlog.testing import capture_logs
 
-from cli.process import FORCED, Stop
+from cli.errors import CommandFailed
+from cli.process import FORCED, Stop, run
+
+Begin: TypeAlias = Callable[[asyncio.AbstractEventLoop], object]
 
 
 class Ended(Exception):
@@ -39,3 +46,74 @@ def test_a_second_signal(second: signal.Signals, after: float, ends: bool) -> No
             stop(second)
     else:
         stop(second)
+
+
+async def _exits() -> None:
+    raise SystemExit(7)
+
+
+def _interrupts() -> None:
+    raise KeyboardInterrupt
+
+
+@pytest.fixture
+def _collecting() -> Iterator[None]:
+    before = gc.get_threshold()
+    yield
+    gc.unfreeze()
+    gc.set_threshold(*before)
+
+
+@pytest.mark.usefixtures("_collecting")
+@pytest.mark.parametrize(
+    ("begin", "cause", "where"),
+    [
+        (lambda loop: loop.create_task(_exits()), "SystemExit", "_exits"),
+        (lambda loop: loop.call_soon(_interrupts), "KeyboardInterrupt", "_interrupts"),
+        (lambda loop: loop.stop(), "loop.stop() was called", None),
+    ],
+    ids=["a task exits", "a callback is interrupted", "the loop is stopped"],
+)
+def test_nothing_outside_of_an_attempt_ends_the_process(begin: Begin, cause: str, where: str | None) -> None:
+    """The role goes on to its own end, and the line that tried is named."""
+    begun: list[object] = []
+
+    async def role(_stopping: asyncio.Event) -> int:
+        begun.append(begin(asyncio.get_running_loop()))
+        for _ in range(5):
+            await asyncio.sleep(0)
+        return 5
+
+    with capture_logs() as logs:
+        assert run(role) == 5
+    [told] = [line for line in logs if line["event"] == "exit.refused"]
+    assert told["cause"] == cause
+    assert told["at"] is None if where is None else told["at"].endswith(f" in {where}")
+    for task in begun:
+        if isinstance(task, asyncio.Task):
+            task.exception()
+
+
+@pytest.mark.usefixtures("_collecting")
+def test_who_cancels_everything_ends_the_process_with_a_reason() -> None:
+    """Not with a traceback; the next start is a clean one."""
+
+    async def role(_stopping: asyncio.Event) -> int:
+        for task in asyncio.all_tasks():
+            task.cancel()
+        await asyncio.sleep(60)
+        return 0
+
+    with pytest.raises(CommandFailed, match="cancelled the tasks of this process"):
+        run(role)
+
+
+@pytest.mark.usefixtures("_collecting")
+def test_a_role_may_end_itself() -> None:
+    """Its own exit is not a stranger's."""
+
+    async def role(_stopping: asyncio.Event) -> int:
+        raise SystemExit(3)
+
+    with pytest.raises(SystemExit):
+        run(role)
