@@ -139,6 +139,26 @@ async def newest(
     return kept.cases()
 
 
+async def open_letters(here: Installation) -> int:
+    """How many dead letters nobody has dealt with. Without any the store is left alone.
+
+    Raises:
+        CommandFailed: the log or the store does not answer.
+    """
+    count = 0
+    async with opened_log(here) as log:
+        stream = _letters(here, log, set())
+        first = await anext(stream, None)
+        if first is None:
+            return 0
+        async with opened_store(here) as store:
+            with store_errors_explained():
+                decided = Decisions(await store.replays.marks())
+        async for letter in _chained(first, stream):
+            count += not decided.case(letter).is_over
+    return count
+
+
 def check_handler(here: Installation, handler: str | None, seen: Collection[str]) -> None:
     """Check that a handler that was named is an entry, or was one when it gave up an event.
 

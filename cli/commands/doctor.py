@@ -24,6 +24,7 @@ from cli.findings import Finding, show
 from cli.lags import lags as lags_of
 from cli.plugins import loaded
 from cli.topic_state import look
+from cli.undealt import undealt
 from cli.wiring import log_url, opened_log, store_url
 from eventlog.errors import EventLogError
 from eventlog.log import EventLog
@@ -63,6 +64,7 @@ async def _doctor(here: Installation, *, as_json: bool) -> int:
         found += await asyncio.to_thread(lambda: list(_files(here)))
         found += [one async for one in _log(here, roles)]
         found += [one async for one in _store(here)]
+        found += [one async for one in undealt(here, patience=PATIENCE)]
         found += [*_machine(here), *crashed, *missing(here, roles)]
         for role in roles:
             found += look_at(role)

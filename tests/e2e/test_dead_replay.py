@@ -139,7 +139,7 @@ def test_an_event_that_is_retried_is_not_dead_yet(tmp_path: Path, spawner: Spawn
 
 
 def test_a_discarded_letter_is_gone_from_the_list(here: Clinic) -> None:
-    """Nobody handles it, and a replay that waits for a worker is taken back."""
+    """Nobody handles it, a replay that waits for a worker is taken back, and doctor counts those that are left."""
     role, _ = here.site.serve("run")
     here.die(1, 2, 3)
     role.stop()
@@ -152,6 +152,9 @@ def test_a_discarded_letter_is_gone_from_the_list(here: Clinic) -> None:
     assert [line["id"] for line in here.listed()] == ["message.created:m3"]
     assert [line["state"] for line in here.listed("--all")] == ["discarded", "discarded", "open"]
     assert here.dead("discard", "message.created:m9").returncode == 1
+    told = here.site.at.command("doctor").stdout
+    assert "dead letters: 1 that nobody has dealt with: see `" in told
+    assert "quarantine" not in told
 
 
 def test_what_is_meant_must_be_said(here: Clinic) -> None:

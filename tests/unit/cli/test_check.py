@@ -1,13 +1,16 @@
 """What `hookline check` finds in a configuration."""
 
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
+import typer
 
 from cli.base import Installation
-from cli.commands.check import findings
+from cli.commands.check import check, findings
 from cli.findings import State
-from cli.places import Places
+from cli.places import Places, find
 from cli.plugins import loaded
 
 SECRET = "0123456789abcdef"
@@ -175,3 +178,11 @@ def test_recipe_that_works_has_no_complaint(tmp_path: Path) -> None:
     )
     assert found(tmp_path, text, "failing") == {}
     assert found(tmp_path, text, "ok")["source a"] == "acme, POST /in/a"
+
+
+def test_it_writes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not even the secrets of the demo, which is what is checked without a file."""
+    monkeypatch.chdir(tmp_path)
+    context = SimpleNamespace(obj=Installation(find(None, None, {}, tmp_path), "auto"))
+    assert check(cast("typer.Context", context), as_json=False) == 0
+    assert list(tmp_path.iterdir()) == []
