@@ -7,7 +7,7 @@ without a section runs when its config needs nothing; `use` makes further entrie
 import difflib
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import MAXYEAR, UTC, datetime, timedelta
 from types import MappingProxyType
 from typing import Any, Literal, Self
 
@@ -62,6 +62,8 @@ class CommonSettings(BaseModel):
         # Before that a zone may lead out of the calendar, and a log knows no record.
         if isinstance(value, datetime) and value.year < _EPOCH:
             raise ValueError(f"must be in {_EPOCH} or later; earliest stands for the first event that is kept")
+        if isinstance(value, datetime) and value.year == MAXYEAR and value.utcoffset() != timedelta():
+            raise ValueError("must be before the end of the calendar in every zone")
         return value
 
     @model_validator(mode="after")

@@ -95,8 +95,13 @@ class Receiver:
             reply = await self._reply(request, target, source)
         except Exception as error:  # noqa: BLE001  # the last resort: the sender is told to come again
             reply = _failed(error)
-        if self.draining or "Upgrade" in request.headers:
+        # What follows a request to become another protocol is not for us to read.
+        if self.draining or "Upgrade" in request.headers or request.method == "CONNECT":
             reply.response.force_close()
+        elif _is_later(request):
+            reply.response.force_close()
+            # aiohttp says so by itself only to what is HTTP/1.1.
+            reply.response.headers["Connection"] = "close"
         if reply.outcome:
             path = "" if source else shown_path(request.raw_path, self._path_tokens)
             self._report(source, reply, self._monotonic() - started, path)
@@ -111,6 +116,8 @@ class Receiver:
         return health_of({"accepting": lambda: "failing" if self.draining else "ok", **self._checks})
 
     async def _reply(self, request: web.BaseRequest, target: Target | None, source: Source | None) -> _Reply:
+        if _is_later(request):
+            return _problem(problems.MALFORMED, "version")
         if target is not None and source is not None:
             return await self._deliver(request, target, source)
         page = self._page(request.raw_path.partition("?")[0])
@@ -197,6 +204,11 @@ class Receiver:
         )
         for report in self._reports:
             report(answered)
+
+
+def _is_later(request: web.BaseRequest) -> bool:
+    """Whether its first line claims a version that is not spoken so: the parser lets HTTP/2.0 pass."""
+    return request.version.major > 1
 
 
 def _success(source: Source, accepted: Accepted, kept: Kept, kind: str) -> _Reply:

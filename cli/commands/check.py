@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated
@@ -90,10 +91,11 @@ def _sources(reading: Reading) -> Iterator[Finding]:
     for name, source in sources.items():
         if not reading.is_whole(("sources", name)):
             continue
+        token = "/TOKEN" if source.ring.path_token else ""
         if source.signs_nothing:
             yield Finding(f"source {name}", "degraded", 'verify = "none": anybody may post there')
         else:
-            yield Finding(f"source {name}", "ok", f"{source.platform.name}, POST /in/{name}")
+            yield Finding(f"source {name}", "ok", f"{source.platform.name}, POST /in/{name}{token}")
 
 
 def _is_of_broken(path: tuple[str, ...], reading: Reading) -> bool:
@@ -118,6 +120,10 @@ def _handlers(reading: Reading, plugins: Plugins) -> Iterator[Finding]:
         if not reading.is_told(path):
             yield Finding("handlers", "failing", told)
     for entry in plugins.plan.entries:
+        if isinstance(entry.start, datetime) and entry.start > datetime.now(UTC):
+            why = f"start, {entry.start:%Y-%m-%d %H:%M} UTC, is in the future: it leaves out all events until then"
+            yield Finding(f"handler {entry.name}", "degraded", why)
+            continue
         yield Finding(f"handler {entry.name}", "ok", entry.handler.doc)
     for name in plugins.plan.disabled:
         yield Finding(f"handler {name}", "ok", "disabled")

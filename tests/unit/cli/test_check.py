@@ -186,3 +186,28 @@ def test_it_writes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     context = SimpleNamespace(obj=Installation(find(None, None, {}, tmp_path), "auto"))
     assert check(cast("typer.Context", context), as_json=False) == 0
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_start_in_the_future_is_found(tmp_path: Path) -> None:
+    """It is allowed, and hardly meant."""
+    text = WORKS + '[handlers.sync-contact]\nstart = "9999-12-31T23:59:59Z"\n'
+    assert found(tmp_path, text, "failing") == {}
+    assert found(tmp_path, text, "degraded") == {
+        "handler sync-contact": "start, 9999-12-31 23:59 UTC, is in the future: it leaves out all events until then"
+    }
+
+
+def test_a_token_in_the_path_is_shown_as_a_place(tmp_path: Path) -> None:
+    """The address to give to the sender, without the secret."""
+    text = WORKS.replace('secrets = ["env:SECRET"]', 'token = "env:SECRET"')
+    assert found(tmp_path, text, "ok")["source chat"] == "mygptassistants, POST /in/chat/TOKEN"
+
+
+def test_files_of_data_that_can_be_none_are_found(tmp_path: Path) -> None:
+    """Before a role meets them."""
+    assert found(tmp_path, WORKS + '[eventlog]\nurl = "/dev/null"\n', "failing") == {
+        "configuration": (
+            "eventlog.url: /dev/null cannot be a file of data: there is something else than a regular file. "
+            "Name another file"
+        )
+    }

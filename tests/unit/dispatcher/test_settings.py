@@ -160,6 +160,7 @@ async def fussy(event: Event[MessageCreated], ctx: Context[Fussy]) -> None: ...
             {"plain": {"start": "0001-01-01T00:00:00+23:00"}},
             "start: must be in 1971 or later; earliest stands for the first event that is kept",
         ),
+        ({"plain": {"start": "9999-12-31T23:59:59-23:00"}}, "start: must be before the end of the calendar"),
         (
             {"plain": {"start": "2026-01-01T12:00:00"}},
             "start: write 'earliest' or 'now', or write a time with its zone",
