@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -132,15 +132,33 @@ async def ask(store: Store, found: Sequence[Case], *, redo_effects: bool = False
     return asked
 
 
-async def wait(store: Store, ids: Collection[int], within: timedelta, stopping: asyncio.Event) -> Mapping[int, Mark]:
+async def wait(
+    store: Store,
+    ids: Collection[int],
+    within: timedelta,
+    stopping: asyncio.Event,
+    meanwhile: Callable[[Mark], None] = lambda _mark: None,
+) -> Mapping[int, Mark]:
     """Wait until something came of replays, for so long at most.
+
+    Args:
+        store: has them.
+        ids: which.
+        within: how long.
+        stopping: ends it sooner.
+        meanwhile: is given each that an attempt failed and that is tried again.
 
     Raises:
         StoreError: the store failed.
     """
     deadline = asyncio.get_running_loop().time() + within.total_seconds()
+    noted: dict[int, str | None] = {}
     while True:
         marks = await store.replays.found(ids)
+        for mark in marks.values():
+            if mark.state == "running" and mark.detail not in (None, noted.get(mark.id)):
+                noted[mark.id] = mark.detail
+                meanwhile(mark)
         over = all(mark.ended_at is not None for mark in marks.values())
         if over or stopping.is_set() or asyncio.get_running_loop().time() >= deadline:
             return marks

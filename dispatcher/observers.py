@@ -34,13 +34,7 @@ class AttemptEnded:
     @property
     def next(self) -> str:
         """What happens next, in a few words for people."""
-        match self.outcome:
-            case Done():
-                return "done"
-            case Retry(after=after):
-                return f"retry in {_seconds(after)}"
-            case Dead(reason=reason):
-                return f"dead letter ({reason})"
+        return next_of(self.outcome)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +67,17 @@ class TimerChanged:
 
 Happening: TypeAlias = AttemptEnded | HandlerStarted | HandlerStopped | TimerChanged
 Observer: TypeAlias = Callable[[Happening], None]
+
+
+def next_of(outcome: Outcome) -> str:
+    """What happens after an attempt, in a few words for people."""
+    match outcome:
+        case Done():
+            return "done"
+        case Retry(after=after):
+            return f"retry in {_seconds(after)}"
+        case Dead(reason=reason):
+            return f"dead letter ({reason})"
 
 
 def _seconds(after: timedelta) -> str:

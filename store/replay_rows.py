@@ -70,6 +70,7 @@ class Mark:
     ended_at: datetime | None
     # Why it died again.
     reason: str | None
+    # The same in words; while it runs, what came of the latest attempt.
     detail: str | None
 
 

@@ -195,6 +195,19 @@ class Replays:
 
         return await self._database.write(work)
 
+    async def note(self, number: int, detail: str) -> None:
+        """Keep what came of the latest attempt of a replay that goes on, for whoever waits for it.
+
+        Raises:
+            StoreError: the database failed.
+        """
+        statement = update(replays).where(replays.c.id == number, IS_OPEN).values(detail=detail)
+
+        async def work(connection: AsyncConnection) -> None:
+            await connection.execute(statement)
+
+        await self._database.write(work)
+
     async def end(self, handler: str, replay: Replay, epoch: Epoch, ending: Ending, *, now: datetime) -> Ended:
         """Write how a replay ended and what it did to timers, in one transaction. May be repeated.
 

@@ -1,6 +1,7 @@
 """`hookline dead`: the events that could not be handled."""
 
 import asyncio
+import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, get_args
@@ -19,6 +20,7 @@ from cli.output import json_line, listing, printable, stdout
 from cli.records import as_object
 from dispatcher.outcome import DeadReason
 from schemas.durations import duration
+from store.replay_rows import Mark
 
 app = typer.Typer(no_args_is_help=True, help="The events that could not be handled.")
 Json = Annotated[bool, typer.Option("--json", help="A JSON line an event.")]
@@ -121,7 +123,7 @@ def replay(
             check_handler(here, handler, at.handlers)
             wanted = await at.open_ones(handler or "") if event_id is None else [await at.one(event_id, handler)]
             asked = await dead_replays.ask(at.store, wanted, redo_effects=redo_effects)
-            marks = await dead_replays.wait(at.store, asked, within, stopping)
+            marks = await dead_replays.wait(at.store, asked, within, stopping, _failing)
             told = await at.told(asked, marks, waited=not no_wait)
         _tell(told, as_json=as_json)
         return 0 if no_wait or all(one.mark.state == "done" for one in told) else 1
@@ -164,6 +166,11 @@ def _duration(option: str, text: str) -> timedelta:
         return duration(text)
     except ValueError as error:
         raise Misconfigured(f"{option}: {error}") from error
+
+
+def _failing(mark: Mark) -> None:
+    """One attempt failed, and there will be another: told beside the result, so that nobody waits in the dark."""
+    sys.stderr.write(f"{printable(mark.letter.event_id)}  {printable(mark.letter.handler)}  {printable(mark.detail)}\n")
 
 
 def _tell(found: Sequence[Told], *, as_json: bool) -> None:

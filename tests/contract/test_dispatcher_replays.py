@@ -163,9 +163,15 @@ async def test_a_replay_runs_behind_what_its_lane_holds(rig: Rig) -> None:
     assert handled == ["m2", "m3", "m4", "m1"]
 
 
-async def test_a_replay_is_retried_in_its_lane_and_dies_again(rig: Rig) -> None:
-    """After its attempts; the new letter tells of the old one, and may be replayed itself."""
-    broken = True
+async def test_a_replay_is_retried_in_its_lane_and_dies_again(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After its attempts, each of which is told; the new letter tells of the old one, and may be replayed itself."""
+    broken, noted, note = True, [], Replays.note
+
+    async def noting(self: Replays, number: int, detail: str) -> None:
+        await note(self, number, detail)
+        noted.append((await self.found([number]))[number].detail)
+
+    monkeypatch.setattr(Replays, "note", noting)
 
     @handler("h", on=MessageCreated)
     async def h(event: Event[MessageCreated], ctx: Context) -> None:
@@ -179,6 +185,7 @@ async def test_a_replay_is_retried_in_its_lane_and_dies_again(rig: Rig) -> None:
         [mark] = await ended(rig, ids)
         assert (mark.state, mark.reason) == ("dead", "exhausted")
         assert str(mark.detail).startswith("3 attempts failed, the last: ValueError at ")
+        assert [str(each).split(",")[0] for each in noted] == ["attempt 1 failed", "attempt 2 failed"]
         first, second = await rig.records("dead")
         assert (second.key, second.value) == (first.key, first.value)
         assert second.header("x-dlq-history") is not None

@@ -1,14 +1,18 @@
 """Which letters a person means, and what is told of their replays."""
 
+import asyncio
 from dataclasses import replace
-from typing import Any
+from datetime import timedelta
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
 from cli.dead_letters import Letter
-from cli.dead_replays import Told, order_of, picked, summary, undecided
+from cli.dead_replays import Told, order_of, picked, summary, undecided, wait
 from cli.errors import CommandFailed, Misconfigured
-from store.replay_rows import State
+from store.replay_rows import Mark, State
+from store.store import Store
 from tests.unit.cli.dead_cases import ORIGIN, case, letter, mark
 
 
@@ -124,3 +128,21 @@ def test_many_are_told_in_numbers() -> None:
     """Only of what there is."""
     assert summary([told("done"), told("dead"), told("done"), told("waiting")]) == "2 done, 1 failed again, 1 waiting"
     assert summary([]) == ""
+
+
+async def test_whoever_waits_is_told_of_each_failed_attempt() -> None:
+    """Once; a replay that is tried again must not look like one that hangs."""
+    details = iter([None, "attempt 1 failed", "attempt 1 failed", "attempt 2 failed"])
+    stopping, told = asyncio.Event(), list[str | None]()
+
+    async def found(_ids: object) -> dict[int, Mark]:
+        return {7: replace(mark(letter(), "running", detail=next(details)), id=7, ended_at=None)}
+
+    def meanwhile(one: Mark) -> None:
+        told.append(one.detail)
+        if one.detail == "attempt 2 failed":
+            stopping.set()
+
+    store = cast("Store", SimpleNamespace(replays=SimpleNamespace(found=found)))
+    await wait(store, [7], timedelta(seconds=30), stopping, meanwhile)
+    assert told == ["attempt 1 failed", "attempt 2 failed"]
