@@ -220,7 +220,8 @@ class Event(Generic[D_co]):
     data: D_co
     # The platform's own id of the HTTP delivery, where it gives one.
     delivery_id: str | None = None
-    # The platform's own name of the event, where its recipe says where that stands: `invoice.paid`.
+    # The platform's own name of the event, where hookline has no type of its own for it: `invoice.paid`. Also of every
+    # event that a recipe reads.
     name: str | None = None
     # The id of the event that a handler answered by publishing this one.
     cause: str | None = None

@@ -92,7 +92,7 @@ def _bot(kind: type[BotUpdated | BotPublished | BotDisabled]) -> Callable[[Webho
 def _unknown(webhook: Webhook, body: bytes) -> Fact:
     """A type of tomorrow: kept as it came."""
     fields = About.model_validate(webhook.data)
-    return Fact(data=Unknown(payload=None), key=fields.bot_id, time=webhook.timestamp, raw=body)
+    return Fact(data=Unknown(payload=None), key=fields.bot_id, time=webhook.timestamp, raw=body, name=webhook.type)
 
 
 def _extra(webhook: Webhook, fields: About) -> dict[str, JsonValue]:

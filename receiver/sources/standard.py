@@ -10,6 +10,7 @@ from receiver.sources.numbers import unholdable
 from receiver.sources.platform import Fact, Platform, Reading, Unreadable, not_fitting
 from receiver.verification import Verified
 from schemas.events import Unknown
+from schemas.lenient import as_short_text
 from schemas.schemes import STANDARD
 from schemas.standard_webhooks import time_of
 
@@ -22,7 +23,8 @@ def read(verified: Verified) -> Reading | Unreadable:
         # What is kept as it came may hold a number that is too large for a double, but none that no reader can parse.
         numbers = unholdable(verified.body)
         return not_fitting(numbers) if numbers else Unreadable(kind="not-json")
-    fact = Fact(data=Unknown(payload=None), time=time_of(payload), raw=verified.body)
+    name = as_short_text(payload.get("type")) if isinstance(payload, dict) else None
+    fact = Fact(data=Unknown(payload=None), time=time_of(payload), raw=verified.body, name=name)
     return Reading(facts=(fact,), delivery=verified.id)
 
 

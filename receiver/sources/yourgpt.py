@@ -48,7 +48,13 @@ def _message(webhook: payload.Webhook, message: payload.Message) -> Fact:
 
 def _unknown(webhook: payload.Webhook, body: bytes) -> Fact:
     """An event of a name we have not seen: kept as it came."""
-    return Fact(data=Unknown(payload=None), key=webhook.session_id or webhook.widget_uid, item=webhook.name, raw=body)
+    return Fact(
+        data=Unknown(payload=None),
+        key=webhook.session_id or webhook.widget_uid,
+        item=webhook.name,
+        raw=body,
+        name=webhook.event,
+    )
 
 
 PLATFORM = Platform(

@@ -88,6 +88,18 @@ def test_unknown_type_keeps_the_bytes(platform: str, name: str) -> None:
         assert accepted.records[0].record.topic != "hookline.platform" or known
 
 
+@pytest.mark.parametrize(
+    ("platform", "name", "told"),
+    [
+        ("mygptassistants", "webhook_unknown_type", "invoice.paid"),
+        ("standard", "webhook_example_event", "example.event"),
+    ],
+)
+def test_unknown_event_has_the_platforms_name(platform: str, name: str, told: str) -> None:
+    """Handlers and readers tell them apart by it."""
+    assert event_of(taken(platform, name)).name == told
+
+
 @pytest.mark.parametrize(("platform", "name"), CASES, ids=ids)
 def test_retry_has_the_same_id(platform: str, name: str) -> None:
     """A delivery that comes again an hour later, signed anew, names the same facts."""
