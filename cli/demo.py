@@ -24,26 +24,10 @@ def configuration(data: Path) -> dict[str, Any]:
             # GPTBots and YourGPT sign nothing, so the secret stands in the path.
             "gptbots": {"platform": "gptbots", "token": secret},
             "yourgpt": {"platform": "yourgpt", "token": secret},
+            # CustomGPT.ai posts nothing, so it is polled.
+            "customgpt": {"platform": "customgpt", "poll": {"interval": "2s", "sweep": "20s"}},
         },
-        "accounts": {
-            "support": {"platform": "mygptassistants", "api_key": "demo-key", "bot_id": "bot_demo"}
-            | _simulated("mygptassistants"),
-            "gptbots": {
-                "platform": "gptbots",
-                # The simulator takes it for the key of a plan with more than 3 calls a minute.
-                "api_key": "app-enterprise-demo",
-                "limits": {"conversation": "100/min", "workflow": "100/min", "user": "100/min"},
-                "properties": {"name": "name", "email": "email", "phone": "phone"},
-            }
-            | _simulated("gptbots"),
-            "yourgpt": {
-                "platform": "yourgpt",
-                # An organisation's token, which may also read contacts.
-                "api_key": "api-v1-demo",
-                "project_uid": "demo",
-            }
-            | _simulated("yourgpt"),
-        },
+        "accounts": _accounts(),
         "handlers": {
             **({"path": [PLUGINS]} if Path(PLUGINS).is_dir() else {}),
             "sync-contact": {},
@@ -56,13 +40,48 @@ def configuration(data: Path) -> dict[str, Any]:
     }
 
 
+def _accounts() -> dict[str, Any]:
+    """One at each simulated platform."""
+    return {
+        "support": {"platform": "mygptassistants", "api_key": "demo-key", "bot_id": "bot_demo"}
+        | _simulated("mygptassistants"),
+        "gptbots": {
+            "platform": "gptbots",
+            # The simulator takes it for the key of a plan with more than 3 calls a minute.
+            "api_key": "app-enterprise-demo",
+            "limits": {"conversation": "100/min", "workflow": "100/min", "user": "100/min"},
+            "properties": {"name": "name", "email": "email", "phone": "phone"},
+        }
+        | _simulated("gptbots"),
+        "yourgpt": {
+            "platform": "yourgpt",
+            # An organisation's token, which may also read contacts.
+            "api_key": "api-v1-demo",
+            "project_uid": "demo",
+        }
+        | _simulated("yourgpt"),
+        "customgpt": {
+            "platform": "customgpt",
+            "api_key": "demo-key",
+            "project_id": "2021",
+            "contact_conversations": True,
+        }
+        | _simulated("customgpt"),
+    }
+
+
 def _simulated(platform: str) -> dict[str, Any]:
     return {"base_url": simulator_url(platform), "allow_private": True}
 
 
 def simulator_url(platform: str, port: int = SIMULATOR_PORT) -> str:
     """Where the simulator serves a platform."""
-    paths = {"mygptassistants": "/mygptassistants/api/v1", "gptbots": "/gptbots", "yourgpt": "/yourgpt/chatbot/v1"}
+    paths = {
+        "mygptassistants": "/mygptassistants/api/v1",
+        "gptbots": "/gptbots",
+        "yourgpt": "/yourgpt/chatbot/v1",
+        "customgpt": "/customgpt/api/v1",
+    }
     return f"http://{HOST}:{port}{paths[platform]}"
 
 

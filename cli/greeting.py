@@ -26,7 +26,9 @@ def greet(here: Installation, roles: Roles, running: Serving, screen: Screen, mo
     other = dict.fromkeys(moved, "  (the usual port is taken)")
     screen.say("hookline dev", "bold")
     for name, source in here.settings.sources.items():
-        screen.say(f"  source     {running.receiver_url}/in/{name}  ({source.platform})")
+        polled = here.settings.catalogue()[source.platform].polled
+        where = "asked, it posts nothing" if polled else f"{running.receiver_url}/in/{name}"
+        screen.say(f"  source     {where}  ({source.platform})")
     entries = [entry.name for entry in running.plugins.plan.entries] if running.plugins else []
     screen.fit((*here.settings.sources, *entries))
     screen.say(f"  handlers   {', '.join(entries) or 'none'}")

@@ -19,7 +19,7 @@ from cli.places import find
 from cli.version import version
 
 # What these do for hours is logged; the others tell what they have to say.
-ROLES = frozenset({"run", "receive", "work"})
+ROLES = frozenset({"run", "receive", "work", "poll"})
 _GLOBAL = ("--config", "--data", "--log")
 
 

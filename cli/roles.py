@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Coroutine, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -16,8 +16,9 @@ from cli.base import Installation
 from cli.dev_settings import public_url
 from cli.errors import Misconfigured
 from cli.plugins import Plugins, loaded
+from cli.polling import pollers
 from cli.ports import listening, refuse_equal
-from cli.settings import blame
+from cli.settings import blame, is_polled
 from cli.store_watch import StoreWatch
 from cli.topics_watch import TopicsWatch
 from cli.version import version
@@ -33,8 +34,11 @@ from dispatcher.settings import Entry
 from dispatcher.worker import Phase
 from eventlog.log import EventLog
 from receiver.errors import AddressTaken, ReceiverError, SourceMisconfigured
+from receiver.polling.metrics import PollMetrics
+from receiver.polling.poller import Poller
+from receiver.polling.publishing import Published
 from receiver.reports import Report
-from receiver.server import ReceiverParts, ReceiverServer
+from receiver.server import ReceiverParts, ReceiverServer, utc_now
 from receiver.sources.opening import open_sources
 
 log = structlog.get_logger()
@@ -51,6 +55,8 @@ class Roles:
     name: str
     receive: bool = False
     work: bool = False
+    # Ask the platforms of polled sources, if there are any.
+    poll: bool = False
     # Only these entries; all when empty.
     only: tuple[str, ...] = ()
     host: str | None = None
@@ -62,6 +68,8 @@ class Roles:
     strict: bool = True
     reports: Sequence[Report] = ()
     observers: tuple[Observer, ...] = ()
+    # Called after each round of polling.
+    polled: Callable[[str, Published], None] | None = None
 
 
 @dataclass(slots=True)
@@ -74,6 +82,8 @@ class Serving:
     plugins: Plugins | None = None
     admin: AdminServer | None = None
     checks: dict[str, Check] = field(default_factory=dict)
+    # Counts the exchanges of all clients.
+    exchanged: ClientMetrics | None = None
 
     @property
     def status(self) -> int:
@@ -111,6 +121,8 @@ async def serving(here: Installation, roles: Roles) -> AsyncIterator[Serving]:
             await _add_worker(here, roles, found, event_log, registry, stack)
         if roles.receive:
             await _add_receiver(here, roles, found, event_log, registry, stack)
+        if roles.poll and any(is_polled(one.platform, here.settings) for one in here.settings.sources.values()):
+            await _add_pollers(here, roles, found, event_log, registry, stack)
         await _add_admin(here, roles, found, registry, stack)
         address = _address(here, roles, found)
         stack.enter_context(announced(here.data, address))
@@ -181,6 +193,31 @@ async def _add_receiver(
     stack.push_async_callback(found.receiver.stop, bounds.drain)
 
 
+async def _add_pollers(
+    here: Installation,
+    roles: Roles,
+    found: Serving,
+    event_log: EventLog,
+    registry: CollectorRegistry,
+    stack: AsyncExitStack,
+) -> None:
+    metrics = PollMetrics(registry, utc_now)
+    told: list[Callable[[str, Published], None]] = [metrics, *([roles.polled] if roles.polled else [])]
+    exchanged = found.exchanged = found.exchanged or ClientMetrics(registry)
+    polling = await stack.enter_async_context(pollers(here, event_log, told=told, on_exchange=exchanged))
+    for poller in polling:
+        metrics.watch(poller.standing)
+        # Told to stop by being cancelled, at any moment: a round that is broken off loses nothing.
+        await stack.enter_async_context(background(poller.run(asyncio.Event())))
+    found.checks["polling"] = lambda: polled_found(polling)
+
+
+def polled_found(polling: Sequence[Poller]) -> Found:
+    """Whether the news of every polled source is fresh, or another process sees to it."""
+    stale = "; ".join(filter(None, (poller.stale for poller in polling)))
+    return Found(not stale, stale)
+
+
 def _url(host: str, port: int) -> str:
     """An address that a process on this machine can call."""
     callable_host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - it is looked up, not bound
@@ -195,7 +232,8 @@ async def _add_worker(
     registry: CollectorRegistry,
     stack: AsyncExitStack,
 ) -> None:
-    plugins = found.plugins = loaded(here, on_exchange=ClientMetrics(registry))
+    found.exchanged = ClientMetrics(registry)
+    plugins = found.plugins = loaded(here, on_exchange=found.exchanged)
     for account in plugins.accounts.values():
         stack.push_async_callback(account.aclose)
     if plugins.problems and roles.strict:

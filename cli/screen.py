@@ -12,6 +12,7 @@ from dispatcher.errors import place
 from dispatcher.observers import AttemptEnded, HandlerStopped, Happening, TimerChanged
 from dispatcher.outcome import Dead, Done, Retry
 from handlers.api import RetryLater
+from receiver.polling.publishing import Published
 from receiver.reports import Answered
 from schemas.events import Timer
 
@@ -62,6 +63,15 @@ class Screen:
             line.append(f"{answered.status} {answered.outcome}", style="red")
             line.append(f"  {printable(answered.reason)}", style="dim")
         self._print(line)
+
+    def polled(self, source: str, published: Published) -> None:
+        """A round of polling is over."""
+        if published.new or published.quarantined:
+            line = self._line(source, "bold cyan")
+            line.append(f"{published.new} events polled")
+            if published.quarantined:
+                line.append(f"  {published.quarantined} quarantined", style="red")
+            self._print(line)
 
     def happened(self, happening: Happening) -> None:
         """Something happened in the dispatcher."""

@@ -176,6 +176,27 @@ def _contradictions(settings: Settings) -> Iterator[tuple[tuple[str, ...], str]]
             known = suggestion(source.account, list(settings.accounts))
             words = f"there is no account {source.account!r}{known or f': add a section [accounts.{source.account}]'}"
             yield ("sources", name, "account"), words
+        elif is_polled(source.platform, settings) and not _asks(source.account or name, source.platform, settings):
+            yield ("sources", name), account_lacks(source.account or name, source.platform)
+
+
+def is_polled(platform: str, settings: Settings) -> bool:
+    """Whether a platform posts nothing, and is polled."""
+    catalogue = settings.catalogue()
+    return platform in catalogue and catalogue[platform].polled
+
+
+def account_lacks(account: str, platform: str) -> str:
+    """What a source lacks whose platform is to be asked, when its account cannot ask."""
+    return (
+        f"the platform is asked through an account at {platform}, and {account} is none: add a section "
+        f'[accounts.{account}] with platform = "{platform}", or name another with account = "NAME"'
+    )
+
+
+def _asks(account: str, platform: str, settings: Settings) -> bool:
+    found = settings.accounts.get(account)
+    return found is not None and found.platform == platform
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -13,13 +13,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from receiver import problems
-from receiver.delivery import Delivery, Headers
+from receiver.delivery import Delivery, Headers, Target
 from receiver.handshakes import HandshakeAnswer, answer_get, answer_post
 from receiver.problems import Problem
 from receiver.records import Receipt, delivery_record, quarantine_record
 from receiver.sources.platform import Fact, Reading, Unreadable
 from receiver.sources.source import Source
-from receiver.verification import Refused, verify
+from receiver.verification import Refused, fetched, verify
 from schemas.envelope import encode
 from schemas.events import Event
 from schemas.ids import digest, event_id
@@ -80,7 +80,7 @@ Outcome = Accepted | Refusal | Handshaken
 
 def screen(source: Source, method: str, headers: Headers) -> Refusal | None:
     """What can be refused before the body is read: method, encoding, media type, and a length that is told."""
-    if method != "POST":
+    if source.platform.polled or method != "POST":
         return None if method == "GET" and _tries_get(source) else not_allowed(source)
     if headers.get(b"content-encoding") is not None:
         return Refusal(problem=problems.ENCODED, reason="content-encoding")
@@ -120,13 +120,33 @@ def decide(source: Source, delivery: Delivery, topics: Topics, now: datetime) ->
     return _taken(Receipt(source=source, delivery=delivery, verified=verified, topics=topics, now=now))
 
 
+def polled(source: Source, body: bytes, topics: Topics, now: datetime, reading: Reading | None = None) -> Outcome:
+    """Decide what becomes of something that a platform was asked for: as of a delivery, with the origin `poll`.
+
+    Args:
+        source: which source's platform was asked.
+        body: what it told, as JSON: one conversation, or one message and what it stands in.
+        topics: the topics of this installation.
+        now: the time it was asked, aware.
+        reading: the facts, where they are known; else the platform reads the body.
+    """
+    if len(body) > source.body_limit:
+        return too_large()
+    delivery = Delivery(method="POLL", target=Target(source.name), headers=Headers(()), body=body)
+    receipt = Receipt(source=source, delivery=delivery, verified=fetched(body), topics=topics, now=now, origin="poll")
+    read = source.platform.read(receipt.verified) if reading is None else reading
+    return _quarantined(receipt, read) if isinstance(read, Unreadable) else _accepted(receipt, read)
+
+
 def too_large() -> Refusal:
     """The refusal of a body over the source's limit."""
     return Refusal(problem=problems.TOO_LARGE, reason="body-limit")
 
 
 def not_allowed(source: Source) -> Refusal:
-    """The refusal of a method, with the ones the source takes."""
+    """The refusal of a method, with the ones the source takes: none, where the platform is asked and posts nothing."""
+    if source.platform.polled:
+        return Refusal(problem=problems.POLLED, reason="polled")
     methods = "GET, POST" if _tries_get(source) else "POST"
     return Refusal(problem=problems.NOT_ALLOWED.with_header("Allow", methods), reason="method")
 
@@ -190,12 +210,12 @@ def _event(receipt: Receipt, reading: Reading, index: int, fact: Fact) -> tuple[
         key=fact.key or name.value,
         time=fact.time or receipt.now,
         received_at=receipt.now,
-        origin="webhook",
+        origin=receipt.origin,
         data=fact.data,
         delivery_id=reading.delivery,
         name=fact.name,
         traceparent=_traceparent(receipt.delivery.headers),
-        unconfirmed=receipt.source.confirm,
+        unconfirmed=receipt.source.confirm and receipt.origin == "webhook",
     )
     return event, name.hashed
 
@@ -207,7 +227,8 @@ def _quarantined(receipt: Receipt, why: Unreadable) -> Accepted | Refusal:
     kept = Named(
         id=f"quarantine:{name}",
         record=quarantine_record(receipt, name=name, why=why),
-        window=receipt.source.hashed_window,
+        # A poll is told the same again and again.
+        window=receipt.source.hashed_window if receipt.origin == "webhook" else receipt.source.dedupe_window,
     )
     if receipt.source.on_invalid == "accept":
         return Accepted(

@@ -82,6 +82,13 @@ UNAUTHENTICATED = Problem(
 )
 NOT_FOUND = Problem("not-found", 404, "No such source", "Nothing receives here. Deliveries go to /in/{source}.")
 NOT_ALLOWED = Problem("method-not-allowed", 405, "Method not allowed", "Deliveries are sent with POST.")
+POLLED = Problem(
+    "polled",
+    405,
+    "Polled source",
+    "The platform of this source documents no webhooks, so nothing is taken here: `hookline poll` asks it for news.",
+    (("Allow", ""),),
+)
 TOO_LARGE = Problem("too-large", 413, "Too large", "The body, or the event it tells, is over the limit of this source.")
 ENCODED = Problem(
     "unsupported-encoding", 415, "Unsupported encoding", "Send the body as it was signed, without Content-Encoding."
@@ -126,6 +133,7 @@ PROBLEMS: Mapping[str, Problem] = MappingProxyType(
             UNAUTHENTICATED,
             NOT_FOUND,
             NOT_ALLOWED,
+            POLLED,
             TOO_LARGE,
             ENCODED,
             UNSPOKEN,

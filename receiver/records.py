@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
+from typing import Literal
 
 from receiver.delivery import Delivery, RawHeaders
 from receiver.sources.platform import Unreadable
@@ -35,6 +36,8 @@ class Receipt:
     verified: Verified
     topics: Topics
     now: datetime
+    # Whether it was posted to us, or we asked for it.
+    origin: Literal["webhook", "poll"] = "webhook"
 
     @property
     def timestamp(self) -> int:

@@ -53,13 +53,39 @@ def _long_enough(value: timedelta) -> timedelta:
     return value
 
 
+class PollSettings(BaseModel):
+    """`[sources.NAME.poll]`: how a platform that posts nothing is asked for news."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    interval: _Positive = Field(default=timedelta(seconds=30), description="From one round to the next.")
+    sweep: _Positive = Field(
+        default=timedelta(minutes=10),
+        description="How often old conversations that go on are looked for, too: it asks for a report of days.",
+    )
+    watch: _Positive = Field(
+        default=timedelta(days=1),
+        description="A conversation is asked for in each round so long after its last message.",
+    )
+    watched: int = Field(
+        default=20,
+        ge=0,
+        le=1_000,
+        description="So many of those at most, the latest; the others are found by the sweep.",
+    )
+    lookback: _Positive = Field(
+        default=timedelta(hours=1), description="The first round of a source begins so long ago; older news is left."
+    )
+
+
 class SourceSettings(BaseModel):
     """`[sources.NAME]`: one address that a platform posts to."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
     platform: str = Field(
-        description="Who posts here: gptbots, mygptassistants, yourgpt, or standard for Standard Webhooks."
+        description="Who posts here: gptbots, mygptassistants, yourgpt, or standard for Standard Webhooks; or "
+        "customgpt, which posts nothing and is asked."
     )
     secrets: tuple[SecretStr, ...] = Field(default=(), description="Any may match; the newest first.")
     token: SecretStr | None = Field(default=None, description="A secret in the path: POST /in/NAME/TOKEN.")
@@ -98,6 +124,7 @@ class SourceSettings(BaseModel):
         default=None, ge=200, le=299, description="The status of success; the platform's own (202, or 200) if not set."
     )
     answer: str | None = Field(default=None, max_length=1_000, description="The body of success, as plain text.")
+    poll: PollSettings = Field(default=PollSettings(), description="How a platform is asked that posts nothing.")
     deliveries: bool = Field(default=True, description="Keep body and headers in the topic of deliveries.")
 
 

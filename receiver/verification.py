@@ -24,7 +24,7 @@ _MASK = b"***"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verified:
-    """A delivery that its sender has proved to be its own. Only `verify` makes one."""
+    """A delivery that its sender has proved to be its own. Only `verify` makes one, and `fetched` of our own asking."""
 
     body: bytes
     headers: Headers
@@ -69,6 +69,11 @@ def verify(ring: Keyring, delivery: Delivery, now: datetime) -> Verified | Refus
         return _verified(ring, delivery, now)
     except Unproved as unproved:
         return Refused(unproved.reason)
+
+
+def fetched(body: bytes) -> Verified:
+    """What a client of ours was told when it asked a platform: the key and TLS prove it, no signature does."""
+    return Verified(body=body, headers=Headers(()), seal=_SEAL)
 
 
 def _verified(ring: Keyring, delivery: Delivery, now: datetime) -> Verified:

@@ -90,3 +90,10 @@ class Prompt(Payload):
         """All other fields."""
         more = {} if self.metadata is None else dict(self.metadata.model_extra or {})
         return {**(self.model_extra or {}), **({"metadata": more} if more else {})}
+
+
+class Polled(Payload):
+    """What a poll was told, as it is kept: a conversation as the list has it, or one record and its conversation."""
+
+    conversation: Listed
+    message: Prompt | None = None

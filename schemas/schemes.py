@@ -198,7 +198,16 @@ Nothing is signed: a static header, if one was configured. Its other calls have 
 YOURGPT = Scheme(mode="path_secret")
 """YourGPT (github.com/YourGPT/custom-chatbot-widget, api/chatbot-webhook.js): nothing is signed."""
 
+CUSTOMGPT = Scheme(mode="none")
+"""CustomGPT.ai posts nothing (https://docs.customgpt.ai/openapi/openapi.json): it is asked."""
+
 PRESETS: Mapping[str, Scheme] = MappingProxyType(
-    {"gptbots": GPTBOTS, "mygptassistants": MYGPTASSISTANTS, "standard": STANDARD, "yourgpt": YOURGPT}
+    {
+        "customgpt": CUSTOMGPT,
+        "gptbots": GPTBOTS,
+        "mygptassistants": MYGPTASSISTANTS,
+        "standard": STANDARD,
+        "yourgpt": YOURGPT,
+    }
 )
 """Platform → how it signs."""

@@ -19,6 +19,12 @@ LOG_EVENTS: Mapping[str, str] = MappingProxyType(
         "dedupe.degraded": "The dedupe store is away or slow: deliveries are accepted without looking for copies.",
         "dedupe.recovered": "The dedupe store answers again.",
         "dedupe.replaced": "The file of dedupe was damaged and set aside, and a new one begun: copies may pass.",
+        "poll.published": "A poll found news of a platform that posts none, and made them durable.",
+        "poll.failed": "A round of polling failed; the next is in `again_in` seconds. `cause` says why.",
+        "poll.recovered": "Polling works again.",
+        "poll.refused": "What a poll was told cannot be an event: too large, or not what the platform documents.",
+        "poll.unlisted": "`count` conversations stand in a report and in no list, so they cannot be read.",
+        "poll.awaited": "Another process polls this source; this one stands by.",
         # event log
         "log.connected": "The event log answers.",
         "log.lost": "The event log does not answer; `cause` is the real error.",

@@ -7,6 +7,7 @@ StoreError
 ├── StoreMisconfigured  the address, credentials, file or schema cannot work; the text says what to change
 │   └── StoreDamaged    the file's content is not what SQLite wrote
 ├── NotOwned            another worker owns the partition now: drop it, its writes are refused
+├── PollNotHeld         another process polls the source now: its writes count, these do not
 └── ContactUnknown      no contact has this id, or it was deleted
 
 A message names the cause and what to do. It never holds a password, and never a row's content.
@@ -69,6 +70,14 @@ class NotOwned(StoreError):
         self.handler = handler
         self.at = at
         self.epoch = epoch
+
+
+class PollNotHeld(StoreError):
+    """Another process asks the platform of a source by now: nothing of this write counts."""
+
+    def __init__(self, source: str) -> None:
+        super().__init__(f"The source {source} is polled by another process by now; this one stands by.")
+        self.source = source
 
 
 class ContactUnknown(StoreError):

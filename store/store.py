@@ -14,6 +14,7 @@ from store.entries import Entries
 from store.files import ready_file
 from store.migrations import require_current
 from store.owners import Owners
+from store.polls import Polls
 from store.replays import Replays
 from store.schedule import Schedule
 from store.strays import Strays
@@ -29,6 +30,8 @@ CAPS_KEPT = timedelta(days=100)
 DEBTS_KEPT = timedelta(days=40)
 # What was dealt with stays marked for longer than anybody keeps dead letters; a mark is a few hundred bytes.
 MARKS_KEPT = timedelta(days=400)
+# A conversation that goes on after so long is looked for among all of them.
+POLLS_KEPT = timedelta(days=400)
 
 
 class Store:
@@ -45,6 +48,7 @@ class Store:
         self.effects = Effects(database)
         self.entries = Entries(database)
         self.replays = Replays(database)
+        self.polls = Polls(database)
 
     @classmethod
     def open(cls, url: str, *, deadline: timedelta = DEADLINE, connections: int | None = None) -> "Store":
@@ -105,6 +109,7 @@ class Store:
             (self.caps.expire, CAPS_KEPT),
             (self.contacts.expire, DEBTS_KEPT),
             (self.replays.expire, MARKS_KEPT),
+            (self.polls.expire, POLLS_KEPT),
         )
         gone = 0
         for expire, age in kept:

@@ -293,3 +293,37 @@ _partial(
     replays.c.id,
 )
 _partial("ix_replays_ended", IS_ENDED, replays.c.ended_at)
+
+# How far the platform of a source was asked for news, and who asks it now.
+polls = Table(
+    "polls",
+    metadata,
+    Column("source", Text, primary_key=True),
+    # The process that asks, and until when it may; NULL: nobody.
+    Column("holder", Text),
+    Column("held_until", Instant),
+    # JSON, the platform's own: what was read of its lists.
+    Column("cursor", Text),
+    # The end of the last round that went well.
+    Column("polled_at", Instant),
+)
+
+# The conversations a poll has seen, and how far each was read.
+poll_conversations = Table(
+    "poll_conversations",
+    metadata,
+    Column("source", Text, primary_key=True),
+    # The platform's number of it.
+    Column("number", BigInteger, primary_key=True),
+    # What paths call it; NULL: it was looked for and is not listed.
+    Column("address", Foreign),
+    # The newest message that is durable; NULL: none yet.
+    Column("mark", BigInteger),
+    # It has something new that was not read.
+    Column("pending", Boolean, nullable=False),
+    # When news of it was found last.
+    Column("active_at", Instant),
+)
+IS_WAITING = poll_conversations.c.pending.is_(True)
+_partial("ix_poll_conversations_waiting", IS_WAITING, poll_conversations.c.source, poll_conversations.c.number)
+Index("ix_poll_conversations_active", poll_conversations.c.source, poll_conversations.c.active_at)

@@ -27,6 +27,11 @@ COMMANDS: Mapping[str, Command] = MappingProxyType(
         "run": Command("cli.commands.roles:run", "Run all roles in one process, for production on one machine."),
         "receive": Command("cli.commands.roles:receive", "Receive webhooks and keep them in the event log."),
         "work": Command("cli.commands.roles:work", "Run the handlers on what the event log holds."),
+        "poll": Command(
+            "cli.commands.poll:poll",
+            "Ask platforms that post nothing for news; find what webhooks missed.",
+            follows=True,
+        ),
         "simulate": Command(
             "cli.commands.simulate:simulate",
             "Serve the platforms' documented APIs on this machine.",

@@ -94,6 +94,8 @@ def _sources(reading: Reading) -> Iterator[Finding]:
         token = "/TOKEN" if source.ring.path_token else ""
         if source.signs_nothing:
             yield Finding(f"source {name}", "degraded", 'verify = "none": anybody may post there')
+        elif source.platform.polled:
+            yield Finding(f"source {name}", "ok", f"{source.platform.name}, polled every {source.poll.interval}")
         else:
             yield Finding(f"source {name}", "ok", f"{source.platform.name}, POST /in/{name}{token}")
 

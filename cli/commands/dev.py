@@ -20,8 +20,9 @@ from cli.roles import Roles, Serving, listening_ports, serving
 from cli.screen import Screen
 from cli.settings import Settings
 from cli.wiring import log_url, opened_log, store_errors_explained, store_url
-from clients.settings import AccountSettings, MyGPTAssistantsSettings, YourGPTSettings
+from clients.settings import AccountSettings, CustomGPTSettings, MyGPTAssistantsSettings, YourGPTSettings
 from eventlog.errors import EventLogError
+from simulator import customgpt
 from simulator.app import Simulator
 from simulator.errors import SimulatorError
 from simulator.mygptassistants import DEFAULT_BOT
@@ -58,6 +59,8 @@ def dev(
             name="dev",
             receive=True,
             work=True,
+            poll=True,
+            polled=screen.polled,
             port=port,
             admin_port=admin_port,
             strict=False,
@@ -145,6 +148,8 @@ def _visited(account: AccountSettings) -> dict[str, str]:
         return {"bot_id": DEFAULT_BOT}
     if isinstance(account, YourGPTSettings):
         return {"project_uid" if account.widget_uid is None else "widget_uid": DEFAULT_PROJECT}
+    if isinstance(account, CustomGPTSettings):
+        return {"project_id": customgpt.DEFAULT_PROJECT}
     return {}
 
 
@@ -171,7 +176,8 @@ def visited(settings: Settings, simulator: Simulator) -> list[str]:
 
 async def _connect(here: Installation, running: Serving, simulator: Simulator) -> None:
     for name, source in here.settings.sources.items():
-        if source.platform in simulator.world.endpoints:
+        # Some platforms post nothing: they are polled.
+        if source.platform in simulator.world.endpoints and simulator.world.platform(source.platform).events:
             token = f"/{source.token.get_secret_value()}" if source.token else ""
             await simulator.connect_webhook(
                 platform=source.platform,

@@ -9,6 +9,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -23,6 +24,7 @@ from cli.errors import CommandFailed
 from cli.findings import Finding, show
 from cli.lags import lags as lags_of
 from cli.plugins import loaded
+from cli.poll_states import poll_states
 from cli.topic_state import look
 from cli.undealt import undealt
 from cli.wiring import log_url, opened_log, store_url
@@ -160,6 +162,8 @@ async def _store(here: Installation) -> AsyncIterator[Finding]:
         yield Finding("state store", "failing", f"{where} lacks {len(steps)} step(s): run `hookline migrate`")
     else:
         yield Finding("state store", "ok", f"{where} answers and is up to date")
+        for finding in await poll_states(here, datetime.now(UTC)):
+            yield finding
 
 
 def _machine(here: Installation) -> Iterator[Finding]:

@@ -32,7 +32,7 @@ def work(context: typer.Context, only: Only = None, admin_port: AdminPort = None
 
 def run(context: typer.Context, host: Host = None, port: Port = None, admin_port: AdminPort = None) -> int:
     """Run all roles in one process, for production on one machine."""
-    roles = Roles(name="run", receive=True, work=True, host=host, port=port, admin_port=admin_port)
+    roles = Roles(name="run", receive=True, work=True, poll=True, host=host, port=port, admin_port=admin_port)
     return _serve(context, roles)
 
 

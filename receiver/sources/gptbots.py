@@ -118,4 +118,6 @@ PLATFORM = Platform(
     read=read,
     suffixes=frozenset(_FACTS),
     answers=MappingProxyType({suffix: _TAKEN for suffix in _FACTS if suffix}),
+    # what users say is posted in a handoff only, and under no id of the platform's
+    repairs=frozenset({"assistant", "agent"}),
 )

@@ -110,4 +110,9 @@ _FACTS: Mapping[str, Callable[[Webhook, bytes], Fact]] = MappingProxyType(
     }
 )
 
-PLATFORM = Platform(name="mygptassistants", scheme=MYGPTASSISTANTS, read=read)
+PLATFORM = Platform(
+    name="mygptassistants",
+    scheme=MYGPTASSISTANTS,
+    read=read,
+    repairs=frozenset({"user", "assistant", "agent"}),
+)

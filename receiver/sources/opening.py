@@ -65,7 +65,14 @@ def _problems(name: str, settings: SourceSettings, platforms: Mapping[str, Platf
         return
     if platform.scheme.mode in ("path_secret", "none") and settings.secrets:
         yield f'{where}.secrets: {platform.name} signs nothing; put the secret into the path, as token = "env:NAME"'
-    yield from (f"{where}.{problem}" for problem in _secret_problems(settings, platform.scheme))
+    problems = _polled_problems(settings) if platform.polled else _secret_problems(settings, platform.scheme)
+    yield from (f"{where}.{problem}" for problem in problems)
+
+
+def _polled_problems(settings: SourceSettings) -> Iterator[str]:
+    for name in ("secrets", "token", "verify"):
+        if getattr(settings, name):
+            yield f"{name}: this platform posts nothing, so nothing is verified; remove it. `hookline poll` asks it"
 
 
 def _secret_problems(settings: SourceSettings, scheme: Scheme) -> Iterator[str]:
@@ -146,6 +153,7 @@ def _source(name: str, settings: SourceSettings, receiver: ReceiverSettings, pla
         words=_words(settings, secrets),
         answer=settings.answer.encode() if settings.answer is not None else platform.answer,
         confirm=platform.confirm if settings.confirm is None else settings.confirm,
+        poll=settings.poll,
         deliveries=settings.deliveries,
     )
 

@@ -15,7 +15,7 @@ from pydantic_core import from_json
 from receiver.handshakes import Handshake
 from receiver.sources.numbers import unholdable
 from receiver.verification import Verified
-from schemas.events import Data
+from schemas.events import Data, Role
 from schemas.schemes import Scheme
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -83,6 +83,10 @@ class Platform:
     answers: Mapping[str, bytes] = field(default_factory=lambda: MappingProxyType({}))
     # Whether what it posts is only a hint, which handlers confirm with the platform before they act on it.
     confirm: bool = False
+    # It posts nothing: `hookline poll` asks it.
+    polled: bool = False
+    # Whose messages its webhooks tell under the platform's own ids: those a poll can find missing.
+    repairs: frozenset[Role] = frozenset()
     # "accept" for senders that switch an endpoint off when it answers 4xx.
     on_invalid: Literal["refuse", "accept"] = "refuse"
 

@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Literal
 
 from receiver.keyring import Keyring
-from receiver.settings import Rate
+from receiver.settings import PollSettings, Rate
 from receiver.sources.platform import Platform
 
 
@@ -36,10 +36,12 @@ class Source:
     confirm: bool
     # What was agreed on with the platform for its GET handshake: any of them.
     words: tuple[bytes, ...]
+    # How it is asked, where its platform posts nothing.
+    poll: PollSettings
     # Whether body and headers are kept in the topic of deliveries.
     deliveries: bool
 
     @property
     def signs_nothing(self) -> bool:
         """Whether anybody may post here."""
-        return self.ring.scheme.mode == "none" and self.ring.path_token is None
+        return self.ring.scheme.mode == "none" and self.ring.path_token is None and not self.platform.polled

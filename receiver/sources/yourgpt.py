@@ -65,4 +65,6 @@ PLATFORM = Platform(
     # the only status its sample receiver answers
     status=200,
     confirm=True,
+    # of others it is not known whether they are posted
+    repairs=frozenset({"user"}),
 )

@@ -17,6 +17,8 @@ from schemas.record import StoredRecord
 from tests.unit.receiver.parts import NOW, SECRETS, TOKENS, TOPICS, address, delivery, signed, source
 
 SAMPLES = Path(__file__).parents[1] / "samples"
+# A platform that is asked, and posts nothing, is shown in tests of its own.
+POSTING = [name for name, platform in PLATFORMS.items() if not platform.polled]
 CASES = [
     (platform, path.stem) for platform in PLATFORMS for path in sorted((SAMPLES / platform).glob("webhook_*.json"))
 ]
@@ -50,8 +52,8 @@ def event_of(accepted: Accepted) -> Event:
 
 
 def test_every_platform_has_samples() -> None:
-    """A platform without recorded bodies is not shown to work."""
-    assert {platform for platform, _ in CASES} == set(PLATFORMS)
+    """A platform without recorded bodies is not shown to work; one that is asked has a test of its own."""
+    assert {platform for platform, _ in CASES} == set(POSTING)
 
 
 @pytest.mark.parametrize(("platform", "name"), CASES, ids=ids)
@@ -128,7 +130,7 @@ def test_one_changed_byte_is_refused(platform: str, name: str) -> None:
     assert (outcome.problem.status, outcome.reason) == (401, "signature-wrong")
 
 
-@pytest.mark.parametrize("platform", PLATFORMS)
+@pytest.mark.parametrize("platform", POSTING)
 def test_body_that_is_no_json_is_quarantined(platform: str) -> None:
     """An authentic body that cannot be read is kept, and the sender is told 400."""
     posted = delivery(b"{", signed(platform, b"{"), target=address(platform))
@@ -138,7 +140,7 @@ def test_body_that_is_no_json_is_quarantined(platform: str) -> None:
     assert (outcome.problem.status, outcome.quarantine.record.value) == (400, b"{")
 
 
-@pytest.mark.parametrize("platform", PLATFORMS)
+@pytest.mark.parametrize("platform", POSTING)
 def test_key_of_another_source_is_refused(platform: str) -> None:
     """A sender that may post to one source may not post to another."""
     other = "whsec_b3RoZXItc2VjcmV0LTAxMjM0NTY3ODk=" if platform == "standard" else "another-secret-0123456789"

@@ -36,6 +36,7 @@ STEPS = [
     "0002: Add replays of dead letters.",
     "0003: Tell event logs apart, and give a timer's data a column.",
     "0004: Find the effects that were begun and have no result.",
+    "0005: Keep how far platforms were asked for news.",
 ]
 MIGRATE = "import asyncio, sys; from store.migrations import migrate; print(asyncio.run(migrate(sys.argv[1])))"
 

@@ -13,7 +13,11 @@ from dispatcher.metrics import Load
 from dispatcher.metrics import Metrics as DispatcherMetrics
 from receiver.limits import Budget
 from receiver.metrics import Metrics as ReceiverMetrics
+from receiver.polling.metrics import PollMetrics
+from receiver.polling.poller import Standing
+from receiver.polling.publishing import Published
 from receiver.reports import Answered
+from receiver.server import utc_now
 from tests.conventions.reference.blocks import code, table
 
 
@@ -30,7 +34,7 @@ class Described:
 
 def metrics() -> dict[str, list[Described]]:
     """Role → its metrics, by name."""
-    found = {"receiver": _receiver(), "dispatcher": _dispatcher(), "clients": _clients()}
+    found = {"receiver": _receiver(), "dispatcher": _dispatcher(), "clients": _clients(), "polling": _polling()}
     return {role: _described(registry) for role, registry in found.items()}
 
 
@@ -59,6 +63,14 @@ def _dispatcher() -> CollectorRegistry:
     made = DispatcherMetrics(registry)
     made.of("h").dead("exhausted").inc()
     made.watch("h", Load)
+    return registry
+
+
+def _polling() -> CollectorRegistry:
+    registry = CollectorRegistry()
+    polling = PollMetrics(registry, utc_now)
+    polling("s", Published(new=1))
+    polling.watch(Standing("s"))
     return registry
 
 

@@ -99,8 +99,9 @@ def test_a_configuration_without_sources_has_the_demos(tmp_path: Path) -> None:
         ("support", "mygptassistants"),
         ("gptbots", "gptbots"),
         ("yourgpt", "yourgpt"),
+        ("customgpt", "customgpt"),
     ]
-    assert list(found.accounts) == ["support", "gptbots", "yourgpt"]
+    assert list(found.accounts) == ["support", "gptbots", "yourgpt", "customgpt"]
     assert list(found.handlers) == ["sync-contact"]
 
 

@@ -124,7 +124,7 @@ def test_a_file_of_other_letters_is_refused(tmp_path: Path) -> None:
 def test_without_a_file_it_is_the_demo(tmp_path: Path) -> None:
     """Every command works at once."""
     found = load(Places(config=None, data=tmp_path, environ={}))
-    assert list(found.sources) == ["support", "gptbots", "yourgpt"]
+    assert list(found.sources) == ["support", "gptbots", "yourgpt", "customgpt"]
     assert (tmp_path / "demo.json").stat().st_mode & 0o777 == 0o600
 
 

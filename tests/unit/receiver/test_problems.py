@@ -18,6 +18,7 @@ def test_types_and_statuses_are_a_contract() -> None:
         "unauthenticated": 401,
         "not-found": 404,
         "method-not-allowed": 405,
+        "polled": 405,
         "too-large": 413,
         "unsupported-encoding": 415,
         "unsupported-type": 415,
