@@ -3,6 +3,7 @@
 DispatcherError
 ├── ContextMisused      a handler asked its context for what cannot be: the call is at fault
 ├── EffectUncertain     an outside effect may have happened and nobody can tell: the event is dead, reason `uncertain`
+├── GroupInUse          the positions of a group cannot be changed while others read for it
 ├── HandlerStopped      the handler must not run on; the text says why and what to do
 │   └── ForeignStore    the group's positions belong to the work of another state store
 ├── PluginBroken        a plugin cannot be loaded; the others can
@@ -48,6 +49,16 @@ class EffectUncertain(DispatcherError):
         self.name = name
 
 
+class GroupInUse(DispatcherError):
+    """Workers of a group run."""
+
+    def __init__(self, group: str) -> None:
+        super().__init__(
+            f"others read for the group {group}: stop all its workers, on every machine, and try again. One that was "
+            "killed counts as running for about a minute"
+        )
+
+
 class HandlerStopped(DispatcherError):
     """The handler must not run on."""
 
@@ -59,7 +70,8 @@ class ForeignStore(HandlerStopped):
         super().__init__(
             f"the positions of group {group} belong to the state store {found}, this worker has {ours}: its timers and "
             "effects would be missing. Workers of one handler share one store: set [store] url to the other workers' "
-            "PostgreSQL, or run this handler on the machine that has the SQLite file"
+            "PostgreSQL, or run this handler on the machine that has the SQLite file. If that store is lost, "
+            "stop all workers and run `hookline migrate --new-store`: it says what is lost with it"
         )
         self.found = found
         self.ours = ours

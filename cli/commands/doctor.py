@@ -23,6 +23,7 @@ from cli.damage import integrity
 from cli.errors import CommandFailed
 from cli.findings import Finding, show
 from cli.lags import lags as lags_of
+from cli.new_store import strangers
 from cli.plugins import loaded
 from cli.poll_states import poll_states
 from cli.topic_state import look
@@ -90,11 +91,13 @@ async def _log(here: Installation, roles: Sequence[Address]) -> AsyncIterator[Fi
     where = log_url(here)
     lags: Mapping[str, int | None] = {}
     stuck: frozenset[str] = frozenset()
+    foreign: list[str] = []
     try:
         async with asyncio.timeout(PATIENCE), opened_log(here) as log:
             states = await look(log, here.settings.topics.topics().all())
             if all(one.found is not None for one in states):
                 lags, stuck = await _progress(here, log)
+                foreign = await strangers(here, log)
     except TimeoutError:
         yield Finding(
             "event log",
@@ -112,6 +115,9 @@ async def _log(here: Installation, roles: Sequence[Address]) -> AsyncIterator[Fi
         yield Finding(f"topic {one.topic}", "failing", one.verdict + todo)
     if not wrong:
         yield Finding("topics", "ok", f"all {len(states)} are there")
+    for name in foreign:
+        why = "its positions belong to another state store: it stands still. Set [store] url to that one, or"
+        yield Finding(f"store of {name}", "failing", f"{why}, if it is lost, run `hookline migrate --new-store`")
     for name, lag in lags.items():
         yield behind(name, lag, stuck=name in stuck, worked=any(one.role in WORKERS for one in roles))
 

@@ -82,3 +82,29 @@ def test_a_damaged_file_is_told_without_a_traceback(here: Site, name: str, file:
     assert (worker.process.poll(), "Traceback" in worker.said()) == (2, False)
     assert "Nothing was deleted. Stop every role, then restore" in worker.said()
     assert path.read_bytes() == before
+
+
+def test_a_lost_store_is_recovered_as_documented(here: Site) -> None:
+    """Renamed, made anew, and the handlers' positions taken over: not before the role has stopped."""
+    role, _ = here.serve("run")
+    wait_begun(here)
+    refused = here.at.command("migrate", "--new-store")
+    assert refused.returncode == 1
+    assert f"run (process {role.process.pid})" in refused.stderr
+    assert role.stop() == 0
+
+    for file in (here.at.folder / ".hookline").glob("state.db*"):
+        file.rename(file.with_name(f"lost-{file.name}"))
+    assert here.at.command("migrate").returncode == 0
+    status, found = findings(here)
+    assert status == 1
+    assert "hookline migrate --new-store" in found["store of sync-contact"]["detail"]
+
+    adopted = here.at.command("migrate", "--new-store")
+    assert adopted.returncode == 0, adopted.stderr
+    assert "sync-contact goes on with this store" in adopted.stdout
+    assert "timers that waited" in adopted.stdout
+    role, _ = here.serve("run")
+    status, found = findings(here)
+    assert (status, [name for name, one in found.items() if one["state"] == "failing"]) == (0, [])
+    assert role.stop() == 0
