@@ -10,6 +10,10 @@ from receiver.problems import Problem
 from receiver.settings import ReceiverSettings
 
 
+class WastefulFraming(Exception):
+    """A body of which far more bytes are chunk sizes, extensions and trailers than content: set on its stream."""
+
+
 class Body:
     """One request's body, and its part of the budget.
 
@@ -54,6 +58,8 @@ class Body:
                 body = await self._gather(stream, settings)
         except TimeoutError:
             return problems.BUSY if self._gave_way else problems.INCOMPLETE
+        except WastefulFraming:
+            return problems.MALFORMED
         except (web.RequestPayloadError, OSError, RuntimeError):
             # Bad chunks, or the sender is gone (aiohttp says it with a RuntimeError).
             return problems.INCOMPLETE

@@ -2,6 +2,8 @@
 
 aiohttp waits for ever for half a header and for a reader that does not read. One sweep a second looks at all
 connections instead of a timer for each request. Bodies have their deadline where they are read (`receiver/body.py`).
+It also parses at once whatever a connection has sent, and tiny chunks are dear: here what is long waits for its turn
+(`receiver/turns.py`), so that nobody else waits for all of it.
 """
 
 import asyncio
@@ -16,10 +18,12 @@ from aiohttp.http_parser import RawRequestMessage
 from aiohttp.streams import StreamReader
 
 from receiver.answers import problem_response
+from receiver.body import WastefulFraming
 from receiver.errors import UnsafeParser
 from receiver.limits import peer_of
 from receiver.problems import FAILED, MALFORMED
 from receiver.settings import ReceiverSettings
+from receiver.turns import Turns
 
 log = structlog.get_logger()
 
@@ -31,6 +35,10 @@ _MAX_HEAD = 64 * 1024
 _LINGER = 2.0
 # From here on a status is no success.
 _REFUSALS = 300
+# Bytes parsed at a time: most deliveries whole; of one-byte chunks, a millisecond or two.
+_PIECE = 4 * 1024
+# Chunk sizes, extensions and trailers may have so many bytes, and an eighth of the body's: chunks of 40 bytes.
+_FRAMING = 16 * 1024
 # At most so long after its deadline is a connection cut off. Seconds.
 _SWEEP = 1.0
 
@@ -52,7 +60,8 @@ class Connection(web.RequestHandler):
     """One connection of a sender."""
 
     __slots__ = (
-        "_answering", "_arrived", "_arriving_since", "_body", "_owner", "_stalled_since", "came", "peer", "proved",
+        "_answering", "_arrived", "_arriving_since", "_body", "_owner", "_queued", "_rest", "_stalled_since", "_wire",
+        "came", "peer", "proved",
     )  # fmt: skip
 
     def __init__(self, owner: "Connections", **options: Any) -> None:
@@ -66,6 +75,11 @@ class Connection(web.RequestHandler):
         self._arriving_since: float | None = None
         # Bytes of a header that is not complete.
         self._arrived = 0
+        # What came and is not parsed yet; while there is some, the transport reads nothing.
+        self._rest = memoryview(b"")
+        self._queued = False
+        # Bytes that came while the body was awaited.
+        self._wire = 0
         # Since when the sender does not read what it is told.
         self._stalled_since: float | None = None
         # Who it is, since when, and whether a delivery of it was accepted.
@@ -82,7 +96,20 @@ class Connection(web.RequestHandler):
             self._owner.turn_away(self)
 
     def data_received(self, data: bytes) -> None:
-        """Parse what came; the clock of a header starts with its first byte."""
+        """Parse what came, at once if it is little; else a piece at a time, when it is this connection's turn."""
+        if len(data) <= _PIECE and not self._rest:
+            self._parse(data)
+        elif data:
+            self._rest = memoryview(data)
+            # Also ends the loop in which libuv reads on while there is more.
+            self._pause_transport_reading()
+            self._queue()
+        else:
+            # aiohttp goes on with what its parser was given already.
+            self._parse(data)
+
+    def _parse(self, data: bytes) -> None:
+        """Parse a piece; the clock of a header starts with its first byte."""
         if self._arriving_since is None and self._between:
             self._arriving_since = self._owner.now()
         super().data_received(data)
@@ -91,6 +118,46 @@ class Connection(web.RequestHandler):
             if self._arrived > _MAX_HEAD:
                 self._owner.malformed("head-limit")
                 self.abort()
+        elif self._body is not None and not self._body.is_eof():
+            self._wire += len(data)
+            if self._wire > self._body.total_bytes * 9 // 8 + _FRAMING:
+                self._rest = memoryview(b"")
+                self._body.set_exception(WastefulFraming())
+
+    @property
+    def waiting(self) -> int:
+        """Bytes that came and are not parsed yet."""
+        return len(self._rest)
+
+    def take_turn(self) -> bool:
+        """Parse a piece, unless aiohttp wants no more for now: then it comes back to us."""
+        if self._held_up:
+            self._queued = False
+            return False
+        piece, self._rest = bytes(self._rest[:_PIECE]), self._rest[_PIECE:]
+        # While it is parsed this is still queued: who resumes reading then must not queue it a second time.
+        self._parse(piece)
+        self._queued = bool(self._rest) and not self._held_up
+        if not self._queued and not self._held_up:
+            super()._resume_transport_reading()
+        return self._queued
+
+    @property
+    def _held_up(self) -> bool:
+        """Whether aiohttp wants no more for now."""
+        return self.transport is None or self._reading_paused or self._buffer_paused
+
+    def _queue(self) -> None:
+        if not self._queued:
+            self._queued = True
+            self._owner.turns.join(self)
+
+    def _resume_transport_reading(self) -> None:
+        """Read on when all that came is parsed."""
+        if self._rest:
+            self._queue()
+        else:
+            super()._resume_transport_reading()
 
     def pause_writing(self) -> None:
         """Note that the sender does not read."""
@@ -105,14 +172,20 @@ class Connection(web.RequestHandler):
     def begun(self, body: StreamReader) -> None:
         """Note that a request's header is complete."""
         self._body = body
+        self._wire = body.total_bytes
         self._answering = True
         self._arriving_since = None
         self._arrived = 0
 
-    def answered(self, *, accepted: bool) -> None:
-        """Note that a request's answer is made."""
+    def answered(self, *, accepted: bool) -> bool:
+        """Note that a request's answer is made.
+
+        Returns:
+            Whether it is the last: who has proved nothing may not have more requests waiting.
+        """
         self._answering = False
         self.proved = self.proved or accepted
+        return not self.proved and bool(self._messages)
 
     @property
     def idle(self) -> bool:
@@ -213,6 +286,7 @@ class Connections(web.Server):
         self.settings = settings
         self.malformed = malformed
         self.limit = limit
+        self.turns = Turns()
         self._turned_away = turned_away
         # Those that are the next to go when there are too many.
         self._expendable: deque[Connection] = deque()
@@ -284,6 +358,7 @@ class Connections(web.Server):
 
     async def _respond(self, request: web.BaseRequest) -> web.StreamResponse:
         response: web.StreamResponse = await self._answer(request)
-        if isinstance(request.protocol, Connection):
-            request.protocol.answered(accepted=request.method == "POST" and response.status < _REFUSALS)
+        accepted = request.method == "POST" and response.status < _REFUSALS
+        if isinstance(request.protocol, Connection) and request.protocol.answered(accepted=accepted):
+            response.force_close()
         return response

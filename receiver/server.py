@@ -8,6 +8,7 @@ clean = await server.stop()
 import asyncio
 import errno
 import os
+import socket
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -34,6 +35,8 @@ from schemas.topics import Topics
 log = structlog.get_logger()
 
 _BACKLOG = 1_024
+# libuv accepts one connection in a turn of the loop from each listener. A flood must not fill the backlog.
+_ACCEPTS = 16
 # How often a stop looks whether all is answered. Seconds.
 _LOOK = 0.02
 _CUT = 1.0
@@ -78,7 +81,7 @@ class ReceiverServer:
     """A receiver that listens. Made by `start`."""
 
     def __init__(
-        self, receiver: Receiver, connections: Connections, listening: asyncio.Server, keep: Keep, dedupe: Dedupe
+        self, receiver: Receiver, connections: Connections, listening: list[asyncio.Server], keep: Keep, dedupe: Dedupe
     ) -> None:
         self._receiver = receiver
         self._connections = connections
@@ -131,7 +134,7 @@ class ReceiverServer:
     @property
     def port(self) -> int:
         """The port it listens on."""
-        return int(self._listening.sockets[0].getsockname()[1])
+        return int(self._listening[0].sockets[0].getsockname()[1])
 
     async def stop(self, timeout: timedelta) -> bool:
         """Answer what is under way, take nothing new, and end within the timeout.
@@ -142,7 +145,8 @@ class ReceiverServer:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + timeout.total_seconds()
         self._receiver.draining = True
-        self._listening.close()
+        for one in self._listening:
+            one.close()
         self._connections.close_idle()
         while (self._receiver.budget.open or self._keep.in_flight) and loop.time() < deadline:  # noqa: ASYNC110  # a stop comes once, an event would cost every request
             await asyncio.sleep(_LOOK)
@@ -163,12 +167,16 @@ def _checks(event_log: ReceiverLog, dedupe: Dedupe) -> Mapping[str, Check]:
     }
 
 
-async def _listen(connections: Connections, settings: ReceiverSettings) -> asyncio.Server:
+async def _listen(connections: Connections, settings: ReceiverSettings) -> list[asyncio.Server]:
     host, port = settings.host, settings.port
+    listen = asyncio.get_running_loop().create_server
     try:
-        return await asyncio.get_running_loop().create_server(
-            connections, host, port, backlog=_BACKLOG, reuse_port=False
-        )
+        first = await listen(connections, host, port, backlog=_BACKLOG, reuse_port=False)
+        return [first] + [
+            await listen(connections, sock=socket.socket(fileno=os.dup(one.fileno())), backlog=_BACKLOG)
+            for one in first.sockets
+            for _ in range(_ACCEPTS - 1)
+        ]
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
             what = f"port {port} on {host} is taken by another process. Stop it, or choose another port with --port"

@@ -3,13 +3,14 @@
 import asyncio
 import time
 
+import pytest
 import structlog
 
 from tests.contract.receiver_wire import CHUNKED, CLOSE, LINE, chunked, request
 from tests.contract.receivers import hang_up, receiving
 from tests.servers.eventually import eventually
 from tests.unit.receiver.logs import MemoryLog, MemoryStore
-from tests.unit.receiver.parts import MESSAGE
+from tests.unit.receiver.parts import MESSAGE, signed
 
 Streams = list[tuple[asyncio.StreamReader, asyncio.StreamWriter]]
 
@@ -139,3 +140,74 @@ async def test_chunked_bodies_are_counted_as_they_grow() -> None:
         (answer,) = await running.raw(request(CHUNKED, CLOSE, length=False, body=body))
         assert answer.status == 503
         assert running.server._receiver.budget.bytes == 0
+
+
+TINY = b"1\r\na\r\n" * 20_000
+
+
+async def flood(port: int, data: bytes) -> bytes:
+    """Send all of it, as fast as it goes; what is said until the connection is closed."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    try:
+        writer.write(data)
+        async with asyncio.timeout(10):
+            return await reader.read()
+    except ConnectionError:
+        return b""
+    finally:
+        await hang_up(writer)
+
+
+@pytest.mark.parametrize(
+    "body", [TINY, b"1;a=b\r\na\r\n" * 10_000, b"1f;" + b"x" * 600_000], ids=["tiny", "extensions", "one long extension"]
+)
+async def test_body_that_is_mostly_framing_is_refused(body: bytes) -> None:
+    """Long before its limit, and the connection is closed."""
+    async with receiving(MemoryLog(), MemoryStore()) as running:
+        told = await flood(running.port, request(CHUNKED, length=False, body=body))
+        assert told == b"" or told.startswith(b"HTTP/1.1 400")
+        assert [(one.status, one.outcome) for one in running.answered] == [(400, "malformed-request")]
+        assert running.server._receiver.budget.bytes == 0
+
+
+async def test_large_body_in_pieces_is_taken() -> None:
+    """A body of many pieces waits for its turns, and comes whole: told by its length, or in chunks of a usual size."""
+    body = MESSAGE.replace(b'"hi"', b'"' + b"x" * 900_000 + b'"')
+    headers = signed("mygptassistants", body)
+    pieces = b"".join(b"200\r\n" + body[n : n + 512] + b"\r\n" for n in range(0, len(body) - 512, 512))
+    rest = body[len(body) // 512 * 512 :]
+    in_chunks = pieces + chunked(rest)
+    async with receiving(MemoryLog(), MemoryStore()) as running:
+        (answer,) = await running.raw(request(CLOSE, headers=headers, body=body))
+        assert answer.status == 202
+        (answer,) = await running.raw(request(CHUNKED, CLOSE, headers=headers, length=False, body=in_chunks))
+        assert (answer.status, answer.json()["duplicate"]) == (202, True)
+
+
+async def test_stranger_may_not_have_requests_waiting() -> None:
+    """The first is refused, and the thousand behind it are not read; who has delivered may send on."""
+    async with receiving(MemoryLog(), MemoryStore()) as running:
+        await flood(running.port, b"GET /nowhere HTTP/1.1\r\nHost: t\r\n\r\n" * 1_000)
+        assert [one.status for one in running.answered] == [404]
+        ask = b"GET /livez HTTP/1.1\r\nHost: t\r\n"
+        answers = await running.raw(request(), (ask + b"\r\n") * 50 + ask + CLOSE + b"\r\n\r\n", pause=0.2)
+        assert [one.status for one in answers] == [202] + [200] * 51
+
+
+async def test_delivery_is_answered_while_tiny_chunks_flood_in() -> None:
+    """Eight connections send as fast as they can, and begin again when they are closed."""
+    async with receiving(MemoryLog(), MemoryStore()) as running:
+        data = request(CHUNKED, length=False, body=b"a\r\n0123456789\r\n" * 20_000)
+
+        async def again() -> None:
+            while True:
+                await flood(running.port, data)
+
+        attack = [asyncio.create_task(again()) for _ in range(8)]
+        await eventually(lambda: len(running.answered) > 8)
+        for n in range(5):
+            answer = await running.post(body=MESSAGE.replace(b"msg_1", b"m%d" % n))
+            assert answer.status == 202
+        for task in attack:
+            task.cancel()
+        await asyncio.wait(attack)

@@ -1,0 +1,67 @@
+"""What connections have sent and nobody has parsed yet: some of it in each turn of the loop, for all of them together.
+
+Tiny chunks cost a microsecond a byte. However many connections send them, the others wait for a few milliseconds only.
+"""
+
+import asyncio
+import time
+from collections import deque
+from typing import Protocol
+
+# Spent on pieces in one turn of the loop, and the last piece's own time. Seconds.
+_TURN = 0.002
+# Bytes that wait, of all connections.
+_WAITING = 16 * 1024 * 1024
+
+
+class Waiting(Protocol):
+    """A connection that has bytes waiting."""
+
+    proved: bool
+
+    @property
+    def waiting(self) -> int:
+        """How many."""
+
+    def take_turn(self) -> bool:
+        """Parse a piece; whether more is waiting that may be parsed."""
+
+    def abort(self) -> None:
+        """Cut the connection off."""
+
+
+class Turns:
+    """The connections whose bytes wait, in the order of their turns."""
+
+    def __init__(self) -> None:
+        self._queue: deque[Waiting] = deque()
+        self._bytes = 0
+        self._loop = asyncio.get_running_loop()
+
+    def join(self, one: Waiting) -> None:
+        """Wait for a turn, ahead of all when something of it was accepted. One that holds too much is given up."""
+        if not self._queue:
+            self._loop.call_soon(self._run)
+        self._add(one)
+        if self._bytes > _WAITING:
+            most = max(self._queue, key=lambda each: (not each.proved, each.waiting))
+            self._queue.remove(most)
+            self._bytes -= most.waiting
+            most.abort()
+
+    def _add(self, one: Waiting) -> None:
+        self._bytes += one.waiting
+        if one.proved:
+            self._queue.appendleft(one)
+        else:
+            self._queue.append(one)
+
+    def _run(self) -> None:
+        end = time.perf_counter() + _TURN
+        while self._queue and time.perf_counter() < end:
+            one = self._queue.popleft()
+            self._bytes -= one.waiting
+            if one.take_turn():
+                self._add(one)
+        if self._queue:
+            self._loop.call_soon(self._run)
