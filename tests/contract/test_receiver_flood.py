@@ -159,7 +159,9 @@ async def flood(port: int, data: bytes) -> bytes:
 
 
 @pytest.mark.parametrize(
-    "body", [TINY, b"1;a=b\r\na\r\n" * 10_000, b"1f;" + b"x" * 600_000], ids=["tiny", "extensions", "one long extension"]
+    "body",
+    [TINY, b"1;a=b\r\na\r\n" * 10_000, b"1f;" + b"x" * 600_000],
+    ids=["tiny", "extensions", "one long extension"],
 )
 async def test_body_that_is_mostly_framing_is_refused(body: bytes) -> None:
     """Long before its limit, and the connection is closed."""
