@@ -13,7 +13,7 @@ PATIENCE = 5.0
 _STEPS = 1_000
 _LOST = {
     "event log file": "begins an empty log: events in it that were not handled are then not handled",
-    "state store file": "and `hookline migrate` begin an empty one: contacts, timers and effects are lost",
+    "state store file": "and `hookline migrate --new-store` begin an empty one: contacts, timers and effects are lost",
 }
 
 

@@ -59,8 +59,8 @@ _SQLITE_UNAVAILABLE = {
 _RIGHTS = "give the user hookline runs as the right to read and write it and its folder"
 _DAMAGE = (
     ": the disk failed, or something else wrote into it. Nothing was deleted. Stop every role, then restore the file"
-    " from a backup, or set it aside (rename it with its -wal and -shm) and run `hookline migrate`, which begins an"
-    " empty one: contacts, timers and the effects of `once` in it are then not known"
+    " from a backup, or set it aside (rename it with its -wal and -shm) and run `hookline migrate --new-store`, which"
+    " begins an empty one: contacts, timers and the effects of `once` in it are then not known"
 )
 _SQLITE_MISCONFIGURED = {
     "SQLITE_CANTOPEN": f"the file cannot be opened: {_RIGHTS}",

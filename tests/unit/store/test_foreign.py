@@ -79,7 +79,7 @@ def test_each_sqlstate_has_its_meaning(state: str, kind: type[StoreError], says:
         (
             "SQLITE_NOTADB",
             StoreDamaged,
-            "or set it aside (rename it with its -wal and -shm) and run `hookline migrate`",
+            "or set it aside (rename it with its -wal and -shm) and run `hookline migrate --new-store`",
         ),
         ("SQLITE_CONSTRAINT_CHECK", StoreRefused, "report this as a bug"),
     ],
