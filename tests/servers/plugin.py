@@ -5,6 +5,7 @@ With pytest-xdist they are the controller's (see `sharing.py`), and so is the su
 """
 
 import asyncio
+import os
 import secrets
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import AsyncExitStack
@@ -22,7 +23,7 @@ from tests.servers.postgres import PostgresServer, PrivatePostgres
 from tests.servers.proxy import FaultProxy
 from tests.servers.sharing import Desk, Guest
 from tests.servers.summary import summary
-from tests.servers.workers import how_many
+from tests.servers.workers import how_many, slow_first
 
 HARNESS = pytest.StashKey[Harness]()
 DESK = pytest.StashKey[Desk]()
@@ -77,6 +78,17 @@ def pytest_configure_node(node: Any) -> None:
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     """What `-n auto` means here."""
     return how_many()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    if workers > 1:
+        items[:] = slow_first(items, _is_slow, workers)
+
+
+def _is_slow(item: pytest.Item) -> bool:
+    return item.path.parent.name in ("faults", "e2e")
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:

@@ -1,6 +1,10 @@
 """How many tests run side by side: as many as the machine carries, for each may have a broker of its own."""
 
 import os
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+Item = TypeVar("Item")
 
 MOST = 6
 """More workers than this only wait for one another's import of everything."""
@@ -20,3 +24,23 @@ def how_many(cores: int | None = None, memory: int | None = None) -> int:
     if memory is None:
         memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     return max(1, min(cores + 1, memory // BYTES_EACH, MOST))
+
+
+def slow_first(items: Sequence[Item], is_slow: Callable[[Item], bool], shares: int) -> list[Item]:
+    """The items in an order whose equal shares, one a worker, each begin with their part of the slow ones.
+
+    Left in the order of their folders the slow ones come last and all to one worker. Neighbours stay together, for they
+    share fixtures.
+
+    Args:
+        items: the tests.
+        is_slow: tells which take seconds.
+        shares: how many workers there are.
+    """
+    slow = [item for item in items if is_slow(item)]
+    quick = [item for item in items if not is_slow(item)]
+    order: list[Item] = []
+    for share in range(shares):
+        for part in (slow, quick):
+            order += part[len(part) * share // shares : len(part) * (share + 1) // shares]
+    return order
