@@ -82,12 +82,16 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in filter(_is_slow, items):
+        # Real processes on a machine that others load too: a second try, which the summary tells (RERUN).
+        item.add_marker(pytest.mark.flaky(reruns=1))
     workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
     if workers > 1:
         items[:] = slow_first(items, _is_slow, workers)
 
 
 def _is_slow(item: pytest.Item) -> bool:
+    """Tell whether it starts, kills or freezes processes."""
     return item.path.parent.name in ("faults", "e2e")
 
 
