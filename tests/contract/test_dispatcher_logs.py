@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -124,9 +124,10 @@ async def test_nothing_that_came_meanwhile_is_skipped(tmp_path: Path) -> None:
     async with two(tmp_path, partitions=(1, 1)) as (one, other):
         async with one.running(quick(asks.handler, start="now")):
             await one.positioned("asks")
+        began = datetime.now(UTC)
         await other.append(
-            replace(message(1), received_at=NOW - timedelta(hours=1)),
-            replace(message(2), received_at=NOW + timedelta(minutes=1)),
+            replace(message(1), received_at=began - timedelta(hours=1)),
+            replace(message(2), received_at=began + timedelta(minutes=1)),
         )
         async with other.running(quick(asks.handler, start="now")):
             await until(lambda: bool(asks.handled), "the newer one is handled")

@@ -56,6 +56,7 @@ CALLS: dict[str, Callable[[Store], Awaitable[Any]]] = {
     "effects.finish": lambda store: store.effects.finish(KEY, "1", at=AT, epoch=EPOCH),
     "effects.forget": lambda store: store.effects.forget(KEY, at=AT, epoch=EPOCH),
     "entries.start_of": lambda store: store.entries.start_of(HANDLER, "now", NOW),
+    "effects.unfinished": lambda store: store.effects.unfinished(handler=HANDLER, source="s", event_id="1"),
     "caps.allow": lambda store: store.caps.allow(
         HANDLER, "cap", "k", limit=1, window_start=NOW, source="s", event_id="1"
     ),
@@ -70,6 +71,7 @@ CALLS: dict[str, Callable[[Store], Awaitable[Any]]] = {
     "replays.room": lambda store: store.replays.room(HANDLER),
     "replays.discard": lambda store: store.replays.discard([], NOW),
     "replays.marks": lambda store: store.replays.marks(),
+    "replays.note": lambda store: store.replays.note(1, "failed"),
     "replays.found": lambda store: store.replays.found([1]),
     "replays.waiting": lambda store: store.replays.waiting(HANDLER),
     "replays.take": lambda store: store.replays.take(HANDLER, AT, EPOCH, [1], now=NOW),
