@@ -327,3 +327,4 @@ poll_conversations = Table(
 IS_WAITING = poll_conversations.c.pending.is_(True)
 _partial("ix_poll_conversations_waiting", IS_WAITING, poll_conversations.c.source, poll_conversations.c.number)
 Index("ix_poll_conversations_active", poll_conversations.c.source, poll_conversations.c.active_at)
+Index("ix_poll_conversations_age", poll_conversations.c.active_at)

@@ -37,3 +37,4 @@ def upgrade(op: Operations) -> None:
         postgresql_where=waiting,
     )
     op.create_index("ix_poll_conversations_active", "poll_conversations", ["source", "active_at"])
+    op.create_index("ix_poll_conversations_age", "poll_conversations", ["active_at"])
