@@ -12,7 +12,6 @@ from datetime import timedelta
 
 import structlog
 
-from dispatcher import dead
 from dispatcher.attempt import attempt
 from dispatcher.attempts import Running
 from dispatcher.context import AttemptContext
@@ -21,12 +20,13 @@ from dispatcher.errors import HandlerStopped, describe
 from dispatcher.holdings import Holdings
 from dispatcher.lanes import Lane
 from dispatcher.metrics import EntryMetrics
-from dispatcher.observers import AttemptEnded, next_of
+from dispatcher.observers import next_of
 from dispatcher.outcome import Dead, Done, Outcome, Retry, decide
 from dispatcher.partition import Partition
+from dispatcher.reports import Reports, death_of
 from dispatcher.settings import Entry
 from dispatcher.settlement import NOTHING, Settlement, Settler, of_dead, of_done
-from dispatcher.work import Doomed, Firing, Received, Replayed, Work, names_of
+from dispatcher.work import Doomed, Firing, Received, Replayed, Work
 from eventlog.errors import LogUnavailable
 from schemas.envelope import EnvelopeError
 from schemas.events import Event
@@ -55,9 +55,11 @@ class Runner:
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
     _halted: bool = False
     _settler: Settler = field(init=False)
+    _reports: Reports = field(init=False)
 
     def __post_init__(self) -> None:
         self._settler = Settler(self.entry, self.equipment)
+        self._reports = Reports(self.entry, self.equipment, self.metrics)
 
     @property
     def running(self) -> int:
@@ -125,7 +127,7 @@ class Runner:
             return _again(work)
         else:
             if isinstance(settled.outcome, Dead):
-                self._buried(work, settled.outcome)
+                self._reports.buried(work, settled.outcome)
             if settled.context is not None and settled.context.timers:
                 self.holdings.rescheduled.set()
         return None
@@ -176,8 +178,8 @@ class Runner:
         # kept, so that the handler is not run again when the store cannot tell now
         work.tries.doomed = ended
         outcome = await self._weighed(ended)
-        self._tell(work, outcome, ended.took, ended.error)
-        death = self._death(work, outcome, ended.error)
+        self._reports.ended(work, outcome, ended.took, ended.error)
+        death = death_of(work, outcome, ended.error, entry=self.entry, equipment=self.equipment)
         return of_dead(work, death, self.equipment, event_id=ended.event.id if ended.event else "")
 
     async def _made(self, work: Work) -> Settlement | timedelta | Doomed:
@@ -199,7 +201,7 @@ class Runner:
         self.metrics.seconds.observe(took)
         if isinstance(outcome, Dead):
             return Doomed(outcome, event=event, error=raised, took=timedelta(seconds=took))
-        self._tell(work, outcome, timedelta(seconds=took), raised)
+        self._reports.ended(work, outcome, timedelta(seconds=took), raised)
         if isinstance(outcome, Retry):
             work.tries.first_failed_at = work.tries.first_failed_at or context.now
             await self._note(work, outcome)
@@ -282,57 +284,6 @@ class Runner:
                 tries.held_up_since = now if tries.held_up_since is None else tries.held_up_since
         return outcome
 
-    def _death(self, work: Work, outcome: Dead, error: BaseException | None) -> dead.Death:
-        now = self.equipment.clock.now()
-        return dead.Death(
-            outcome=outcome,
-            entry=self.entry.name,
-            group=self.equipment.group(self.entry.name),
-            error=error,
-            attempts=work.tries.made,
-            first_failed_at=work.tries.first_failed_at or now,
-            failed_at=now,
-            version=self.equipment.version,
-        )
-
-    def _tell(self, work: Work, outcome: Outcome, took: timedelta, error: BaseException | None) -> None:
-        if isinstance(outcome, Done) and not self.equipment.observers:
-            return
-        names = names_of(work)
-        ended = AttemptEnded(
-            entry=self.entry.name,
-            event_id=names.event_id,
-            event_type=names.event_type,
-            source=names.source,
-            key=names.key,
-            at=work.partition.at,
-            offset=work.offset,
-            attempt=work.tries.made,
-            outcome=outcome,
-            took=took,
-            error=error,
-        )
-        if isinstance(outcome, Retry):
-            log.warning("attempt.failed", **_fields(ended), cause=outcome.detail, next=ended.next)
-        self.equipment.tell(ended)
-
-    def _buried(self, work: Work, outcome: Dead) -> None:
-        self.metrics.dead(outcome.reason).inc()
-        names, at = names_of(work), work.partition.at
-        log.error(
-            "event.dead",
-            handler=self.entry.name,
-            event_id=names.event_id,
-            event_type=names.event_type,
-            source=names.source,
-            topic=at.topic,
-            partition=at.partition,
-            offset=work.offset,
-            attempts=work.tries.made,
-            reason=outcome.reason,
-            cause=outcome.detail,
-        )
-
 
 def _is_over(work: Work) -> bool:
     """Whether it was settled under another offset shortly before, or its timer was moved or cancelled meanwhile."""
@@ -343,20 +294,6 @@ def _is_over(work: Work) -> bool:
             return not work.partition.timers.pending(work.row)
         case Replayed():
             return False
-
-
-def _fields(ended: AttemptEnded) -> dict[str, object]:
-    return {
-        "handler": ended.entry,
-        "event_id": ended.event_id,
-        "event_type": ended.event_type,
-        "source": ended.source,
-        "topic": ended.at.topic,
-        "partition": ended.at.partition,
-        "offset": ended.offset,
-        "attempt": ended.attempt,
-        "took": round(ended.took.total_seconds(), 4),
-    }
 
 
 def _again(work: Work) -> timedelta:

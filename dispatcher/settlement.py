@@ -16,6 +16,7 @@ from dispatcher.errors import HandlerStopped, describe
 from dispatcher.observers import TimerChanged
 from dispatcher.outcome import Dead, Done
 from dispatcher.publish import records_of
+from dispatcher.reports import death_of
 from dispatcher.settings import Entry
 from dispatcher.timers import Timers
 from dispatcher.work import Firing, Received, Replayed, Work, names_of
@@ -112,17 +113,8 @@ class Settler:
         return settlement
 
     def _buried(self, work: Work, settlement: Settlement, error: Exception) -> Settlement:
-        now = self.equipment.clock.now()
-        death = dead.Death(
-            outcome=Dead("oversize" if isinstance(error, RecordRefused) else "rejected", describe(error)),
-            entry=self.entry.name,
-            group=self.equipment.group(self.entry.name),
-            error=error,
-            attempts=work.tries.made,
-            first_failed_at=work.tries.first_failed_at or now,
-            failed_at=now,
-            version=self.equipment.version,
-        )
+        outcome = Dead("oversize" if isinstance(error, RecordRefused) else "rejected", describe(error))
+        death = death_of(work, outcome, error, entry=self.entry, equipment=self.equipment)
         return of_dead(work, death, self.equipment, event_id=settlement.event_id)
 
     async def _append(self, settlement: Settlement) -> None:

@@ -69,7 +69,7 @@ SETTLE = around(
     hits=(1, 6),
 )
 # The letter is not written yet; it is, and the event is not settled.
-DEAD = around("dispatcher.dead:letter", "dispatcher.runner:Runner._buried", hits=(2,))
+DEAD = around("dispatcher.dead:letter", "dispatcher.reports:Reports.buried", hits=(2,))
 TIMER = [
     *around("dispatcher.timers:Gate.leave", "dispatcher.timers:Timers.fired"),
     *around("dispatcher.work:Firing.event", hits=(1, 3)),
