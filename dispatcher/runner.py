@@ -268,12 +268,12 @@ class Runner:
             return Done()
         tries = work.tries
         jitter = self.equipment.jitter()
-        now = self.equipment.clock.monotonic()
+        now = self.equipment.clock.now()
         outcome = decide(
             error,
             attempt=tries.made,
             counted=tries.made - tries.free,
-            held_up=timedelta(seconds=now - (now if tries.held_up_since is None else tries.held_up_since)),
+            held_up=max(timedelta(), now - (tries.held_up_since or now)),
             policy=self.entry.policy,
             jitter=jitter,
         )
@@ -281,7 +281,7 @@ class Runner:
             self.metrics.retried.inc()
             if not outcome.counts:
                 tries.free += 1
-                tries.held_up_since = now if tries.held_up_since is None else tries.held_up_since
+                tries.held_up_since = tries.held_up_since or now
         return outcome
 
 

@@ -44,8 +44,8 @@ class Tries:
     # Those of them that do not count against the policy.
     free: int = 0
     first_failed_at: datetime | None = None
-    # When the first of those that do not count ended, by the clock's `monotonic`.
-    held_up_since: float | None = None
+    # When the first of those that do not count ended.
+    held_up_since: datetime | None = None
     # Results of outside effects that happened and could not be written to the store yet: effect name → JSON.
     known_effects: dict[str, str] = field(default_factory=dict)
     # How it ended, until it is known whether an effect of it may have happened.
