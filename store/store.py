@@ -17,6 +17,7 @@ from store.owners import Owners
 from store.polls import Polls
 from store.replays import Replays
 from store.schedule import Schedule
+from store.stops import Stops
 from store.strays import Strays
 from store.tables import meta
 
@@ -49,6 +50,7 @@ class Store:
         self.entries = Entries(database)
         self.replays = Replays(database)
         self.polls = Polls(database)
+        self.stops = Stops(database)
 
     @classmethod
     def open(cls, url: str, *, deadline: timedelta = DEADLINE, connections: int | None = None) -> "Store":

@@ -24,7 +24,7 @@ from sqlalchemy import (
     literal_column,
 )
 
-from store.columns import Digest, Foreign, Instant, Serial
+from store.columns import Digest, Foreign, Instant, Packed, Serial
 
 metadata = MetaData(
     naming_convention={
@@ -267,10 +267,10 @@ replays = Table(
     Column("record_offset", BigInteger),
     Column("key", LargeBinary),
     Column("value", LargeBinary),
-    # JSON: [name, base64] of each header, in order; of the record, and of what the letter says of its death.
-    Column("headers", Text),
+    # Of the record, and what the letter says of its death.
+    Column("headers", Packed),
     Column("timestamp", BigInteger),
-    Column("death", Text),
+    Column("death", Packed),
     UniqueConstraint("handler", "slot"),
     CheckConstraint("state in ('waiting', 'running', 'done', 'dead', 'cancelled', 'discarded')", name="state"),
     CheckConstraint("effects in ('keep', 'redo')", name="effects"),
@@ -328,3 +328,17 @@ IS_WAITING = poll_conversations.c.pending.is_(True)
 _partial("ix_poll_conversations_waiting", IS_WAITING, poll_conversations.c.source, poll_conversations.c.number)
 Index("ix_poll_conversations_active", poll_conversations.c.source, poll_conversations.c.active_at)
 Index("ix_poll_conversations_age", poll_conversations.c.active_at)
+
+# Entries that are to stand still until the row is gone.
+stops = Table(
+    "stops",
+    metadata,
+    Column("handler", Text, primary_key=True),
+    # paused: by an operator. dead-letters: too many of its events died.
+    Column("reason", Text, nullable=False),
+    # For people.
+    Column("detail", Foreign, nullable=False),
+    Column("by", Foreign, nullable=False),
+    Column("at", Instant, nullable=False),
+    CheckConstraint("reason in ('paused', 'dead-letters')", name="reason"),
+)
