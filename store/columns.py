@@ -5,6 +5,8 @@ ones as text without their zone; integers compare, sort and index alike on both 
 datetime, and cannot be read in another zone by accident.
 """
 
+import base64
+import json
 import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -12,6 +14,8 @@ from typing import Any
 from sqlalchemy import BigInteger, Integer, LargeBinary, Text
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
+
+from schemas.record import Headers
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -79,3 +83,22 @@ class Foreign(TypeDecorator[str]):
         """From the database."""
         del dialect
         return None if value is None else _ESCAPED.sub(lambda found: chr(int(found[1], 16)), value)
+
+
+class Packed(TypeDecorator[Headers]):
+    """A record's headers as JSON, [name, base64] of each in order: names may repeat, values are bytes."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:
+        """To the database."""
+        del dialect
+        if value is None:
+            return None
+        return json.dumps([[name, base64.b64encode(raw).decode()] for name, raw in value], separators=(",", ":"))
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> Headers | None:
+        """From the database."""
+        del dialect
+        return None if value is None else tuple((name, base64.b64decode(raw)) for name, raw in json.loads(value))

@@ -1,7 +1,5 @@
 """Dead letters that somebody decided on, as values and as rows of `replays`."""
 
-import base64
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -143,9 +141,9 @@ def of_order(order: Order, now: datetime) -> dict[str, Any]:
         "detail": None,
         "key": record.key,
         "value": record.value,
-        "headers": _packed(record.headers),
+        "headers": record.headers,
         "timestamp": record.timestamp,
-        "death": _packed(order.death),
+        "death": order.death,
     }
 
 
@@ -196,10 +194,10 @@ def replays_of(rows: Iterable[Any], at: TopicPartition, log: str) -> list[Replay
                 offset=row.record_offset,
                 key=row.key,
                 value=row.value,
-                headers=_unpacked(row.headers),
+                headers=row.headers,
                 timestamp=row.timestamp,
             ),
-            death=_unpacked(row.death),
+            death=row.death,
             at=at,
             offset=row.record_offset if row.log == log else aged(row.record_offset),
         )
@@ -219,12 +217,3 @@ def _named(letter: LetterName) -> dict[str, Any]:
         "event_id": letter.event_id,
         "failed_at": letter.failed_at,
     }
-
-
-def _packed(headers: Headers) -> str:
-    """Headers as JSON; names may repeat, values are bytes."""
-    return json.dumps([[name, base64.b64encode(value).decode()] for name, value in headers], separators=(",", ":"))
-
-
-def _unpacked(text: str) -> Headers:
-    return tuple((name, base64.b64decode(value)) for name, value in json.loads(text))
