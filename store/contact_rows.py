@@ -12,12 +12,12 @@ from sqlalchemy.sql import ColumnElement
 
 from schemas.contacts import Identity
 from store.columns import micros, moment
+from store.contact_tables import contacts, former_contacts, identities
 from store.database import Collision
 from store.dialects import insert
 from store.digests import fingerprint
 from store.foreign import is_conflict
 from store.person import Person, Written, canonical
-from store.tables import contacts, former_contacts, identities
 
 _FIELDS = ("name", "email", "phone")
 

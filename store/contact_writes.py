@@ -11,12 +11,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from schemas.contacts import Contact, Identity
 from store import contact_rows as rows
+from store.contact_tables import contacts, former_contacts, identities, unpublished
 from store.database import Collision
 from store.dialects import insert
 from store.digests import fingerprint
 from store.errors import ContactUnknown
 from store.person import Change, Person, applied, joined, numbered, older, wins, without
-from store.tables import contacts, former_contacts, identities, unpublished
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,11 +20,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from schemas.contacts import Contact, Identity
 from store import contact_rows as rows
 from store import contact_writes as writes
+from store.contact_tables import contacts, former_contacts, identities, unpublished
 from store.contact_writes import Saved
 from store.database import Database
 from store.digests import fingerprint
 from store.person import Change, Person, email_key
-from store.tables import contacts, former_contacts, identities, unpublished
 
 __all__ = ["Contacts", "Saved", "Tombstone"]
 

@@ -1,4 +1,4 @@
-"""Scheduled work: durable timers. Parked events will be rows of another kind in the same table.
+"""Scheduled work: durable timers.
 
 A timer's row is a register that the last event of its lane writes, last by offset. It keeps that event's offset and id
 also after the timer fired or was cancelled, and a cancel of a timer that never was leaves such a row too: an event that

@@ -1,4 +1,4 @@
-"""The tables of the store. `migrations/` makes them; a test holds both against each other.
+"""The tables of the store, but for those of contacts. `migrations/` makes them; a test holds both against each other.
 
 Texts a platform chose (ids, keys, names) may be of any length, and PostgreSQL indexes at most about 2,700 bytes, so
 unique indexes are over 16-byte digests of them (`columns.Digest`), with the texts beside them for people.
@@ -12,7 +12,6 @@ from sqlalchemy import (
     CheckConstraint,
     Column,
     ColumnElement,
-    ForeignKey,
     ForeignKeyConstraint,
     Index,
     Integer,
@@ -70,7 +69,7 @@ schedule = Table(
     "schedule",
     metadata,
     Column("id", Serial, primary_key=True, autoincrement=True),
-    # `timer` today; parked events will be rows of another kind.
+    # `timer`.
     Column("kind", Text, nullable=False),
     Column("handler", Text, nullable=False),
     # The event log in which topic, partition and offset stand; empty in rows of before logs were told apart.
@@ -107,15 +106,16 @@ IS_PENDING = schedule.c.state == literal_column("'set'")
 IS_OVER = schedule.c.state != literal_column("'set'")
 
 
-def _partial(name: str, where: ColumnElement[bool], *columns: Column[Any], unique: bool = False) -> Index:
+def partial(name: str, where: ColumnElement[bool], *columns: Column[Any], unique: bool = False) -> Index:
+    """An index over some rows only."""
     return Index(name, *columns, unique=unique, sqlite_where=where, postgresql_where=where)
 
 
 _PLACE = (schedule.c.handler, schedule.c.log, schedule.c.topic, schedule.c.partition)
-_partial("uq_schedule_timer", IS_TIMER, *_PLACE, schedule.c.slot, unique=True)
-_partial("ix_schedule_pending", IS_PENDING, *_PLACE, schedule.c.id)
-_partial("ix_schedule_firing", IS_PENDING, schedule.c.handler, schedule.c.firing)
-_partial("ix_schedule_settled", IS_OVER, schedule.c.written_at)
+partial("uq_schedule_timer", IS_TIMER, *_PLACE, schedule.c.slot, unique=True)
+partial("ix_schedule_pending", IS_PENDING, *_PLACE, schedule.c.id)
+partial("ix_schedule_firing", IS_PENDING, schedule.c.handler, schedule.c.firing)
+partial("ix_schedule_settled", IS_OVER, schedule.c.written_at)
 
 effects = Table(
     "effects",
@@ -135,72 +135,7 @@ effects = Table(
 Index("ix_effects_begun_at", effects.c.begun_at)
 # Few: those under way, and those that nobody will ever know of.
 IS_UNFINISHED = effects.c.result.is_(None)
-_partial("ix_effects_unfinished", IS_UNFINISHED, effects.c.handler)
-
-contacts = Table(
-    "contacts",
-    metadata,
-    Column("id", Text, primary_key=True),
-    # Grows by one with every change a reader can see.
-    Column("version", BigInteger, nullable=False),
-    # Grows by one with every write, also of times alone: what compare-and-swap compares.
-    Column("revision", BigInteger, nullable=False),
-    Column("created_at", Instant, nullable=False),
-    Column("updated_at", Instant, nullable=False),
-    # Each field with the time of the event that wrote it.
-    Column("name", Foreign),
-    Column("name_at", Instant),
-    Column("email", Foreign),
-    Column("email_at", Instant),
-    Column("phone", Foreign),
-    Column("phone_at", Instant),
-    # The newest verified address, folded: at most one contact has it.
-    Column("email_key", Foreign),
-    Column("email_key_at", Instant),
-    # JSON: name → [value, microseconds].
-    Column("attributes", Text, nullable=False),
-)
-_partial("uq_contacts_email_key", contacts.c.email_key.is_not(None), contacts.c.email_key, unique=True)
-
-identities = Table(
-    "identities",
-    metadata,
-    # Digest of source, platform and id.
-    Column("slot", Digest, primary_key=True),
-    # NULL: taken away at `removed_at`. The texts go with it, the digest stays so that older events change nothing.
-    Column("contact_id", Text, ForeignKey("contacts.id")),
-    Column("source", Foreign),
-    Column("platform", Foreign),
-    Column("identity", Foreign),
-    # The newest event that named it.
-    Column("seen_at", Instant),
-    Column("removed_at", Instant),
-    # Whose it was.
-    Column("former_id", Text),
-)
-Index("ix_identities_contact_id", identities.c.contact_id)
-
-# Ids that are no contact any more: merged into another, or deleted.
-former_contacts = Table(
-    "former_contacts",
-    metadata,
-    Column("id", Text, primary_key=True),
-    # The living contact it leads to, never another former one; NULL: deleted.
-    Column("into_id", Text, ForeignKey("contacts.id")),
-    Column("version", BigInteger, nullable=False),
-    Column("at", Instant, nullable=False),
-)
-Index("ix_former_contacts_into_id", former_contacts.c.into_id)
-
-# Contacts an event changed whose snapshots it has not published yet.
-unpublished = Table(
-    "unpublished",
-    metadata,
-    Column("cause", Digest, primary_key=True),
-    Column("contact_id", Text, primary_key=True),
-    Column("since", Instant, nullable=False),
-)
-Index("ix_unpublished_since", unpublished.c.since)
+partial("ix_effects_unfinished", IS_UNFINISHED, effects.c.handler)
 
 # A cap's window, and how much of it is used.
 caps = Table(
@@ -233,6 +168,44 @@ cap_uses = Table(
         name="fk_cap_uses_caps",
     ),
 )
+
+# Records of lanes that wait long. One is here until it is settled; its offset in the log is settled from the beginning.
+parked = Table(
+    "parked",
+    metadata,
+    Column("id", Serial, primary_key=True, autoincrement=True),
+    Column("handler", Text, nullable=False),
+    # The partition that runs it, and its place among the records of that one: of the same log, or taken over.
+    Column("log", Text, nullable=False),
+    Column("topic", Text, nullable=False),
+    Column("partition", Integer, nullable=False),
+    Column("position", BigInteger, nullable=False),
+    # Digest of what names its lane.
+    Column("slot", Digest, nullable=False),
+    # Digest of what is the same in every copy of the event, and its id for people.
+    Column("identity", Digest, nullable=False),
+    Column("event_id", Foreign, nullable=False),
+    # When it is tried next, and what came of the attempts so far.
+    Column("due", Instant, nullable=False),
+    Column("made", Integer, nullable=False),
+    Column("free", Integer, nullable=False),
+    Column("first_failed_at", Instant),
+    Column("held_up_since", Instant),
+    Column("detail", Foreign, nullable=False),
+    Column("parked_at", Instant, nullable=False),
+    # The record: its first place, and all of it. The lane's source as it stands in a header.
+    Column("record_log", Text, nullable=False),
+    Column("record_partition", Integer, nullable=False),
+    Column("record_offset", BigInteger, nullable=False),
+    Column("source", LargeBinary, nullable=False),
+    Column("key", LargeBinary),
+    Column("timestamp", BigInteger, nullable=False),
+    Column("headers", Packed, nullable=False),
+    Column("value", LargeBinary),
+)
+_HOME = (parked.c.handler, parked.c.log, parked.c.topic, parked.c.partition)
+Index("uq_parked_record", *_HOME, parked.c.position, parked.c.identity, unique=True)
+Index("ix_parked_lane", *_HOME, parked.c.slot, parked.c.position, parked.c.id)
 
 # Dead letters that somebody decided on: replayed or discarded.
 replays = Table(
@@ -283,7 +256,7 @@ replays = Table(
 )
 IS_OPEN = replays.c.ended_at.is_(None)
 IS_ENDED = replays.c.ended_at.is_not(None)
-_partial(
+partial(
     "ix_replays_open",
     IS_OPEN,
     replays.c.handler,
@@ -292,7 +265,7 @@ _partial(
     replays.c.record_offset,
     replays.c.id,
 )
-_partial("ix_replays_ended", IS_ENDED, replays.c.ended_at)
+partial("ix_replays_ended", IS_ENDED, replays.c.ended_at)
 
 # How far the platform of a source was asked for news, and who asks it now.
 polls = Table(
@@ -325,7 +298,7 @@ poll_conversations = Table(
     Column("active_at", Instant),
 )
 IS_WAITING = poll_conversations.c.pending.is_(True)
-_partial("ix_poll_conversations_waiting", IS_WAITING, poll_conversations.c.source, poll_conversations.c.number)
+partial("ix_poll_conversations_waiting", IS_WAITING, poll_conversations.c.source, poll_conversations.c.number)
 Index("ix_poll_conversations_active", poll_conversations.c.source, poll_conversations.c.active_at)
 Index("ix_poll_conversations_age", poll_conversations.c.active_at)
 
