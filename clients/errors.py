@@ -34,6 +34,7 @@ class ClientError(Exception):
             left, or the platform refused it. Without it a repeated send may post the message twice.
         status: The HTTP status, if an answer came.
         code: The platform's own error code, if it is one of the documented ones.
+        account: The name of the account it happened to; empty before its client has passed it on.
     """
 
     retryable: bool = False
@@ -55,6 +56,7 @@ class ClientError(Exception):
         self.status = status
         self.code = code
         self.retry_after = retry_after
+        self.account = ""
         if retryable is not None:
             self.retryable = retryable
         if nothing_happened is not None:

@@ -236,6 +236,7 @@ class Wire:
         try:
             yield incoming
         except ClientError as error:
+            error.account = self._name
             _doubt(call, error)
             raise
         finally:
@@ -259,6 +260,7 @@ class Wire:
             try:
                 result = await once(deadline - begun)
             except ClientError as error:
+                error.account = self._name
                 _doubt(call, error)
                 self._curb(call, error)
                 self._tell(call, tried, begun, error)

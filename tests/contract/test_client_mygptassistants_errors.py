@@ -239,7 +239,7 @@ async def test_refused_connection_proves_that_nothing_happened() -> None:
     async with open_client(url, edges=Edges(clock=clock, jitter=lambda: 0.5)) as client:
         with pytest.raises(Unreachable, match="Connection refused") as caught:
             await client.send("c", "hi")
-    assert caught.value.nothing_happened
+    assert (caught.value.nothing_happened, caught.value.account) == (True, "support")
     assert len(clock.slept) == 2
 
 

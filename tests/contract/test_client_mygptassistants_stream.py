@@ -53,7 +53,7 @@ async def test_error_after_a_piece_proves_nothing() -> None:
         assert await anext(stream) == Chunk(text="Once")
         with pytest.raises(RateLimited) as caught:
             await anext(stream)
-    assert not caught.value.nothing_happened
+    assert (caught.value.nothing_happened, caught.value.account) == (False, "support")
 
 
 async def test_pieces_come_as_they_are_written() -> None:
@@ -103,7 +103,7 @@ async def test_broken_stream_is_an_error() -> None:
         assert (await anext(stream)).text == "one"
         with pytest.raises(ConnectionLost) as caught:
             await anext(stream)
-    assert not caught.value.nothing_happened
+    assert (caught.value.nothing_happened, caught.value.account) == (False, "support")
 
 
 async def test_silent_stream_times_out() -> None:
