@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Generic, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 T = TypeVar("T")
 
@@ -41,6 +41,8 @@ class Lane(Generic[T]):
     key: LaneKey
     items: deque[T] = field(default_factory=deque)
     state: State = State.READY
+    # Which of its waits it waits for, while it does.
+    wait: int = 0
 
     @property
     def head(self) -> T:
@@ -89,6 +91,13 @@ class Lanes(Generic[T]):
         lane.state = State.RUNNING
         return lane
 
+    def claim(self, lane: Lane[T]) -> bool:
+        """Have one lane run out of turn; whether it was ready."""
+        if lane.state is not State.READY:
+            return False
+        lane.state = State.RUNNING
+        return True
+
     def advance(self, lane: Lane[T]) -> None:
         """The first item of a running lane is settled: the next one queues behind the other ready lanes."""
         if lane.state is State.GONE:
@@ -108,23 +117,27 @@ class Lanes(Generic[T]):
         lane.state = State.WAITING
         self._waiting += 1
         self._serial += 1
+        lane.wait = self._serial
         heapq.heappush(self._wakes, (until, self._serial, lane))
+
+    def hasten(self, lane: Lane[T]) -> None:
+        """A lane need not wait any longer."""
+        if lane.state is State.WAITING:
+            self._make_ready(lane)
 
     def wake(self, now: float) -> int:
         """Make the lanes ready whose time has come; how many there were."""
         woken = 0
         while self._wakes and self._wakes[0][0] <= now:
-            _, _, lane = heapq.heappop(self._wakes)
-            if lane.state is State.WAITING:
-                lane.state = State.READY
-                self._waiting -= 1
-                self._ready.append(lane)
+            _, wait, lane = heapq.heappop(self._wakes)
+            if _waits(lane, wait):
+                self._make_ready(lane)
                 woken += 1
         return woken
 
     def next_wake(self) -> float | None:
         """When `wake` has something to do next."""
-        while self._wakes and self._wakes[0][2].state is State.GONE:
+        while self._wakes and not _waits(self._wakes[0][2], self._wakes[0][1]):
             heapq.heappop(self._wakes)
         return self._wakes[0][0] if self._wakes else None
 
@@ -136,3 +149,13 @@ class Lanes(Generic[T]):
             lane.state = State.GONE
             lane.items.clear()
             del self._lanes[lane.key]
+
+    def _make_ready(self, lane: Lane[T]) -> None:
+        lane.state = State.READY
+        self._waiting -= 1
+        self._ready.append(lane)
+
+
+def _waits(lane: Lane[Any], wait: int) -> bool:
+    """Whether a lane still waits, and not by now for another time."""
+    return lane.state is State.WAITING and lane.wait == wait

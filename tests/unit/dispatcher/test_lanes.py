@@ -150,3 +150,32 @@ def test_every_item_runs_once_and_in_order(script: list[tuple[bytes, int]]) -> N
     for wanted in (b"a", b"b", b"c"):
         expected = [number for number, (key, _) in enumerate(script) if key == wanted]
         assert [number for key, number in settled if key == wanted] == expected
+
+
+def test_a_lane_that_need_not_wait_is_ready_at_once() -> None:
+    """And its former time wakes nothing when it waits anew."""
+    lanes = filled((b"a", 1))
+    taken = lanes.take()
+    assert taken is not None
+    lanes.wait(taken, 5.0)
+    lanes.hasten(taken)
+    assert (lanes.waiting, lanes.next_wake()) == (0, None)
+    assert lanes.take() is taken
+    lanes.wait(taken, 9.0)
+    assert lanes.wake(6.0) == 0
+    assert (lanes.waiting, lanes.next_wake()) == (1, 9.0)
+
+
+def test_a_lane_may_be_claimed_out_of_turn() -> None:
+    """Only when it is ready, and it is not given again."""
+    lanes = filled((b"a", 1), (b"b", 2))
+    first = lanes.take()
+    assert first is not None
+    lanes.wait(first, 5.0)
+    assert not lanes.claim(first)
+    lanes.wake(5.0)
+    assert lanes.claim(first)
+    second = lanes.take()
+    assert second is not None
+    assert second.head == 2
+    assert lanes.take() is None
