@@ -3,7 +3,8 @@
 StoreError
 ├── StoreUnavailable    the database did not answer in time, or cannot be reached: the same call may succeed later
 ├── StoreRefused        the database will never take these values (a bound, a broken rule): repeating does not help
-│   └── ReplaysFull     too many replays of an entry are open
+│   ├── ReplaysFull     too many replays of an entry are open
+│   └── ParkingFull     too many records of an entry are parked
 ├── StoreMisconfigured  the address, credentials, file or schema cannot work; the text says what to change
 │   └── StoreDamaged    the file's content is not what SQLite wrote
 ├── NotOwned            another worker owns the partition now: drop it, its writes are refused
@@ -49,6 +50,16 @@ class ReplaysFull(StoreRefused):
         self.handler = handler
         self.bound = bound
         self.room = room
+
+
+class ParkingFull(StoreRefused):
+    """Too many records of an entry would be parked at once."""
+
+    def __init__(self, handler: str, *, bound: int) -> None:
+        super().__init__(
+            f"At most {bound:,} records of an entry may be parked at once, and {handler} has so many. It goes on when"
+            " some of them are done: `hookline handlers list` tells how many wait, the log why."
+        )
 
 
 class StoreMisconfigured(StoreError):

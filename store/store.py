@@ -14,6 +14,7 @@ from store.entries import Entries
 from store.files import ready_file
 from store.migrations import require_current
 from store.owners import Owners
+from store.parked import Parked
 from store.polls import Polls
 from store.replays import Replays
 from store.schedule import Schedule
@@ -49,6 +50,7 @@ class Store:
         self.effects = Effects(database)
         self.entries = Entries(database)
         self.replays = Replays(database)
+        self.parked = Parked(database)
         self.polls = Polls(database)
         self.stops = Stops(database)
 

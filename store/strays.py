@@ -1,25 +1,28 @@
-"""Timers that are pending when an entry goes on with another event log.
+"""Timers that are pending, and records that are parked, when an entry goes on with another event log.
 
 Offsets of two logs say nothing of each other, and a key's partition has another number where there are more of them.
-So the owner of the partition that has the timer's key now takes it over, before it reads. Every event of its log is
-newer than the timer and moves or cancels it.
+So the owner of the partition that has the key now takes them over, before it reads. Every event of its log is newer: it
+moves or cancels the timer, and is behind the record.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
-from sqlalchemy import ColumnElement, select, update
+from sqlalchemy import ColumnElement, and_, delete, func, literal, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from schemas.record import TopicPartition
 from store.database import Database
+from store.dialects import insert
 from store.owners import Epoch, dispossess, hold
 from store.schedule import write_rows
-from store.tables import IS_PENDING, IS_TIMER, schedule
+from store.tables import IS_PENDING, IS_TIMER, parked, schedule
 
 # Timers of one transaction.
 _PAGE = 5_000
+# Parked records of one: each may be as large as a record can be.
+_ROWS = 1_000
 # Farther than any log reaches. Eight thousand changes of the log fit into an offset's 64 bits.
 _ANOTHER_LOG = 2**50
 
@@ -33,8 +36,18 @@ class Stray(NamedTuple):
     key: str
 
 
+class StrayLane(NamedTuple):
+    """A lane whose records were parked while another event log was read, and where it stood there."""
+
+    log: str
+    at: TopicPartition
+    slot: bytes
+    key: bytes | None
+    rows: int
+
+
 class Strays:
-    """Timers of other logs, in table `schedule`."""
+    """What other logs left behind, in tables `schedule` and `parked`."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -77,10 +90,81 @@ class Strays:
 
             await self._database.write(work)
 
+    async def parked(self, handler: str, log: str) -> list[StrayLane]:
+        """The lanes of an entry that were parked while it read another event log than this.
 
-def aged(offset: int) -> int:
+        Raises:
+            StoreError: the database failed.
+        """
+        lane = (*_PLACE, parked.c.slot, parked.c.key)
+        statement = select(*lane, func.count()).where(parked.c.handler == handler, parked.c.log != log).group_by(*lane)
+
+        async def work(connection: AsyncConnection) -> list[StrayLane]:
+            found = await connection.execute(statement)
+            return [
+                StrayLane(name, TopicPartition(topic, number), slot, key, rows)
+                for name, topic, number, slot, key, rows in found
+            ]
+
+        return await self._database.read(work)
+
+    async def adopt_parked(self, handler: str, at: TopicPartition, epoch: Epoch, lanes: Sequence[StrayLane]) -> None:
+        """Make parked records of another event log this partition's. May be repeated.
+
+        Whoever may still own the place where they stood can write nothing any more.
+
+        Raises:
+            NotOwned: the partition has another owner; the rest was not taken over.
+            StoreError: the database failed; call again.
+        """
+        for some in _portions(lanes):
+            places = {(lane.log, lane.at.topic, lane.at.partition) for lane in some}
+            names = sorted((lane.log, lane.at.topic, lane.at.partition, lane.slot) for lane in some)
+            theirs = and_(parked.c.handler == handler, tuple_(*_PLACE, parked.c.slot).in_(names))
+
+            async def work(
+                connection: AsyncConnection,
+                theirs: ColumnElement[bool] = theirs,
+                places: set[tuple[str, str, int]] = places,
+            ) -> None:
+                await hold(connection, handler, at, epoch)
+                await dispossess(connection, handler, places)
+                await _rehouse(connection, theirs, {"log": epoch.log, "topic": at.topic, "partition": at.partition})
+
+            await self._database.write(work)
+
+
+_PLACE = (parked.c.log, parked.c.topic, parked.c.partition)
+Offset = TypeVar("Offset", int, ColumnElement[int])
+
+
+def aged(offset: Offset) -> Offset:
     """An offset of another event log among those of this one: before them all, in the order it had."""
     return offset - _ANOTHER_LOG
+
+
+def _portions(lanes: Iterable[StrayLane]) -> Iterator[list[StrayLane]]:
+    """The lanes of one transaction after another, each whole."""
+    some: list[StrayLane] = []
+    rows = 0
+    for lane in lanes:
+        if some and rows + lane.rows > _ROWS:
+            yield some
+            some, rows = [], 0
+        some.append(lane)
+        rows += lane.rows
+    if some:
+        yield some
+
+
+async def _rehouse(connection: AsyncConnection, theirs: ColumnElement[bool], place: dict[str, Any]) -> None:
+    """Parked records, to another place; of one event that waited in several logs, one."""
+    changed = {**{name: literal(value) for name, value in place.items()}, "position": aged(parked.c.position)}
+    columns = [column.name for column in parked.c if column.name != "id"]
+    moved = select(*(changed.get(name, parked.c[name]) for name in columns)).where(theirs)
+    into = insert(connection.dialect.name, parked).from_select(columns, moved).on_conflict_do_nothing()
+    await connection.execute(into)
+    await connection.execute(delete(parked).where(theirs))
 
 
 async def _move(connection: AsyncConnection, these: ColumnElement[bool], place: dict[str, Any], now: datetime) -> None:
