@@ -11,6 +11,7 @@ from typing import Any
 import structlog
 from prometheus_client import CollectorRegistry
 
+from cli import refusals
 from cli.addresses import Address, announced
 from cli.base import Installation
 from cli.dev_settings import public_url
@@ -281,7 +282,9 @@ async def _add_admin(
     here: Installation, roles: Roles, found: Serving, registry: CollectorRegistry, stack: AsyncExitStack
 ) -> None:
     port = listening_ports(here, roles)["--admin-port"]
-    found.admin = AdminServer(here.settings.console.host, port, registry=registry, checks=found.checks)
+    documents = refusals.documents(found.receiver.refusals) if found.receiver else {}
+    host = here.settings.console.host
+    found.admin = AdminServer(host, port, registry=registry, checks=found.checks, documents=documents)
     try:
         await found.admin.start()
     except AdminAddressTaken as error:

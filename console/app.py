@@ -1,6 +1,6 @@
-"""The admin port: metrics and health of a role. Never public; it listens on the loopback unless told otherwise."""
+"""The admin port: metrics, health, and what else a role tells. Never public; on the loopback unless told otherwise."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import NamedTuple
 
 from aiohttp import web
@@ -21,17 +21,24 @@ Check = Callable[[], Found]
 """Costs nothing: it tells the last known state."""
 
 
+Document = Callable[[Mapping[str, str]], object]
+"""What is told as JSON under a path, of its variables and the query; a `KeyError` is a 404, a `ValueError` a 400."""
+
+
 async def _named(_request: web.Request, response: web.StreamResponse) -> None:
     # The name of the software is no secret; versions and the language are nobody's business.
     response.headers["Server"] = "hookline"
 
 
-def build_app(*, registry: CollectorRegistry, checks: Mapping[str, Check]) -> web.Application:
+def build_app(
+    *, registry: CollectorRegistry, checks: Mapping[str, Check], documents: Mapping[str, Document]
+) -> web.Application:
     """The admin application.
 
     Args:
         registry: the metrics to show on `/metrics`.
         checks: the named checks of `/readyz`.
+        documents: what else is told, by path as aiohttp writes one.
     """
 
     async def metrics(_request: web.Request) -> web.Response:
@@ -51,4 +58,18 @@ def build_app(*, registry: CollectorRegistry, checks: Mapping[str, Check]) -> we
     app.router.add_get("/metrics", metrics)
     app.router.add_get("/livez", live)
     app.router.add_get("/readyz", ready)
+    for path, document in documents.items():
+        app.router.add_get(path, _telling(document))
     return app
+
+
+def _telling(document: Document) -> Callable[[web.Request], Awaitable[web.Response]]:
+    async def tell(request: web.Request) -> web.Response:
+        try:
+            return web.json_response(document({**request.query, **request.match_info}))
+        except KeyError:
+            return web.json_response({"status": "not-found"}, status=404)
+        except ValueError:
+            return web.json_response({"status": "malformed"}, status=400)
+
+    return tell

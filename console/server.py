@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from aiohttp import web
 from prometheus_client import CollectorRegistry
 
-from console.app import Check, build_app
+from console.app import Check, Document, build_app
 
 
 class AdminAddressTaken(OSError):
@@ -21,13 +21,25 @@ class AdminServer:
         port: 0 takes a free one; `url` tells which.
         registry: the metrics.
         checks: the named checks of `/readyz`.
+        documents: what else is told, by path.
     """
 
-    def __init__(self, host: str, port: int, *, registry: CollectorRegistry, checks: Mapping[str, Check]) -> None:
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        *,
+        registry: CollectorRegistry,
+        checks: Mapping[str, Check],
+        documents: Mapping[str, Document],
+    ) -> None:
         self._host = host
         self._port = port
         self._runner = web.AppRunner(
-            build_app(registry=registry, checks=checks), access_log=None, shutdown_timeout=1.0, handle_signals=False
+            build_app(registry=registry, checks=checks, documents=documents),
+            access_log=None,
+            shutdown_timeout=1.0,
+            handle_signals=False,
         )
 
     async def start(self) -> None:

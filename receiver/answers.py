@@ -7,6 +7,9 @@ from pydantic_core import to_json
 from receiver.intake import Accepted
 from receiver.problems import MEDIA_TYPE, Problem
 
+REQUEST_ID = "X-Request-Id"
+"""The header of every answer with the id that the log and `hookline explain` know it by."""
+
 _JSON = "application/json"
 # The name of the software is no secret; versions and the language are nobody's business.
 _SERVER = ("Server", "hookline")
@@ -42,9 +45,15 @@ def text_response(body: bytes, *, status: int) -> web.Response:
     return _response(status, body, "text/plain; charset=utf-8")
 
 
-def problem_response(problem: Problem) -> web.Response:
-    """A problem. After a 400 the connection is closed: nobody knows where the next request would begin."""
-    response = _response(problem.status, problem.body, MEDIA_TYPE, problem.headers)
+def problem_response(problem: Problem, request: str | None = None) -> web.Response:
+    """A problem. After a 400 the connection is closed: nobody knows where the next request would begin.
+
+    Args:
+        problem: what went wrong.
+        request: the id of the request that it is the answer to, if it was one.
+    """
+    body = problem.body if request is None else problem.body_for(request)
+    response = _response(problem.status, body, MEDIA_TYPE, problem.headers)
     if problem.status == web.HTTPBadRequest.status_code:
         response.force_close()
     return response

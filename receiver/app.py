@@ -6,7 +6,7 @@ raw request ─ route ─ screen ─ read body ─ intake (pure) ─ rate ─ ke
 import asyncio
 import traceback
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import structlog
@@ -14,16 +14,20 @@ from aiohttp import web
 from pydantic_core import to_json
 
 from receiver import problems
-from receiver.answers import accepted_body, json_response, problem_response, text_response
+from receiver.answers import REQUEST_ID, accepted_body, json_response, problem_response, text_response
 from receiver.body import Body
 from receiver.delivery import Delivery, Headers, Target, route, shown_path
+from receiver.diagnosis.diagnosis import Diagnosis
+from receiver.diagnosis.hint import Hint
 from receiver.health import Check, Health, health_of, status_of
 from receiver.intake import Accepted, Handshaken, Named, Outcome, Refusal, decide, screen
 from receiver.keep import Keep, Kept, Unkept
 from receiver.limits import Bucket, Budget, peer_of, retry_after
 from receiver.openapi import document
 from receiver.problems import Problem
+from receiver.recent import Recent
 from receiver.reports import Answered, Report
+from receiver.request_ids import RequestIds
 from receiver.settings import ReceiverSettings
 from receiver.sources.source import Source
 from schemas.topics import Topics
@@ -36,11 +40,19 @@ _ANSWERING = 0.2
 
 @dataclass(frozen=True, slots=True)
 class _Reply:
-    response: web.Response
+    answer: web.Response | Problem
     outcome: str
     reason: str = ""
     accepted: Accepted | None = None
     quarantined: str | None = None
+    hints: tuple[Hint, ...] = ()
+
+    def response(self, request: str) -> web.Response:
+        """What the sender is told, with the id by which the operator finds out more."""
+        answer = self.answer
+        response = problem_response(answer, request) if isinstance(answer, Problem) else answer
+        response.headers[REQUEST_ID] = request
+        return response
 
 
 class Receiver:
@@ -76,40 +88,44 @@ class Receiver:
         self._clock = clock
         self._checks = checks
         self._path_tokens = [source.ring.path_token for source in sources.values() if source.ring.path_token]
-        self._reports = reports
         self._monotonic = asyncio.get_running_loop().time
         self._openapi = to_json(document(version))
         self._buckets = {
             name: Bucket(source.rate.deliveries, source.rate.seconds) for name, source in sources.items() if source.rate
         }
+        self._ids = RequestIds()
+        self.refusals = Recent(self._ids.receiver, clock)
+        self._reports: tuple[Report, ...] = (*reports, self.refusals)
+        self._diagnosis = Diagnosis(sources, monotonic=self._monotonic, clock=clock)
         self.budget = Budget(settings.in_flight_requests, settings.in_flight_bytes)
         # Set by a stop: connections are closed after their answer.
         self.draining = False
 
     async def respond(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer a request; whatever it holds, it is never the cause of a 500."""
-        started = self._monotonic()
+        started, request_id = self._monotonic(), self._ids.new()
         target = route(request.raw_path)
         source = self._sources.get(target.source) if target else None
         try:
             reply = await self._reply(request, target, source)
         except Exception as error:  # noqa: BLE001  # the last resort: the sender is told to come again
-            reply = _failed(error)
+            reply = _failed(error, request_id)
+        response = reply.response(request_id)
         # What follows a request to become another protocol is not for us to read.
         if self.draining or "Upgrade" in request.headers or request.method == "CONNECT":
-            reply.response.force_close()
+            response.force_close()
         elif _is_later(request):
-            reply.response.force_close()
+            response.force_close()
             # aiohttp says so by itself only to what is HTTP/1.1.
-            reply.response.headers["Connection"] = "close"
+            response.headers["Connection"] = "close"
         if reply.outcome:
             path = "" if source else shown_path(request.raw_path, self._path_tokens)
-            self._report(source, reply, self._monotonic() - started, path)
-        return reply.response
+            self._report(source, reply, self._monotonic() - started, path, request_id)
+        return response
 
     def malformed(self, reason: str) -> None:
         """Count a request that was not HTTP."""
-        self._report(None, _problem(problems.MALFORMED, reason), 0.0)
+        self._report(None, _problem(problems.MALFORMED, reason), 0.0, "", self._ids.new())
 
     def health(self) -> Health:
         """Whether deliveries can be taken now."""
@@ -122,7 +138,8 @@ class Receiver:
             return await self._deliver(request, target, source)
         page = self._page(request.raw_path.partition("?")[0])
         if page is None:
-            return _problem(problems.NOT_FOUND, "source" if target else "path")
+            hints = self._diagnosis.lost(target, shown_path(request.raw_path, self._path_tokens))
+            return replace(_problem(problems.NOT_FOUND, "source" if target else "path"), hints=hints)
         if request.method not in ("GET", "HEAD"):
             return _problem(problems.NOT_ALLOWED.with_header("Allow", "GET, HEAD"), "method")
         return _Reply(page, "")
@@ -142,8 +159,9 @@ class Receiver:
 
     async def _deliver(self, request: web.BaseRequest, target: Target, source: Source) -> _Reply:
         headers = Headers(request.raw_headers)
+        delivery = Delivery(method=request.method, target=target, headers=headers, body=b"")
         if refusal := screen(source, request.method, headers):
-            return _problem(refusal.problem, refusal.reason)
+            return self._explained(source, delivery, _problem(refusal.problem, refusal.reason))
         place = Body(peer=peer_of(request.transport), limit=source.body_limit, budget=self.budget)
         if not place.enter():
             return _problem(problems.BUSY, "in-flight")
@@ -153,11 +171,19 @@ class Receiver:
                 request.writer.output_size = 0
             body = await place.read(request.content, self._settings)
             if isinstance(body, Problem):
-                return _problem(body, "body")
-            delivery = Delivery(method=request.method, target=target, headers=headers, body=body)
-            return await self._settle(source, decide(source, delivery, self._topics, self._clock()))
+                reason = "body-limit" if body is problems.TOO_LARGE else "body"
+                return self._explained(source, delivery, _problem(body, reason))
+            delivery = replace(delivery, body=body)
+            reply = await self._settle(source, decide(source, delivery, self._topics, self._clock()))
+            return self._explained(source, delivery, reply)
         finally:
             place.leave()
+
+    def _explained(self, source: Source, delivery: Delivery, reply: _Reply) -> _Reply:
+        """A refusal with what can be found out about it."""
+        if not isinstance(reply.answer, Problem):
+            return reply
+        return replace(reply, hints=self._diagnosis.of(source, delivery, reply.answer, reply.reason))
 
     async def _settle(self, source: Source, outcome: Outcome) -> _Reply:
         """Carry out what intake decided."""
@@ -187,12 +213,13 @@ class Receiver:
             return _problem(outcome.problem, outcome.reason)
         return _success(source, outcome, kept, self._keep.kind)
 
-    def _report(self, source: Source | None, reply: _Reply, seconds: float, path: str = "") -> None:
+    def _report(self, source: Source | None, reply: _Reply, seconds: float, path: str, request_id: str) -> None:
         accepted = reply.accepted
         answered = Answered(
+            request=request_id,
             source=source.name if source else None,
             platform=source.platform.name if source else None,
-            status=reply.response.status,
+            status=reply.answer.status,
             outcome=reply.outcome,
             reason=reply.reason,
             path=path,
@@ -201,6 +228,7 @@ class Receiver:
             quarantined=reply.quarantined,
             secret=accepted.secret if accepted else None,
             seconds=seconds,
+            hints=reply.hints,
         )
         for report in self._reports:
             report(answered)
@@ -224,10 +252,11 @@ def _success(source: Source, accepted: Accepted, kept: Kept, kind: str) -> _Repl
 
 
 def _problem(problem: Problem, reason: str) -> _Reply:
-    return _Reply(problem_response(problem), problem.name, reason, quarantined=problem.quarantined)
+    return _Reply(problem, problem.name, reason, quarantined=problem.quarantined)
 
 
-def _failed(error: Exception) -> _Reply:
+def _failed(error: Exception, request_id: str) -> _Reply:
     # The places without the error's text: it might quote the request.
-    log.error("delivery.failed", error=type(error).__name__, at=traceback.format_tb(error.__traceback__)[-3:])
+    at = traceback.format_tb(error.__traceback__)[-3:]
+    log.error("delivery.failed", request_id=request_id, error=type(error).__name__, at=at)
     return _problem(problems.FAILED, type(error).__name__)

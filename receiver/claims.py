@@ -114,19 +114,24 @@ def check_age(timestamp: Timestamp, text: str, now: datetime) -> None:
     """
     if timestamp.tolerance is None:
         return
+    time = read_time(timestamp, text)
+    if time is None:
+        raise Unproved("timestamp-malformed")
+    if abs(now - time) > timedelta(seconds=timestamp.tolerance):
+        raise Unproved("timestamp-stale")
+
+
+def read_time(timestamp: Timestamp, text: str) -> datetime | None:
+    """A time as a sender writes it, aware; None when it is none."""
     try:
         if timestamp.format == "iso":
             time = datetime.fromisoformat(text)
-            time = time if time.tzinfo else time.replace(tzinfo=UTC)
-        else:
-            number = int(text)
-            thousandths = timestamp.format == "ms" or (timestamp.format == "epoch" and number >= MILLISECONDS)
-            time = datetime.fromtimestamp(number / (1000 if thousandths else 1), UTC)
-        outside = abs(now - time) > timedelta(seconds=timestamp.tolerance)
+            return time if time.tzinfo else time.replace(tzinfo=UTC)
+        number = int(text)
+        thousandths = timestamp.format == "ms" or (timestamp.format == "epoch" and number >= MILLISECONDS)
+        return datetime.fromtimestamp(number / (1000 if thousandths else 1), UTC)
     except (ValueError, OverflowError, OSError):
-        raise Unproved("timestamp-malformed") from None
-    if outside:
-        raise Unproved("timestamp-stale")
+        return None
 
 
 def json_value(body: bytes, path: str) -> str | int | None:

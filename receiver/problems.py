@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 BASE = "urn:hookline:problem:"
 MEDIA_TYPE = "application/problem+json"
+INSTANCE = b"urn:hookline:request:"
 
 
 class ProblemDetails(BaseModel):
@@ -25,6 +26,9 @@ class ProblemDetails(BaseModel):
     detail: str = Field(description="What happened and what to do, for people.")
     fields: list[str] | None = Field(default=None, description="The fields at fault, dotted; never a value.")
     quarantined: str | None = Field(default=None, description="The id under which the delivery is kept.")
+    instance: str | None = Field(
+        default=None, description="This very request: the receiver's operator finds out more by its id."
+    )
 
 
 @dataclass(frozen=True)
@@ -56,6 +60,10 @@ class Problem:
             quarantined=self.quarantined,
         )
         return details.model_dump_json(exclude_none=True).encode()
+
+    def body_for(self, request: str) -> bytes:
+        """The same of one request, which it names; the id is ours, so it needs no quoting."""
+        return b'%b,"instance":"%b%b"}' % (self.body[:-1], INSTANCE, request.encode())
 
     def with_header(self, name: str, value: str) -> "Problem":
         """The same problem with one header more."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import structlog
 
+from receiver.diagnosis.hint import Hint
 from receiver.limits import Bucket
 
 log = structlog.get_logger()
@@ -22,6 +23,8 @@ _REFUSALS_A_SECOND = 10
 class Answered:
     """One request and its answer."""
 
+    # The id by which it is known: in the answer, in the log, to `hookline explain`.
+    request: str = ""
     # None: no source of ours was meant.
     source: str | None
     platform: str | None
@@ -40,6 +43,13 @@ class Answered:
     secret: int | None = None
     # From the complete header to the answer.
     seconds: float = 0.0
+    # What was found out about a refusal.
+    hints: tuple[Hint, ...] = ()
+
+    @property
+    def refused(self) -> bool:
+        """Whether it was not accepted, for whatever reason."""
+        return self.outcome not in ("accepted", "duplicate", "handshake")
 
 
 Report = Callable[[Answered], None]
@@ -62,26 +72,36 @@ class LogReports:
 
     def __call__(self, answered: Answered) -> None:
         """Write the line."""
-        if answered.outcome in ("accepted", "duplicate", "handshake"):
+        if not answered.refused:
             if not self.log.is_enabled_for(logging.DEBUG):
                 return
             self.log.debug(
                 "delivery.accepted",
+                request_id=answered.request,
                 source=answered.source,
                 outcome=answered.outcome,
                 ids=[loggable(one) for one in answered.ids[:10]],
                 types=list(answered.types[:10]),
                 quarantined=answered.quarantined,
+                secret=answered.secret,
                 ms=round(answered.seconds * 1000, 1),
             )
         elif answered.outcome == "not-stored":
-            log.error("delivery.unstored", source=answered.source, cause=answered.reason[:500], status=answered.status)
+            log.error(
+                "delivery.unstored",
+                request_id=answered.request,
+                source=answered.source,
+                cause=answered.reason[:500],
+                status=answered.status,
+            )
         elif self._may_tell(answered.source):
             log.warning(
                 "delivery.refused",
+                request_id=answered.request,
                 source=answered.source,
                 problem=answered.outcome,
                 reason=answered.reason,
+                why="; ".join(hint.text for hint in answered.hints),
                 status=answered.status,
                 path=answered.path,
                 quarantined=answered.quarantined,

@@ -27,6 +27,7 @@ from receiver.health import Check
 from receiver.keep import Appender, Keep
 from receiver.lookups import PATIENCE
 from receiver.metrics import Metrics
+from receiver.recent import Recent
 from receiver.reports import LogReports, Report
 from receiver.settings import ReceiverSettings
 from receiver.sources.source import Source
@@ -135,6 +136,11 @@ class ReceiverServer:
     def port(self) -> int:
         """The port it listens on."""
         return int(self._listening[0].sockets[0].getsockname()[1])
+
+    @property
+    def refusals(self) -> Recent:
+        """The newest refusals, for whoever asks why."""
+        return self._receiver.refusals
 
     async def stop(self, timeout: timedelta) -> bool:
         """Answer what is under way, take nothing new, and end within the timeout.

@@ -45,6 +45,7 @@ COMMANDS: Mapping[str, Command] = MappingProxyType(
             "cli.commands.send:send", "Post a signed test event to a source, as its platform would.", follows=True
         ),
         "tail": Command("cli.commands.tail:tail", "Show the records of the topics.", follows=True),
+        "explain": Command("cli.commands.explain:explain", "Say why a request was refused.", follows=True),
         "topics": Command("cli.commands.topics:app", "Plan and create the topics in the event log.", ignores_dev=True),
         "dead": Command(
             "cli.commands.dead:app", "List, show, replay or discard what no handler could do.", follows=True

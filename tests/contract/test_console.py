@@ -1,6 +1,6 @@
 """The admin port over HTTP."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 
 import aiohttp
 import pytest
@@ -10,13 +10,19 @@ from console.app import Found
 from console.server import AdminServer
 
 
+def letters(given: Mapping[str, str]) -> object:
+    if given["name"] == "none":
+        raise KeyError("none")
+    return {"letters": list(given["name"])[: int(given.get("limit", "9"))]}
+
+
 @pytest.fixture
 async def url() -> AsyncIterator[str]:
     """An admin server with a metric and a check that fails."""
     registry = CollectorRegistry()
     Gauge("hookline_connections", "Open connections.", registry=registry).set(7)
     checks = {"log": lambda: Found(ok=False, detail="the broker is away"), "store": lambda: Found(ok=True)}
-    server = AdminServer("127.0.0.1", 0, registry=registry, checks=checks)
+    server = AdminServer("127.0.0.1", 0, registry=registry, checks=checks, documents={"/letters/{name}": letters})
     await server.start()
     yield server.url
     await server.stop()
@@ -49,3 +55,17 @@ async def test_metrics_are_served(url: str) -> None:
     """As Prometheus reads them."""
     async with aiohttp.ClientSession() as session, session.get(f"{url}/metrics") as answer:
         assert "hookline_connections 7.0" in await answer.text()
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "body"),
+    [
+        ("/letters/abc?limit=2", 200, {"letters": ["a", "b"]}),
+        ("/letters/none", 404, {"status": "not-found"}),
+        ("/letters/abc?limit=x", 400, {"status": "malformed"}),
+    ],
+)
+async def test_a_document_is_told_as_json(url: str, path: str, status: int, body: object) -> None:
+    """Of the path and the query; what is not there, or cannot be asked, is said."""
+    async with aiohttp.ClientSession() as session, session.get(url + path) as answer:
+        assert (answer.status, await answer.json()) == (status, body)

@@ -147,10 +147,35 @@ async def test_problem_never_says_which_check_failed(receiver: Running) -> None:
     """A missing and a wrong signature look alike; the report knows."""
     missing = await receiver.post(headers=[JSON])
     wrong = await receiver.post(headers=[JSON, (b"x-mga-signature", b"sha256=" + b"0" * 64)])
-    assert missing.body == wrong.body
+    told = [{**answer.json(), "instance": None} for answer in (missing, wrong)]
+    assert told[0] == told[1]
     assert [one.reason for one in receiver.answered] == ["signature-missing", "signature-wrong"]
     assert (await receiver.request("POST", "/in/suport/t0ken", MESSAGE, [JSON])).status == 404
     assert [one.path for one in receiver.answered] == ["", "", "/in/suport..."]
+
+
+async def test_every_answer_names_its_request(receiver: Running) -> None:
+    """A sender's engineer who asks for help has an id to tell; that of a problem stands in its body, too."""
+    accepted = await receiver.post()
+    refused = await receiver.post(headers=[JSON, (b"X-Request-Id", b"the sender's own")])
+    ids = [answer.headers["x-request-id"] for answer in (accepted, refused)]
+    assert [one.request for one in receiver.answered] == ids
+    assert len(set(ids)) == 2
+    assert refused.json()["instance"] == f"urn:hookline:request:{ids[1]}"
+
+
+async def test_refusal_can_be_asked_for_by_its_id(receiver: Running) -> None:
+    """With all that was found out about it; what was accepted is not kept."""
+    accepted = await receiver.post()
+    answer = await receiver.post(headers=signed("mygptassistants", MESSAGE + b"\n"))
+    refusals = receiver.server.refusals
+    found = refusals.found(answer.headers["x-request-id"])
+    assert found is not None
+    assert (found["source"], found["status"], found["reason"]) == ("support", 401, "signature-wrong")
+    assert [hint["text"] for hint in found["hints"]] == [
+        "the signature is right, by the secret, for the body with a line feed at its end"
+    ]
+    assert refusals.found(accepted.headers["x-request-id"]) is None
 
 
 async def test_invalid_delivery_is_kept_in_quarantine(receiver: Running) -> None:
