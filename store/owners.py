@@ -8,14 +8,14 @@ write nothing any more.
 from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
-from sqlalchemy import and_, false, literal, select, tuple_, update
+from sqlalchemy import ColumnElement, and_, delete, false, literal, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from schemas.record import TopicPartition
 from store.database import Database
 from store.dialects import insert
 from store.errors import NotOwned
-from store.tables import owners
+from store.tables import owners, suspects
 
 
 class Epoch(NamedTuple):
@@ -106,7 +106,11 @@ class Owners:
         """
 
         async def work(connection: AsyncConnection) -> frozenset[TopicPartition]:
-            return await _changed(connection, handler, epochs, clean=True)
+            released = await _changed(connection, handler, epochs, clean=True)
+            places = [(epochs[at].log, *at) for at in sorted(released)]
+            these = tuple_(suspects.c.log, suspects.c.topic, suspects.c.partition).in_(places)
+            await connection.execute(delete(suspects).where(suspects.c.handler == handler, these))
+            return released
 
         return await self._database.write(work) if epochs else frozenset()
 
@@ -132,23 +136,17 @@ async def hold(connection: AsyncConnection, handler: str, at: TopicPartition, ep
     Raises:
         NotOwned: it is not.
     """
-    # FOR SHARE lets one owner's writes run side by side and makes a claim wait for them. SQLite has one writer anyway.
-    statement = (
-        select(literal(1))
-        .select_from(owners)
-        .where(
-            and_(
-                owners.c.handler == handler,
-                owners.c.log == epoch.log,
-                owners.c.topic == at.topic,
-                owners.c.partition == at.partition,
-                owners.c.epoch == epoch.value,
-            )
-        )
-        .with_for_update(read=True)
-    )
-    if (await connection.execute(statement)).first() is None:
+    if not await held(connection, handler, {at: epoch}):
         raise NotOwned(handler, at, epoch.value)
+
+
+async def held(
+    connection: AsyncConnection, handler: str, epochs: Mapping[TopicPartition, Epoch]
+) -> frozenset[TopicPartition]:
+    """Those of the partitions that are still owned, which they stay until the transaction's commit."""
+    # FOR SHARE lets one owner's writes run side by side and makes a claim wait for them. SQLite has one writer anyway.
+    statement = select(owners.c.topic, owners.c.partition).where(_these(handler, epochs)).with_for_update(read=True)
+    return frozenset(TopicPartition(topic, number) for topic, number in await connection.execute(statement))
 
 
 async def dispossess(connection: AsyncConnection, handler: str, places: Collection[tuple[str, str, int]]) -> None:
@@ -169,10 +167,15 @@ async def _changed(
     connection: AsyncConnection, handler: str, epochs: Mapping[TopicPartition, Epoch], **values: bool
 ) -> frozenset[TopicPartition]:
     """Change rows of partitions that are still owned under these epochs; returns which."""
-    mine = [(epoch.log, at.topic, at.partition, epoch.value) for at, epoch in sorted(epochs.items())]
-    statement = update(owners).where(
+    statement = update(owners).where(_these(handler, epochs)).values(**values)
+    found = await connection.execute(statement.returning(owners.c.topic, owners.c.partition))
+    return frozenset(TopicPartition(topic, number) for topic, number in found)
+
+
+def _these(handler: str, epochs: Mapping[TopicPartition, Epoch]) -> ColumnElement[bool]:
+    """The rows of partitions that are owned under these epochs."""
+    mine = [(epoch.log, *at, epoch.value) for at, epoch in sorted(epochs.items())]
+    return and_(
         owners.c.handler == handler,
         tuple_(owners.c.log, owners.c.topic, owners.c.partition, owners.c.epoch).in_(mine),
     )
-    found = await connection.execute(statement.values(**values).returning(owners.c.topic, owners.c.partition))
-    return frozenset(TopicPartition(topic, number) for topic, number in found)

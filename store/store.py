@@ -20,6 +20,7 @@ from store.replays import Replays
 from store.schedule import Schedule
 from store.stops import Stops
 from store.strays import Strays
+from store.suspects import Suspects
 from store.tables import meta
 
 # Dead letters are kept for 30 days, and a replay must find the effects of its event.
@@ -53,6 +54,7 @@ class Store:
         self.parked = Parked(database)
         self.polls = Polls(database)
         self.stops = Stops(database)
+        self.suspects = Suspects(database)
 
     @classmethod
     def open(cls, url: str, *, deadline: timedelta = DEADLINE, connections: int | None = None) -> "Store":

@@ -169,6 +169,20 @@ cap_uses = Table(
     ),
 )
 
+# The attempts under way where a worker crashed before: what is found here later did not end by itself.
+suspects = Table(
+    "suspects",
+    metadata,
+    Column("handler", Text, primary_key=True),
+    Column("log", Text, primary_key=True),
+    Column("topic", Text, primary_key=True),
+    Column("partition", Integer, primary_key=True),
+    # What was attempted: the offset of a record, the firing of a timer, the number of a replay.
+    Column("item", Text, primary_key=True),
+    # How often the process ended while it ran alone.
+    Column("crashes", Integer, nullable=False),
+)
+
 # Records of lanes that wait long. One is here until it is settled; its offset in the log is settled from the beginning.
 parked = Table(
     "parked",

@@ -39,6 +39,7 @@ STEPS = [
     "0005: Keep how far platforms were asked for news.",
     "0006: Keep which entries are to stand still.",
     "0007: Keep records of lanes that wait long.",
+    "0008: Keep what was under way when a worker crashed.",
 ]
 MIGRATE = "import asyncio, sys; from store.migrations import migrate; print(asyncio.run(migrate(sys.argv[1])))"
 
