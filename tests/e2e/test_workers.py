@@ -5,6 +5,8 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -43,6 +45,16 @@ USES_KAFKA = """
 async def test_uses_kafka(kafka, fresh_prefix):
     await kafka.create_topic(fresh_prefix + "t")
 """
+
+
+@contextmanager
+def heeding_ctrl_c() -> Iterator[None]:
+    """What is started meanwhile ends at a SIGINT, even if this run is a script's background job and ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def start(folder: Path, test: str, *, poor: bool = False, **environment: str) -> subprocess.Popen[str]:
@@ -91,7 +103,8 @@ def test_workers_share_one_server(tmp_path: Path) -> None:
 @pytest.mark.postgres
 async def test_no_server_outlives_ctrl_c(tmp_path: Path) -> None:
     """The terminal's Ctrl-C reaches the controller and its workers, and ends what both have started."""
-    run = start(tmp_path, HANGS)
+    with heeding_ctrl_c():
+        run = start(tmp_path, HANGS)
     told = tmp_path / "hangs.json"
     await eventually(told.exists, 60, what="the test hangs")
     _, shared, private = json.loads(told.read_text())
