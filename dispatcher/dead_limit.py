@@ -17,6 +17,8 @@ AMONG = 100
 class DeadLimit:
     """The last ends of one entry, in one process."""
 
+    # Without end: as many may die as will.
+    least: float = LEAST
     _ends: deque[bool] = field(default_factory=lambda: deque(maxlen=AMONG))
 
     @property
@@ -24,7 +26,7 @@ class DeadLimit:
         """Whether one more death is one too many."""
         last = list(self._ends)[-(AMONG - 1) :]
         dead = sum(last) + 1
-        return dead >= LEAST and 2 * dead > len(last) + 1
+        return dead >= self.least and 2 * dead > len(last) + 1
 
     def ended(self, *, dead: bool) -> None:
         """An event is settled, or will be."""

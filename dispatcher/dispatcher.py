@@ -2,8 +2,8 @@
 
 import asyncio
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from datetime import timedelta
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from types import MappingProxyType
 
 import structlog
@@ -12,10 +12,12 @@ from dispatcher.equipment import Equipment
 from dispatcher.housekeeping import Housekeeping
 from dispatcher.metrics import Load
 from dispatcher.settings import Entry
+from dispatcher.stops import Stops
 from dispatcher.watch import Watch
 from dispatcher.worker import Phase, Worker
 from eventlog.errors import LogUnavailable
 from schemas.record import TopicPartition
+from store.stops import Stop
 
 log = structlog.get_logger()
 
@@ -35,6 +37,10 @@ class EntryState:
     reason: str = ""
     # Why it does nothing though it runs: the log is away, for instance.
     trouble: str = ""
+    # Why it is to stand still.
+    stop: Stop | None = None
+    # The accounts whose platforms are away, and since when that is known: it waits for them.
+    away: Mapping[str, datetime] = field(default_factory=dict)
 
 
 class Dispatcher:
@@ -42,12 +48,14 @@ class Dispatcher:
 
     def __init__(self, entries: Iterable[Entry], equipment: Equipment) -> None:
         self._equipment = equipment
-        self._workers = {entry.name: Worker(entry, equipment) for entry in entries}
+        self._stops = Stops(equipment)
+        self._workers = {entry.name: Worker(entry, equipment, self._stops) for entry in entries}
         self._housekeeping = Housekeeping(equipment)
         self._watch = Watch(equipment.attempts, equipment.metrics)
 
     def start(self) -> None:
         """Begin every entry. Needs a running event loop; returns at once, whether the log answers or not."""
+        self._stops.start()
         for worker in self._workers.values():
             worker.start()
         self._housekeeping.start()
@@ -63,6 +71,7 @@ class Dispatcher:
         """
         await self._housekeeping.stop()
         clean = await asyncio.gather(*(worker.stop(within) for worker in self._workers.values()))
+        await self._stops.stop()
         await self._watch.stop()
         for left in self._equipment.attempts:
             log.error("attempt.abandoned", handler=left.entry, event_id=left.event_id, source=left.source)
@@ -76,7 +85,8 @@ class Dispatcher:
     async def until_empty(self) -> None:
         """Wait until every running entry's group has settled all that is in its topics now.
 
-        Timers that are not due are not waited for. An entry that failed is not waited for either: see `states`.
+        Timers that are not due are not waited for. An entry that failed or is to stand still is not waited for either:
+        see `states`.
         """
         await asyncio.gather(*(self._emptied(worker) for worker in self._workers.values()))
 
@@ -91,6 +101,8 @@ class Dispatcher:
                     phase=worker.phase,
                     reason=worker.reason,
                     trouble=worker.trouble,
+                    stop=self._stops.of(name),
+                    away=worker.away,
                 )
                 for name, worker in self._workers.items()
             }
@@ -101,7 +113,7 @@ class Dispatcher:
         return MappingProxyType({name: worker.load() for name, worker in self._workers.items()})
 
     async def _emptied(self, worker: Worker) -> None:
-        while worker.phase is Phase.RUNNING:
+        while worker.phase is Phase.RUNNING and self._stops.of(worker.entry.name) is None:
             try:
                 if await self._is_empty(worker):
                     return

@@ -8,6 +8,8 @@ from datetime import timedelta
 from clients.account import Account
 from dispatcher.attempts import Attempts
 from dispatcher.clock import Clock, SystemClock
+from dispatcher.dead_limit import LEAST
+from dispatcher.hearing import Hearing
 from dispatcher.metrics import Metrics
 from dispatcher.observers import Happening, Observer
 from eventlog.log import EventLog
@@ -44,6 +46,8 @@ class Limits:
     replays: int = 32
     # How often the store is asked for replays.
     replays_every: timedelta = timedelta(seconds=1)
+    # How often the store is asked which entries are to stand still.
+    stops_every: timedelta = timedelta(seconds=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +67,10 @@ class Equipment:
     metrics: Metrics = field(default_factory=Metrics)
     # What runs now, of all entries.
     attempts: Attempts = field(default_factory=Attempts)
+    # Told of exchanges with platforms by the clients of `accounts`.
+    hearing: Hearing = field(default_factory=Hearing)
+    # So many deaths, when they are most of what ends, stop an entry; infinite: none do.
+    dead_limit: float = LEAST
     limits: Limits = field(default_factory=Limits)
     # The version of hookline, for dead letters.
     version: str = ""

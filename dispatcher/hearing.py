@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from clients.errors import ClientError, ConnectionLost, PlatformDown, TimedOut, Unreachable
-from dispatcher.errors import EffectUncertain
 
 if TYPE_CHECKING:
     from clients.http import Exchange
@@ -55,6 +54,11 @@ class Heard:
     # The accounts whose platforms answered.
     answered: frozenset[str] = field(default_factory=frozenset)
 
+    @property
+    def account(self) -> str:
+        """The account whose platform is away; empty if none is."""
+        return "" if self.away is None else self.away.account
+
     @classmethod
     def of(cls, error: BaseException | None, answered: set[str]) -> "Heard":
         """What an attempt learned that ended so.
@@ -62,6 +66,9 @@ class Heard:
         An account that an attempt failed by counts as away, whatever else of it was answered: some platforms still read
         when they cannot write.
         """
-        cause = error.__cause__ if isinstance(error, EffectUncertain) else error
-        away = cause if isinstance(cause, AWAY) and cause.account else None
+        away = error if isinstance(error, AWAY) and error.account else None
         return cls(away, frozenset(answered - {away.account} if away else answered))
+
+
+NOTHING_HEARD = Heard()
+"""What an attempt learned that asked no platform."""

@@ -5,7 +5,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from dispatcher.lanes import Lanes
+from dispatcher.brakes import Brakes
+from dispatcher.lanes import Lane, Lanes
 from dispatcher.metrics import Load
 from dispatcher.partition import Partition
 from dispatcher.work import Received, Replayed, Work
@@ -21,6 +22,7 @@ class Holdings:
 
     partitions: dict[TopicPartition, Partition] = field(default_factory=dict)
     lanes: Lanes[Work] = field(default_factory=Lanes)
+    brakes: Brakes = field(default_factory=Brakes)
     # Records settled since the last commit.
     settled: int = 0
     # Reading may go on: a record was settled, or a partition came.
@@ -49,6 +51,12 @@ class Holdings:
             self.room.set()
             self.dirty.set()
 
+    def next_lane(self) -> Lane[Work] | None:
+        """The lane that is to run now; while the brakes are on only one that may run all the same."""
+        if not self.brakes.on:
+            return self.lanes.take()
+        return next((lane for lane in self.brakes.probes() if self.lanes.claim(lane)), None)
+
     def take_over(self, partition: Partition) -> None:
         """A partition is ours."""
         self.partitions[partition.at] = partition
@@ -61,6 +69,7 @@ class Holdings:
         for partition in going:
             partition.closing = True
         self.lanes.drop(partition.at for partition in going)
+        self.brakes.drop_gone()
         return going
 
     def forget(self, partitions: Iterable[Partition]) -> None:

@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 import structlog
 
 from dispatcher.alarm import Alarm
+from dispatcher.brakes import Brakes
 from dispatcher.committer import Committer
 from dispatcher.equipment import Equipment
 from dispatcher.errors import HandlerStopped, describe
@@ -67,10 +68,10 @@ End: TypeAlias = Left | Rejoin | Failed
 class Membership:
     """One membership. Make it inside a running event loop; `serve` runs it once."""
 
-    def __init__(self, entry: Entry, equipment: Equipment, topics: tuple[str, ...]) -> None:
+    def __init__(self, entry: Entry, equipment: Equipment, topics: tuple[str, ...], brakes: Brakes) -> None:
         self.entry = entry
         self.equipment = equipment
-        self.holdings = Holdings()
+        self.holdings = Holdings(brakes=brakes)
         self._member = equipment.log.member(equipment.group(entry.name), topics, self)
         metrics = equipment.metrics.of(entry.name)
         hold = self.holdings

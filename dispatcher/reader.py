@@ -77,7 +77,8 @@ class Reader:
         """
         while not self.ending:
             mine = list(self.holdings.partitions.values())
-            open_ones = [] if self.draining else [each for each in mine if each.has_room(self.limits)]
+            closed = self.draining or self.holdings.brakes.on
+            open_ones = [] if closed else [each for each in mine if each.has_room(self.limits)]
             try:
                 if open_ones:
                     await self._fetch(open_ones, all_open=len(open_ones) == len(mine))

@@ -55,7 +55,7 @@ class Replayer:
     async def _look(self) -> None:
         room = self.limits.replays - self.holdings.replaying
         mine = [each for each in self.holdings.partitions.values() if not each.closing and not each.lost]
-        if room <= 0 or not mine:
+        if room <= 0 or not mine or self.holdings.brakes.on:
             return
         try:
             waiting = await self.replays.waiting(self.entry)

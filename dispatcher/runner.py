@@ -6,7 +6,7 @@ with the next lane until none is ready. A lane that is to be tried again waits i
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -17,6 +17,7 @@ from dispatcher.attempts import Running
 from dispatcher.context import AttemptContext
 from dispatcher.equipment import Equipment
 from dispatcher.errors import HandlerStopped, describe
+from dispatcher.hearing import NOTHING_HEARD, Heard
 from dispatcher.holdings import Holdings
 from dispatcher.lanes import Lane
 from dispatcher.metrics import EntryMetrics
@@ -69,12 +70,19 @@ class Runner:
     def poke(self) -> None:
         """Begin attempts at ready lanes, as far as there are slots."""
         while not self._halted and len(self._tasks) < self.entry.concurrency:
-            lane = self.holdings.lanes.take()
+            lane = self.holdings.next_lane()
             if lane is None:
                 return
             task = asyncio.create_task(self._run(lane))
             self._tasks.add(task)
             task.add_done_callback(self._ended)
+
+    def go_on(self, lanes: Iterable[Lane[Work]] = ()) -> None:
+        """The brakes may be off: look what is to be done. These lanes need not wait any longer."""
+        for lane in lanes:
+            self.holdings.lanes.hasten(lane)
+        self.holdings.room.set()
+        self.poke()
 
     def halt(self) -> None:
         """Begin no attempt from now on."""
@@ -126,11 +134,18 @@ class Runner:
             log.warning("settlement.delayed", handler=self.entry.name, cause=describe(error))
             return _again(work)
         else:
-            if isinstance(settled.outcome, Dead):
-                self._reports.buried(work, settled.outcome)
+            self._count(work, settled)
             if settled.context is not None and settled.context.timers:
                 self.holdings.rescheduled.set()
         return None
+
+    def _count(self, work: Work, settled: Settlement) -> None:
+        """An event is settled. One that was to be buried from the start is counted already."""
+        dead = isinstance(settled.outcome, Dead)
+        if isinstance(settled.outcome, Dead):
+            self._reports.buried(work, settled.outcome)
+        if not dead or settled is not work.tries.settlement:
+            self.holdings.brakes.limit.ended(dead=dead)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
@@ -146,7 +161,7 @@ class Runner:
             count += 1
             if count % _POLITE == 0:
                 await asyncio.sleep(0)
-            following = None if self._halted else self.holdings.lanes.take()
+            following = None if self._halted else self.holdings.next_lane()
 
     async def _turn(self, lane: Lane[Work]) -> None:
         """One attempt at a lane's first item, or at carrying out what an earlier one left."""
@@ -161,12 +176,20 @@ class Runner:
                 partition.running.discard(task)
         if partition.lost:
             self.metrics.stale.inc()
-        elif wait is None:
+            return
+        heard, work.tries.heard = work.tries.heard, NOTHING_HEARD
+        brakes, clock = self.holdings.brakes, self.equipment.clock
+        held, freed = brakes.on, brakes.answered(heard.answered, clock.now())
+        if wait is None:
             self.holdings.settle(work)
             self.holdings.lanes.advance(lane)
+            brakes.settled(lane)
         else:
-            self.holdings.lanes.wait(lane, self.equipment.clock.monotonic() + wait.total_seconds())
+            wait = brakes.failed(lane, heard, wait, clock.now())
+            self.holdings.lanes.wait(lane, clock.monotonic() + wait.total_seconds())
             self.holdings.rescheduled.set()
+        if held or freed:
+            self.go_on(freed)
 
     async def _attempt(self, work: Work) -> Settlement | timedelta:
         if _is_over(work):
@@ -178,9 +201,20 @@ class Runner:
         # kept, so that the handler is not run again when the store cannot tell now
         work.tries.doomed = ended
         outcome = await self._weighed(ended)
+        limit = self.holdings.brakes.limit
+        if limit.reached:
+            return await self._trip(work, outcome)
+        limit.ended(dead=True)
         self._reports.ended(work, outcome, ended.took, ended.error)
         death = death_of(work, outcome, ended.error, entry=self.entry, equipment=self.equipment)
         return of_dead(work, death, self.equipment, event_id=ended.event.id if ended.event else "")
+
+    async def _trip(self, work: Work, outcome: Dead) -> timedelta:
+        """One death too many: the event stays, and is attempted anew when somebody lets the entry go on."""
+        brakes = self.holdings.brakes
+        await brakes.trip(f"{brakes.limit}, the last: {outcome.detail}")
+        work.tries = work.tries.anew()
+        return timedelta()
 
     async def _made(self, work: Work) -> Settlement | timedelta | Doomed:
         """One attempt."""
@@ -193,7 +227,9 @@ class Runner:
             return Doomed(Dead("rejected", f"the handler is not given {event.type} any more"), event=event)
         context = self._context(work, event)
         begun = self.equipment.clock.monotonic()
-        raised = await self._watched(event, context)
+        with self.equipment.hearing.attempt() as answered:
+            raised = await self._watched(event, context)
+        work.tries.heard = Heard.of(raised, answered)
         took = self.equipment.clock.monotonic() - begun
         if isinstance(raised, NotOwned):
             raise raised

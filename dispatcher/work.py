@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
+from dispatcher.hearing import NOTHING_HEARD, Heard
 from dispatcher.lanes import LaneKey
 from dispatcher.outcome import Dead
 from schemas.envelope import decode
@@ -54,6 +55,12 @@ class Tries:
     settlement: "Settlement | None" = None
     # How often carrying it out failed.
     settling_failed: int = 0
+    # What the latest attempt learned of platforms, until somebody has taken note of it.
+    heard: Heard = NOTHING_HEARD
+
+    def anew(self) -> "Tries":
+        """None yet; only what happened outside is not forgotten."""
+        return Tries(known_effects=self.known_effects)
 
 
 class Heading(NamedTuple):

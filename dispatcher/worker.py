@@ -1,18 +1,22 @@
 """One entry at work: keeps it a member of its group until it is told to stop, or must stop."""
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import Enum
 
 import structlog
 
+from dispatcher.brakes import Brakes
+from dispatcher.dead_limit import DeadLimit
 from dispatcher.equipment import Equipment
 from dispatcher.errors import DispatcherError, describe
 from dispatcher.membership import Failed, Left, Membership, Rejoin
 from dispatcher.metrics import Load
 from dispatcher.observers import HandlerStarted, HandlerStopped
 from dispatcher.settings import Entry
+from dispatcher.stops import Stops
 from eventlog.errors import EventLogError, PositionLost
 from schemas.events import Timer
 from schemas.topics import Topics
@@ -44,12 +48,24 @@ class Worker:
 
     entry: Entry
     equipment: Equipment
+    stops: Stops
     phase: Phase = Phase.WAITING
     # Why it does not run.
     reason: str = ""
     _membership: Membership | None = None
     _task: asyncio.Task[bool] | None = field(default=None)
     _stopping: timedelta | None = None
+    _brakes: Brakes = field(init=False)
+
+    def __post_init__(self) -> None:
+        name = self.entry.name
+        self._brakes = Brakes(
+            name,
+            stopped=lambda: self.stops.holds(name),
+            limit=DeadLimit(self.equipment.dead_limit),
+            trip=lambda why: self.stops.trip(name, why),
+        )
+        self.stops.watch(name, self._obey)
 
     @property
     def topics(self) -> tuple[str, ...]:
@@ -89,6 +105,11 @@ class Worker:
             return ""
         return self._membership.trouble
 
+    @property
+    def away(self) -> Mapping[str, datetime]:
+        """The accounts whose platforms are away, and since when that is known."""
+        return self._brakes.away
+
     def load(self) -> Load:
         """What it has on its hands now."""
         if self._membership is None:
@@ -101,7 +122,7 @@ class Worker:
         log.info("handler.started", handler=self.entry.name, group=started.group, topics=started.topics)
         self.equipment.tell(started)
         while self._stopping is None:
-            self._membership = Membership(self.entry, self.equipment, self.topics)
+            self._membership = Membership(self.entry, self.equipment, self.topics, self._brakes)
             match await self._membership.serve():
                 case Left(clean=clean):
                     return clean
@@ -112,6 +133,13 @@ class Worker:
                     self._fail(error)
                     return False
         return True
+
+    def _obey(self) -> None:
+        """The entry is to stand still, or may go on; then its deaths are counted anew."""
+        if not self._brakes.stopped():
+            self._brakes.limit.forget()
+        if self._membership is not None:
+            self._membership.runner.go_on()
 
     def _fail(self, error: BaseException) -> None:
         self.phase, self.reason = Phase.FAILED, _reason(self.entry.name, error)

@@ -1,0 +1,123 @@
+"""What keeps an entry from beginning attempts and from reading: somebody wants it to stop, or a platform is away.
+
+It stays a member of its group meanwhile; attempts under way end, timers and lanes are kept. Of each account whose
+platform is away one lane is tried all the same, the one that failed last when that was found.
+"""
+
+import math
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+import structlog
+
+from dispatcher.breaker import Breaker
+from dispatcher.dead_limit import DeadLimit
+from dispatcher.errors import describe
+from dispatcher.hearing import Heard
+from dispatcher.lanes import Lane, State
+
+log = structlog.get_logger()
+
+AnyLane = Lane[Any]
+
+
+async def _nobody(_why: str) -> None:
+    """Nobody is there who could stop it."""
+
+
+_AWAY = (
+    "nothing is lost and nothing dies of it: one event at a time is tried until the platform answers, then all go on. "
+    "Look at the platform's status page, and at what stands between"
+)
+
+
+@dataclass(slots=True)
+class _Account:
+    """One account, as far as this entry's attempts know."""
+
+    breaker: Breaker = field(default_factory=Breaker)
+    # While it is open: the lane that asks.
+    probe: AnyLane | None = None
+    # The lanes whose latest attempt failed because its platform is away.
+    failed: set[AnyLane] = field(default_factory=set)
+
+
+@dataclass(slots=True)
+class Brakes:
+    """Of one entry, over all its memberships."""
+
+    entry: str = ""
+    # Whether somebody wants the entry to stand still, or nobody knows yet.
+    stopped: Callable[[], bool] = lambda: False
+    # As many may die as will, if nobody says otherwise.
+    limit: DeadLimit = field(default_factory=lambda: DeadLimit(least=math.inf))
+    # Has the entry stopped; given why. Raises StoreError.
+    trip: Callable[[str], Awaitable[None]] = _nobody
+    _accounts: dict[str, _Account] = field(default_factory=dict)
+
+    @property
+    def on(self) -> bool:
+        """Whether the entry stands still, but for its probes."""
+        return self.stopped() or any(account.breaker.is_open for account in self._accounts.values())
+
+    @property
+    def away(self) -> Mapping[str, datetime]:
+        """The accounts whose platforms are away, and since when that is known."""
+        breakers = {name: account.breaker for name, account in self._accounts.items()}
+        return {name: one.since for name, one in breakers.items() if one.is_open and one.since is not None}
+
+    def probes(self) -> list[AnyLane]:
+        """The lanes that may be tried although the brakes are on."""
+        return [] if self.stopped() else [one.probe for one in self._accounts.values() if one.probe is not None]
+
+    def failed(self, lane: AnyLane, heard: Heard, wait: timedelta, now: datetime) -> timedelta:
+        """A lane is to be tried again; how long it has to wait for that."""
+        self._unprobe(lane, except_=heard.account)
+        if heard.away is None or lane.state is State.GONE:
+            return wait
+        account = self._accounts.setdefault(heard.account, _Account())
+        known = account.breaker.since is not None
+        account.failed.add(lane)
+        account.breaker.failed(now, probe=account.probe is lane)
+        if account.breaker.is_open and account.probe is None:
+            account.probe = lane
+        if account.breaker.is_open and not known:
+            cause = describe(heard.away)
+            log.warning("account.away", handler=self.entry, account=heard.account, cause=cause, advice=_AWAY)
+        if account.probe is not lane:
+            return wait
+        return max(account.breaker.wait, timedelta(seconds=heard.away.retry_after or 0))
+
+    def settled(self, lane: AnyLane) -> None:
+        """Nothing is left to do of a lane's first item."""
+        self._unprobe(lane)
+
+    def answered(self, accounts: Iterable[str], now: datetime) -> list[AnyLane]:
+        """The platforms of these accounts answered; the lanes that need not wait for them any longer."""
+        freed: list[AnyLane] = []
+        for name in accounts:
+            account = self._accounts.pop(name, None)
+            if account is None:
+                continue
+            freed += account.failed
+            if account.breaker.since is not None:
+                seconds = round((now - account.breaker.since).total_seconds(), 1)
+                log.warning("account.back", handler=self.entry, account=name, seconds=seconds)
+        return freed
+
+    def drop_gone(self) -> None:
+        """Lanes went away with their partitions."""
+        for account in self._accounts.values():
+            account.failed = {lane for lane in account.failed if lane.state is not State.GONE}
+            if account.probe is not None and account.probe.state is State.GONE:
+                self._unprobe(account.probe)
+
+    def _unprobe(self, lane: AnyLane, *, except_: str = "") -> None:
+        """A lane does not wait for any account, but for one perhaps: where it was the probe, any lane may find out."""
+        for name, account in self._accounts.items():
+            account.failed.discard(lane)
+            if account.probe is lane and name != except_:
+                account.probe = None
+                account.breaker.unprobed()

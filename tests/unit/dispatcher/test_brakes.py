@@ -1,0 +1,144 @@
+"""What keeps an entry from going on, and what lets it."""
+
+from datetime import UTC, datetime, timedelta
+
+from structlog.testing import capture_logs
+
+from clients.errors import PlatformDown
+from dispatcher.brakes import Brakes
+from dispatcher.hearing import Heard
+from dispatcher.lanes import Lane, LaneKey, Lanes
+
+NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
+USUAL = timedelta(seconds=300)
+SECOND = timedelta(seconds=1)
+
+
+def lane(name: str) -> Lane[int]:
+    return Lane(LaneKey("t", 0, b"support", name.encode()))
+
+
+def down(account: str = "support", *, retry_after: float | None = None) -> Heard:
+    error = PlatformDown("it answered 503", retry_after=retry_after)
+    error.account = account
+    return Heard.of(error, set())
+
+
+def opened(account: str = "support") -> tuple[Brakes, Lane[int]]:
+    """With five lanes that failed, and the last of them."""
+    brakes = Brakes("h")
+    last = lane("")
+    for number in range(5):
+        last = lane(f"c{number}")
+        brakes.failed(last, down(account), USUAL, NOW)
+    return brakes, last
+
+
+def test_the_lane_that_failed_last_asks() -> None:
+    """After a second, and then more and more rarely; the others wait as usual."""
+    brakes = Brakes("h")
+    lanes = [lane(f"c{number}") for number in range(5)]
+    waits = [brakes.failed(each, down(), USUAL, NOW) for each in lanes]
+    assert waits == [USUAL, USUAL, USUAL, USUAL, SECOND]
+    assert (brakes.on, brakes.probes()) == (True, [lanes[4]])
+    assert brakes.failed(lanes[4], down(), USUAL, NOW) == 2 * SECOND
+    assert brakes.failed(lane("late"), down(), USUAL, NOW) == USUAL
+    assert brakes.probes() == [lanes[4]]
+
+
+def test_the_platform_may_say_when_to_ask() -> None:
+    """A longer wait that it names is kept."""
+    brakes, probe = opened()
+    assert brakes.failed(probe, down(retry_after=40), USUAL, NOW) == 40 * SECOND
+
+
+def test_an_answer_lets_all_go_on() -> None:
+    """The lanes that failed by it need not wait any longer, also those of before it was known."""
+    brakes, probe = opened()
+    freed = brakes.answered({"support"}, NOW)
+    assert len(freed) == 5
+    assert probe in freed
+    assert (brakes.on, brakes.probes(), dict(brakes.away)) == (False, [], {})
+
+
+def test_an_answer_between_failures_keeps_it_going() -> None:
+    """Five in a row is what counts."""
+    brakes = Brakes("h")
+    for _ in range(3):
+        for _ in range(4):
+            brakes.failed(lane("c"), down(), USUAL, NOW)
+        brakes.answered({"support"}, NOW)
+    assert not brakes.on
+
+
+def test_accounts_do_not_stand_for_each_other() -> None:
+    """Each asks by a lane of its own, and an answer of one says nothing of the other."""
+    brakes, first = opened("support")
+    second = lane("")
+    for number in range(5):
+        second = lane(f"d{number}")
+        brakes.failed(second, down("crm"), USUAL, NOW)
+    assert brakes.probes() == [first, second]
+    brakes.answered({"support"}, NOW)
+    assert (brakes.on, dict(brakes.away)) == (True, {"crm": NOW})
+
+
+def test_a_lane_that_fails_otherwise_waits_for_no_account() -> None:
+    """If it was the one that asks, any lane may find out; the next failure is enough then."""
+    brakes, probe = opened()
+    assert brakes.failed(probe, Heard(), USUAL, NOW) == USUAL
+    assert not brakes.on
+    assert brakes.failed(lane("next"), down(), USUAL, NOW) == SECOND
+    assert probe not in brakes.answered({"support"}, NOW)
+
+
+def test_a_probe_that_is_settled_without_an_answer_asks_no_more() -> None:
+    """Its timer was cancelled, perhaps."""
+    brakes, probe = opened()
+    brakes.settled(probe)
+    assert not brakes.on
+
+
+def test_a_probe_goes_with_its_partition() -> None:
+    """The other lanes that failed are still woken by an answer, those that went too are not."""
+    lanes: Lanes[int] = Lanes()
+    brakes = Brakes("h")
+    for partition in range(5):
+        lanes.put(LaneKey("t", partition, b"support", b"c"), 1)
+        taken = lanes.take()
+        assert taken is not None
+        brakes.failed(taken, down(), USUAL, NOW)
+    lanes.drop([("t", 0), ("t", 4)])
+    brakes.drop_gone()
+    assert not brakes.on
+    assert [each.key.partition for each in sorted(brakes.answered({"support"}, NOW), key=lambda one: one.key)] == [
+        1,
+        2,
+        3,
+    ]
+
+
+def test_a_stop_holds_the_probes_too() -> None:
+    """Nothing at all is begun."""
+    stopped = False
+    brakes, probe = opened()
+    brakes.stopped = lambda: stopped
+    assert brakes.probes() == [probe]
+    stopped = True
+    assert (brakes.on, brakes.probes()) == (True, [])
+
+
+def test_an_outage_is_told_once_and_so_is_its_end() -> None:
+    """With how long it was, also when the lane that asked went away meanwhile."""
+    with capture_logs() as logs:
+        brakes, probe = opened()
+        brakes.settled(probe)
+        brakes.failed(lane("next"), down(), USUAL, NOW)
+        brakes.answered({"support"}, NOW + 90 * SECOND)
+        brakes.answered({"support"}, NOW + 100 * SECOND)
+    told = [(line["event"], line["handler"], line["account"], line.get("seconds")) for line in logs]
+    assert told == [("account.away", "h", "support", None), ("account.back", "h", "support", 90.0)]
+    assert (
+        logs[0]["cause"]
+        == "it answered 503. Wait and try again; before repeating a send, read the conversation's newest message"
+    )

@@ -1,0 +1,75 @@
+"""What attempts learn of platforms."""
+
+import asyncio
+
+import pytest
+
+from clients.errors import BadAnswer, ClientError, NotFound, PlatformDown, RateLimited, TimedOut
+from clients.http import Exchange
+from dispatcher.hearing import Heard, Hearing
+
+
+def exchange(account: str, error: ClientError | None = None) -> Exchange:
+    return Exchange(account=account, platform="p", operation="send", number=1, seconds=0.1, error=error)
+
+
+def of(error: ClientError, account: str = "support") -> ClientError:
+    error.account = account
+    return error
+
+
+def test_an_answer_is_heard_by_the_attempt_that_asked() -> None:
+    """Outside of an attempt nobody listens."""
+    hearing = Hearing()
+    hearing(exchange("before"))
+    with hearing.attempt() as answered:
+        hearing(exchange("support"))
+    hearing(exchange("after"))
+    assert answered == {"support"}
+
+
+async def test_attempts_are_kept_apart() -> None:
+    """Those that run side by side, and the tasks each of them begins."""
+    hearing = Hearing()
+
+    async def attempt(account: str) -> set[str]:
+        with hearing.attempt() as answered:
+            await asyncio.sleep(0)
+            await asyncio.create_task(ask(account))
+        return answered
+
+    async def ask(account: str) -> None:
+        hearing(exchange(account))
+
+    assert await asyncio.gather(attempt("a"), attempt("b")) == [{"a"}, {"b"}]
+
+
+@pytest.mark.parametrize("error", [RateLimited("no"), NotFound("no"), BadAnswer("no")])
+def test_a_refusal_is_an_answer(error: ClientError) -> None:
+    """Somebody is there."""
+    hearing = Hearing()
+    with hearing.attempt() as answered:
+        hearing(exchange("support", error))
+    assert answered == {"support"}
+
+
+def test_the_latest_exchange_counts() -> None:
+    """A platform that answered and then went away is away."""
+    hearing = Hearing()
+    with hearing.attempt() as answered:
+        hearing(exchange("support"))
+        hearing(exchange("support", TimedOut("no")))
+    assert answered == set()
+
+
+def test_an_attempt_that_fails_by_an_account_speaks_against_it() -> None:
+    """Also when another call of it was answered; other accounts were answered all the same."""
+    error = of(PlatformDown("no"))
+    heard = Heard.of(error, {"support", "crm"})
+    assert (heard.away, heard.account, heard.answered) == (error, "support", {"crm"})
+
+
+@pytest.mark.parametrize("error", [None, ValueError("no"), of(NotFound("no")), PlatformDown("of a client of its own")])
+def test_other_failures_say_nothing_of_a_platform(error: BaseException | None) -> None:
+    """Nor do errors of what is no account of ours."""
+    assert Heard.of(error, {"support"}) == Heard(None, frozenset({"support"}))
