@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from pydantic_core import from_json
+from pydantic_core import from_json, to_json
 
 _BOM = b"\xef\xbb\xbf"
 _COMPACT, _SPACED = (",", ":"), (", ", ": ")
@@ -16,8 +16,9 @@ _JSON: tuple[tuple[str, Callable[[Any], str]], ...] = (
     ("as JSON with blanks, and escapes for what is not ASCII", lambda value: _dumped(value, _SPACED, escaped=True)),
     ("as compact JSON with sorted names", lambda value: _dumped(value, _COMPACT, ordered=True)),
     ("as JSON with blanks and sorted names", lambda value: _dumped(value, _SPACED, ordered=True)),
-    ("as JSON on several lines, two blanks deep", lambda value: _dumped(value, (",", ": "), indent=2)),
-    ("as JSON on several lines, four blanks deep", lambda value: _dumped(value, (",", ": "), indent=4)),
+    # Much faster than the json of Python, which indents without its C part.
+    ("as JSON on several lines, two blanks deep", lambda value: to_json(value, indent=2).decode()),
+    ("as JSON on several lines, four blanks deep", lambda value: to_json(value, indent=4).decode()),
     ("as PHP writes JSON", lambda value: _dumped(value, _COMPACT, escaped=True).replace("/", "\\/")),
     ("as Go and Rails write JSON", lambda value: _without_markup(_dumped(value, _COMPACT))),
 )
@@ -72,10 +73,8 @@ def _written(body: bytes) -> Iterator[tuple[str, bytes]]:
         return
 
 
-def _dumped(
-    value: Any, separators: tuple[str, str], *, escaped: bool = False, ordered: bool = False, indent: int | None = None
-) -> str:
-    return json.dumps(value, separators=separators, ensure_ascii=escaped, sort_keys=ordered, indent=indent)
+def _dumped(value: Any, separators: tuple[str, str], *, escaped: bool = False, ordered: bool = False) -> str:
+    return json.dumps(value, separators=separators, ensure_ascii=escaped, sort_keys=ordered)
 
 
 def _without_markup(text: str) -> str:

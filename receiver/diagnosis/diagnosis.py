@@ -12,7 +12,7 @@ from typing import Final
 from receiver.delivery import Delivery, Target
 from receiver.diagnosis.case import Case
 from receiver.diagnosis.hint import Hint
-from receiver.diagnosis.looks import LOOKS
+from receiver.diagnosis.looks import LOOKS, signers
 from receiver.diagnosis.trials import looked_into
 from receiver.limits import Bucket
 from receiver.problems import Problem
@@ -45,6 +45,8 @@ class Diagnosis:
         self._looks: dict[str | None, Bucket] = {}
         self._searches: dict[str | None, Bucket] = {}
         self._in_all = Bucket(*_SEARCHES_IN_ALL)
+        # Files are read at the start, not when a stranger posts something.
+        signers()
 
     def of(self, source: Source, delivery: Delivery, problem: Problem, reason: str) -> tuple[Hint, ...]:
         """What is found out about a delivery that was refused.

@@ -1,7 +1,7 @@
 """What can be seen of a refused delivery at once: a look for each reason. Pure, and costs next to nothing."""
 
 from collections.abc import Callable, Iterator, Mapping
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import cache
 from types import MappingProxyType
 
@@ -93,14 +93,14 @@ def _gone(case: Case, header: bytes) -> Hint:
 
 def _other_platform(case: Case) -> Iterator[Hint]:
     own = case.source.ring.signature_header
-    for header, names in _signers().items():
+    for header, names in signers().items():
         if header != own and case.delivery.headers.get(header):
             yield Hint("other-platform", f"it has {header.decode()}, which is how {names} signs")
 
 
 @cache
-def _signers() -> Mapping[bytes, str]:
-    """Signature header → the platforms of ours that sign in it."""
+def signers() -> Mapping[bytes, str]:
+    """Signature header → the platforms of ours that sign in it. Reads the presets, once."""
     found: dict[bytes, list[str]] = {}
     tables = {name: presets.table(name).get("verify", {}).get("signature", {}) for name in sorted(presets.names())}
     known = {name: scheme.signature.header for name, scheme in PRESETS.items() if scheme.signature}
@@ -150,6 +150,7 @@ def _time_form(case: Case) -> Iterator[Hint]:
     form = due[timestamp.format] if timestamp else "a time"
     told = plain(_told_time(case).encode("latin-1", "replace"))
     yield Hint("time-form", f"{_time_place(timestamp)} says {told}, where {form} of a time we know is due")
+    yield from _unit(case)
 
 
 def _told_time(case: Case) -> str:
@@ -167,9 +168,8 @@ def _clock(case: Case) -> Iterator[Hint]:
     side = "behind" if skew > 0 else "ahead of"
     window = counted(timestamp.tolerance, "second")
     yield Hint("clock", f"the signed time is {counted(abs(skew), 'second')} {side} our clock, and {window} are allowed")
-    if unit := _unit(timestamp, at, case.now):
-        yield Hint("time-unit", unit)
-    elif abs(abs(skew) - _HOUR * round(abs(skew) / _HOUR)) <= timestamp.tolerance and abs(skew) < 24 * _HOUR:
+    yield from _unit(case)
+    if abs(abs(skew) - _HOUR * round(abs(skew) / _HOUR)) <= timestamp.tolerance and abs(skew) < 24 * _HOUR:
         hours = counted(round(abs(skew) / _HOUR), "hour")
         yield Hint("clock", f"that is {hours}: the sender may tell its local time as UTC")
     # As if it came when it was signed: then it is verified, or nothing is.
@@ -179,17 +179,14 @@ def _clock(case: Case) -> Iterator[Hint]:
         yield Hint("older-secret" if verified.secret else "clock", f"the signature itself is right, by {whose}")
 
 
-def _unit(timestamp: Timestamp, at: datetime, now: datetime) -> str:
+def _unit(case: Case) -> Iterator[Hint]:
     """Whether the time would be now in another unit."""
-    window = timedelta(seconds=timestamp.tolerance or 0)
-    for form, factor, words in (
-        ("s", 1e-3, "milliseconds where seconds are"),
-        ("ms", 1e3, "seconds where milliseconds are"),
-    ):
-        told = at.timestamp() * factor
-        if timestamp.format == form and abs(told - now.timestamp()) <= window.total_seconds():
-            return f"the sender tells {words} due"
-    return ""
+    timestamp, text = case.source.ring.scheme.timestamp, _told_time(case)
+    for form, other, words in (("s", "ms", "milliseconds where seconds"), ("ms", "s", "seconds where milliseconds")):
+        if timestamp is not None and timestamp.format == form:
+            at = read_time(Timestamp(header="-", format=other), text)
+            if at is not None and abs(at - case.now) <= timedelta(seconds=timestamp.tolerance or 0):
+                yield Hint("time-unit", f"the sender tells {words} are due")
 
 
 def _id_missing(case: Case) -> Iterator[Hint]:

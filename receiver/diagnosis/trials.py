@@ -19,10 +19,10 @@ from schemas.keys import Algorithm, HashKey, HmacKey, Key, Parts, UnusableSecret
 from schemas.schemes import KeyValues, Scheme
 from schemas.signatures import MalformedForm, Message, signed_parts, sorted_form
 
-MAX_BODY: Final = 64 * 1024
+MAX_BODY: Final = 16 * 1024
 """Bytes of a body that is looked into."""
 
-MOST_HASHED: Final = 4 * 1024 * 1024
+MOST_HASHED: Final = 2 * 1024 * 1024
 """Bytes that are hashed for one delivery at most: some milliseconds."""
 
 # What a hash costs that is of next to nothing, in bytes.
@@ -55,7 +55,9 @@ def looked_into(case: Case) -> Hint:
         if trial.given.fits(trial.key, trial.parts):
             return trial.hint
         made += 1
-    return Hint("secret", f"none of {made} readings fits: other secrets, bytes, keys, URLs and sources of ours")
+    return Hint(
+        "secret", f"none of {made} readings fits: of the body, the secrets, the hash, the URL, and of our other sources"
+    )
 
 
 def _trials(case: Case) -> Iterator[Trial]:
