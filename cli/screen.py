@@ -61,8 +61,10 @@ class Screen:
             line.append("handshake answered")
         else:
             line.append(f"{answered.status} {answered.outcome}", style="red")
-            line.append(f"  {printable(answered.reason)}", style="dim")
+            line.append(f"  {printable(answered.reason)}  {answered.request}", style="dim")
         self._print(line)
+        for hint in answered.hints:
+            self.say(f"    {printable(hint.text)}", "dim")
 
     def polled(self, source: str, published: Published) -> None:
         """A round of polling is over."""

@@ -88,16 +88,12 @@ def _show(found: Mapping[str, Any]) -> None:
     )
     out.print(Text(printable(head), style="bold"))
     reason = {"reason": found["reason"], "path": found["path"], "quarantined": found["quarantined"]}
-    hints = [line for hint in found["hints"] for line in (("why", hint["text"]), ("so", _sentence(hint)))]
+    hints = [line for hint in found["hints"] for line in (("why", hint["text"]), ("so", hint["do"]))]
     for name, value in (*reason.items(), *hints):
         if value:
             out.print(Text(f"{name:<12}", style="dim").append(printable(value)))
     if not hints:
         out.print(Text(f"{'so':<12}", style="dim").append("see docs/reference/problems.md for this problem and reason"))
-
-
-def _sentence(hint: Mapping[str, str]) -> str:
-    return f"{hint['means']}: {hint['do']}"
 
 
 def _why(one: Mapping[str, Any]) -> str:

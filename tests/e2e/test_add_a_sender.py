@@ -2,11 +2,15 @@
 
 import json
 import shlex
+import urllib.error
+import urllib.request
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.conventions.fences import ROOT, fences
-from tests.e2e.processes import Hookline, hookline
+from tests.e2e.processes import Hookline, Role, hookline
 
 PAGE = ROOT / "docs" / "add-a-sender.md"
 
@@ -20,6 +24,23 @@ def records(at: Hookline, topic: str) -> list[dict[str, Any]]:
     done = at.command("tail", f"hookline.{topic}", "--from", "start", "--no-follow", "--json")
     assert done.returncode == 0, done.stderr
     return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def refused(at: Hookline, role: Role) -> dict[str, Any]:
+    """What is told of a delivery without a signature: in the list of the newest, and by the id its sender was told."""
+    request = urllib.request.Request(f"{at.address(role)}/in/desk", b"{}", {"Content-Type": "application/json"})
+    with pytest.raises(urllib.error.HTTPError) as told:
+        urllib.request.urlopen(request, timeout=10)
+    name = told.value.headers["X-Request-Id"]
+    assert json.loads(told.value.read())["instance"] == f"urn:hookline:request:{name}"
+    listed = at.command("explain")
+    assert (listed.returncode, name in listed.stdout, listed.stderr) == (0, True, "")
+    shown = at.command("explain", f"urn:hookline:request:{name}")
+    assert "the header x-acme-signature is not there" in shown.stdout
+    other = at.command("explain", "000000-0000000000")
+    assert (other.returncode, "is of another receiver, or of one that was stopped" in other.stderr) == (1, True)
+    found: dict[str, Any] = json.loads(at.command("explain", name, "--json").stdout)
+    return found
 
 
 def test_the_page_about_a_new_sender_is_true(tmp_path: Path) -> None:
@@ -39,9 +60,13 @@ def test_the_page_about_a_new_sender_is_true(tmp_path: Path) -> None:
             assert done.returncode == 0, done.stdout + done.stderr
         other = at.command("send", "desk", "--body", "comment.json", "--set", "comment.internal=true")
         assert (other.returncode, other.stdout) == (0, "200 OK\n")
+        refusal = refused(at, role)
         [said] = records(at, "conversations")
         [note] = records(at, "platform")
         assert role.stop() == 0
+        gone = at.command("explain", refusal["request_id"])
+    assert (refusal["source"], refusal["reason"]) == ("desk", "signature-missing")
+    assert (gone.returncode, "no receiver runs with the data folder" in gone.stderr) == (1, True)
     headers = {name: said["headers"][name] for name in ("ce_id", "ce_type", "ce_time", "ce_eventname", "ce_deliveryid")}
     assert headers == {
         "ce_id": "message.created:c_1",

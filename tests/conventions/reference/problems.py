@@ -3,6 +3,7 @@
 from typing import get_args
 
 from receiver.claims import Reason
+from receiver.diagnosis.hint import KINDS
 from receiver.problems import PROBLEMS
 from tests.conventions.reference.blocks import code, table
 
@@ -11,9 +12,13 @@ REASONS: tuple[str, ...] = get_args(Reason)
 
 
 def blocks() -> dict[str, str]:
-    """A table of all problems, in the order of their statuses."""
+    """A table of all problems, in the order of their statuses, and one of all that may be found out about a refusal."""
     rows = [
         [str(one.status), code(one.type), one.title, ", ".join(code(name) for name, _ in one.headers), one.detail]
         for one in PROBLEMS.values()
     ]
-    return {"problems": table(["status", "type", "title", "headers", "detail"], rows)}
+    hints = [[code(name), kind.means, kind.do] for name, kind in KINDS.items()]
+    return {
+        "problems": table(["status", "type", "title", "headers", "detail"], rows),
+        "hints": table(["kind", "means", "what to do"], hints),
+    }

@@ -11,6 +11,7 @@ from dispatcher.attempt import AttemptTimedOut
 from dispatcher.observers import AttemptEnded, HandlerStopped, Happening, TimerChanged
 from dispatcher.outcome import Dead, Done, Outcome, Retry
 from handlers.api import GiveUp, RetryLater
+from receiver.diagnosis.hint import Hint
 from receiver.reports import Answered
 from schemas.record import TopicPartition
 
@@ -119,6 +120,16 @@ def test_a_delivery_and_its_handlers_show_the_same_id(capsys: pytest.CaptureFixt
         ["refund-requested-by-mail", "done", "3", "ms", "message.created", "m" * 23 + "…", "c1"],
         ["h", "timer", "ask", "cancelled", "c1"],
     ]
+
+
+def test_a_refusal_shows_why(capsys: pytest.CaptureFixture[str]) -> None:
+    """And the id of its request, for `hookline explain`."""
+    hint = Hint("clock", "the signed time is 7,203 seconds behind our clock, and 300 seconds are allowed")
+    refused = {"status": 401, "outcome": "unauthenticated", "reason": "timestamp-stale", "hints": (hint,)}
+    Screen().arrived(Answered(request="3f9a1c-8d02b7e6a4", source="support", platform=None, **refused))
+    first, second = capsys.readouterr().out.splitlines()
+    assert first[10:].split() == ["support", "401", "unauthenticated", "timestamp-stale", "3f9a1c-8d02b7e6a4"]
+    assert second == f"    {hint.text}"
 
 
 def test_a_dead_letter_shows_the_command_that_replays_it(capsys: pytest.CaptureFixture[str]) -> None:

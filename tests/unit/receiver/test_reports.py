@@ -4,6 +4,7 @@ from typing import Any
 
 import structlog
 
+from receiver.diagnosis.hint import Hint
 from receiver.reports import Answered, LogReports, loggable
 
 
@@ -35,6 +36,16 @@ def test_refusal_is_told_with_its_reason() -> None:
         "unauthenticated",
         "signature-wrong",
         "warning",
+    )
+
+
+def test_refusal_is_told_with_what_was_found_out() -> None:
+    """Under the id that the sender was told."""
+    hints = (Hint("form", "nothing in it looks like a signature"), Hint("secret", "none fits"))
+    (line,) = lines_of(answered(request="3f9a1c-8d02b7e6a4", hints=hints))
+    assert (line["request_id"], line["why"]) == (
+        "3f9a1c-8d02b7e6a4",
+        "nothing in it looks like a signature; none fits",
     )
 
 

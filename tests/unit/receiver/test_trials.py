@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from receiver.delivery import Target
@@ -333,10 +333,12 @@ def test_whatever_comes_is_looked_at_without_an_error(body: bytes, value: bytes,
 
 ANY = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
-    lambda one: st.lists(one) | st.dictionaries(st.text(), one),
+    lambda one: st.lists(one, max_size=3) | st.dictionaries(st.text(max_size=5), one, max_size=3),
+    max_leaves=6,
 )
 
 
+@settings(max_examples=50)
 @given(ANY)
 def test_any_json_is_written_anew(value: Any) -> None:
     """Whatever it holds, each variant says the same or there is none."""
