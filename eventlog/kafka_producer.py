@@ -183,7 +183,7 @@ class Producers:
     def _look_into(self, error: BaseException) -> None:
         """Ask why Kafka is away, in the background, so that the next attempt to connect need not wait for it."""
         if self.away is None:
-            self.away = Cause("no broker lets us connect")
+            self.away = Cause(f"{self._cluster}: no broker lets us connect")
         if _now() - self._asked >= ASK_AGAIN and (self._asking is None or self._asking.done()):
             self._asked = _now()
             self._asking = asyncio.create_task(self._note_lost(error), name="kafka-probe")
