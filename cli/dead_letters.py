@@ -59,7 +59,7 @@ class Letter:
 
     @property
     def reason(self) -> str:
-        """Why: rejected, exhausted, undecodable, oversize or uncertain."""
+        """Why: rejected, exhausted, undecodable, oversize, uncertain or crashed."""
         return self.text("x-dlq-reason")
 
     @property

@@ -1,12 +1,15 @@
-"""The attempts under way in a process: whose they are, and which should have ended by now."""
+"""The attempts under way in a process: whose they are, which run alone, and which should have ended by now."""
 
 import asyncio
-from collections.abc import Callable, Iterator
+import contextlib
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 STUCK_AFTER = 5.0
 """Seconds that a cancelled attempt may take to end before it is told of."""
+# Whoever waits for a turn looks at least so often whether it still wants one, in seconds.
+_GLANCE = 0.25
 
 
 @dataclass(slots=True, eq=False, kw_only=True)
@@ -34,6 +37,12 @@ class Attempts:
     """Every attempt of a process, by the task that runs it."""
 
     _running: dict[asyncio.Task[Any], Running] = field(default_factory=dict)
+    # Who has a turn beside others, how many want one alone, and which task has it.
+    _beside: set[asyncio.Task[Any]] = field(default_factory=set)
+    _wanted: int = 0
+    _alone: asyncio.Lock = field(default_factory=asyncio.Lock)
+    # Set when a turn ended.
+    _ended: asyncio.Event = field(default_factory=asyncio.Event)
 
     def __len__(self) -> int:
         return len(self._running)
@@ -69,3 +78,51 @@ class Attempts:
         for each in found:
             each.stuck = True
         return found
+
+    @contextlib.asynccontextmanager
+    async def beside(self, given_up: Callable[[], bool]) -> AsyncIterator[bool]:
+        """A turn beside others, when nobody has or wants one alone; False if the caller gave up before."""
+        while self._wanted and not given_up():
+            await self._glance()
+        if self._wanted:
+            yield False
+            return
+        task = _current()
+        self._beside.add(task)
+        try:
+            yield True
+        finally:
+            self._beside.discard(task)
+            self._ended.set()
+
+    @contextlib.asynccontextmanager
+    async def alone(self, given_up: Callable[[], bool]) -> AsyncIterator[bool]:
+        """A turn that nobody of the process has one beside, but for attempts that are stuck; False as above."""
+        self._wanted += 1
+        try:
+            while self._taken() and not given_up():
+                await self._glance()
+            if self._taken():
+                yield False
+                return
+            async with self._alone:
+                yield True
+        finally:
+            self._wanted -= 1
+            self._ended.set()
+
+    def _taken(self) -> bool:
+        return self._alone.locked() or not all(self.is_stuck(task) for task in self._beside)
+
+    async def _glance(self) -> None:
+        self._ended.clear()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_GLANCE):
+                await self._ended.wait()
+
+
+def _current() -> asyncio.Task[Any]:
+    task = asyncio.current_task()
+    if task is None:
+        raise AssertionError("unreachable: a coroutine runs in a task")
+    return task

@@ -33,6 +33,8 @@ class Holdings:
     rescheduled: asyncio.Event = field(default_factory=asyncio.Event)
     # No replay is left of those that were taken: more may wait.
     replayed: asyncio.Event = field(default_factory=asyncio.Event)
+    # An attempt is to be noted before it begins, or a note is to go.
+    noted: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
     def replaying(self) -> int:
@@ -81,7 +83,7 @@ class Holdings:
 
     def wake(self) -> None:
         """Give every signal, so that whoever waits for one looks around."""
-        for signal in (self.room, self.dirty, self.rescheduled, self.replayed):
+        for signal in (self.room, self.dirty, self.rescheduled, self.replayed, self.noted):
             signal.set()
 
     def load(self, running: int, now: datetime) -> Load:

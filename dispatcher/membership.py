@@ -93,7 +93,7 @@ class Membership:
             clock=equipment.clock,
             metrics=metrics,
         )
-        self._parts = (self._reader, self._committer, self._alarm(), self._replayer())
+        self._parts = (self._reader, self._committer, self._alarm(), self._replayer(), self.runner.care)
         self._positions = Positions(entry, equipment)
         # What ends it: a reason to rejoin or to fail, or None for an ordinary end.
         self._ended: asyncio.Future[Rejoin | Failed | None] = asyncio.get_running_loop().create_future()
@@ -217,7 +217,12 @@ class Membership:
         timers.load(opening.timers)
         tracker = Tracker(opening.start, opening.finished)
         return Partition(
-            at=at, epoch=opening.epoch, tracker=tracker, recent=Recent(self.equipment.limits.recent), timers=timers
+            at=at,
+            epoch=opening.epoch,
+            tracker=tracker,
+            recent=Recent(self.equipment.limits.recent),
+            caution=opening.caution,
+            timers=timers,
         )
 
     async def _release(self, partitions: list[Partition]) -> None:

@@ -3,6 +3,7 @@
 - returned: `Done`
 - `GiveUp`, or a `ClientError` that cannot succeed later: `Dead`, rejected
 - `EffectUncertain`: `Dead`, uncertain; a record the log will never take: `Dead`, oversize
+- it ended the process several times (`caution.py`): `Dead`, crashed
 - the store, the event log or a platform is away, `RateLimited`, `OutOfCredit`: `Retry`, and the attempt does not count;
   `Dead` when that has gone on for the policy's `deadline`
 - `RetryLater`, a timeout, anything else: `Retry` with backoff or its own wait; `Dead` when attempts are used up
@@ -26,7 +27,7 @@ from eventlog.errors import LogUnavailable, RecordRefused
 from handlers.api import GiveUp, RetryLater
 from store.errors import StoreMisconfigured, StoreRefused, StoreUnavailable
 
-DeadReason: TypeAlias = Literal["rejected", "exhausted", "undecodable", "oversize", "uncertain"]
+DeadReason: TypeAlias = Literal["rejected", "exhausted", "undecodable", "oversize", "uncertain", "crashed"]
 """Why an event went to the dead letters; the value of `x-dlq-reason`."""
 
 _NOT_THE_EVENTS_FAULT = (

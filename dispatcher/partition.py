@@ -5,6 +5,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import Any
 
+from dispatcher.caution import Caution
 from dispatcher.equipment import Limits
 from dispatcher.timers import Gate, Timers
 from dispatcher.tracker import Tracker
@@ -46,6 +47,8 @@ class Partition:
     epoch: Epoch
     tracker: Tracker
     recent: Recent
+    # None: its last owner left in order.
+    caution: Caution | None = None
     timers: Timers = field(default_factory=Timers)
     # Timers that are due, before and after the partition's end was asked for.
     ripe: list[TimerRow] = field(default_factory=list)

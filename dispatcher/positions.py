@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import structlog
 
 from dispatcher import metadata
+from dispatcher.caution import Caution
 from dispatcher.equipment import Equipment
 from dispatcher.errors import ForeignStore
 from dispatcher.homes import home_of
@@ -28,6 +29,11 @@ from store.strays import Stray
 
 log = structlog.get_logger()
 
+_SUSPECTS = (
+    "workers of this handler crashed again and again, and these events were under way. Each runs alone now: one that "
+    "ends the process is dead after some crashes. Look what the process died of: its exit status, the kernel's log"
+)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Opening:
@@ -39,6 +45,8 @@ class Opening:
     # What earlier owners settled from there on.
     finished: Finished | None
     timers: tuple[TimerRow, ...]
+    # None: the last owner left in order.
+    caution: Caution | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +75,14 @@ class Positions:
         new = {at: epoch for at, epoch in epochs.items() if not epoch.started}
         await self.equipment.store.owners.begun(self.entry.name, new)
         await self._adopt(epochs, identity)
+        cautions = await self._cautions(epochs, offsets, ends)
         return {
             at: Opening(
                 epoch=epochs[at],
                 start=offsets[at],
                 finished=_within(known[at], ends[at]),
                 timers=await self._timers(at, identity),
+                caution=cautions.get(at),
             )
             for at in partitions
         }
@@ -127,6 +137,24 @@ class Positions:
         for at, theirs in homes.items():
             await strays.adopt(self.entry.name, at, epochs[at], theirs, now=now)
         log.info("timers.adopted", handler=self.entry.name, timers=sum(map(len, homes.values())))
+
+    async def _cautions(
+        self,
+        epochs: Mapping[TopicPartition, Epoch],
+        offsets: Mapping[TopicPartition, int],
+        ends: Mapping[TopicPartition, int],
+    ) -> Mapping[TopicPartition, Caution]:
+        """What to be careful with, in the partitions whose last owner did not leave in order."""
+        unclean = {at: epoch for at, epoch in epochs.items() if not epoch.clean}
+        limits, now = self.equipment.limits, self.equipment.clock.now()
+        found = await self.equipment.store.suspects.found(self.entry.name, unclean)
+        if suspects := sum(map(len, found.values())):
+            log.warning("suspects.found", handler=self.entry.name, suspects=suspects, advice=_SUSPECTS)
+        # An owner reads no further ahead than that.
+        ahead = limits.span + limits.fetch
+        return {
+            at: Caution(until=min(ends[at], offsets[at] + ahead), since=now, suspects=dict(found[at])) for at in unclean
+        }
 
     async def _timers(self, at: TopicPartition, identity: str) -> tuple[TimerRow, ...]:
         if not self._sets_timers:

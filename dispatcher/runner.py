@@ -14,6 +14,7 @@ import structlog
 
 from dispatcher.attempt import attempt
 from dispatcher.attempts import Running
+from dispatcher.care import Care
 from dispatcher.context import AttemptContext
 from dispatcher.equipment import Equipment
 from dispatcher.errors import HandlerStopped, describe
@@ -27,7 +28,7 @@ from dispatcher.partition import Partition
 from dispatcher.reports import Reports, death_of
 from dispatcher.settings import Entry
 from dispatcher.settlement import NOTHING, Settlement, Settler, of_dead, of_done
-from dispatcher.work import Doomed, Firing, Received, Replayed, Work
+from dispatcher.work import Doomed, Firing, Received, Replayed, Work, names_of
 from eventlog.errors import LogUnavailable
 from schemas.envelope import EnvelopeError
 from schemas.events import Event
@@ -55,10 +56,12 @@ class Runner:
     on_stop: Callable[[BaseException], None]
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
     _halted: bool = False
+    care: Care = field(init=False)
     _settler: Settler = field(init=False)
     _reports: Reports = field(init=False)
 
     def __post_init__(self) -> None:
+        self.care = Care(entry=self.entry, equipment=self.equipment, holdings=self.holdings, on_lost=self.on_lost)
         self._settler = Settler(self.entry, self.equipment)
         self._reports = Reports(self.entry, self.equipment, self.metrics)
 
@@ -86,7 +89,7 @@ class Runner:
 
     def halt(self) -> None:
         """Begin no attempt from now on."""
-        self._halted = True
+        self._halted = self.care.halted = True
 
     async def idle(self, within: timedelta) -> bool:
         """Wait until no attempt is under way; False if some still are. Those that are stuck are not waited for."""
@@ -181,6 +184,7 @@ class Runner:
         brakes, clock = self.holdings.brakes, self.equipment.clock
         held, freed = brakes.on, brakes.answered(heard.answered, clock.now())
         if wait is None:
+            self.care.cleared(work)
             self.holdings.settle(work)
             self.holdings.lanes.advance(lane)
             brakes.settled(lane)
@@ -195,12 +199,12 @@ class Runner:
         if _is_over(work):
             self.metrics.skipped.inc()
             return NOTHING
-        ended = work.tries.doomed or await self._made(work)
+        ended = work.tries.doomed or await self._in_turn(work)
         if not isinstance(ended, Doomed):
             return ended
         # kept, so that the handler is not run again when the store cannot tell now
         work.tries.doomed = ended
-        outcome = await self._weighed(ended)
+        outcome = await self._weighed(work, ended.outcome)
         limit = self.holdings.brakes.limit
         if limit.reached:
             return await self._trip(work, outcome)
@@ -215,6 +219,16 @@ class Runner:
         await brakes.trip(f"{brakes.limit}, the last: {outcome.detail}")
         work.tries = work.tries.anew()
         return timedelta()
+
+    async def _in_turn(self, work: Work) -> Settlement | timedelta | Doomed:
+        """One attempt when its turn has come, unless the event is dead for what it did to the process."""
+        if (dead := self.care.verdict(work)) is not None:
+            return Doomed(dead)
+        ended: Settlement | timedelta | Doomed = timedelta()
+        async with self.care.turn(work) as given:
+            if given:
+                ended = await self._made(work)
+        return ended
 
     async def _made(self, work: Work) -> Settlement | timedelta | Doomed:
         """One attempt."""
@@ -251,17 +265,16 @@ class Runner:
             with contextlib.suppress(StoreError):
                 await self.equipment.store.replays.note(work.replay.id, told)
 
-    async def _weighed(self, doomed: Doomed) -> Dead:
+    async def _weighed(self, work: Work, outcome: Dead) -> Dead:
         """Why it is dead. That an effect of any attempt may have happened outweighs every other reason.
 
         Raises:
             StoreError: nobody can tell now.
         """
-        event, outcome = doomed.event, doomed.outcome
-        if event is None or outcome.reason == "uncertain":
+        if outcome.reason in {"uncertain", "undecodable"}:
             return outcome
-        effects = self.equipment.store.effects
-        names = await effects.unfinished(handler=self.entry.name, source=event.source, event_id=event.id)
+        effects, event = self.equipment.store.effects, names_of(work)
+        names = await effects.unfinished(handler=self.entry.name, source=event.source, event_id=event.event_id)
         if not names:
             return outcome
         return Dead("uncertain", f"the effect {min(names)!r} may have happened; {outcome.detail}")

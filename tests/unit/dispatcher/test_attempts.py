@@ -46,3 +46,86 @@ async def test_what_ended_is_forgotten(task: asyncio.Task[None]) -> None:
     attempts.begin(task, running(cancelled_at=0))
     attempts.end(task)
     assert (len(attempts), attempts.newly_stuck(1_000), attempts.of(task)) == (0, [], None)
+
+
+class Turns:
+    """Attempts that take turns, and a log of who began and ended."""
+
+    def __init__(self) -> None:
+        self.attempts = Attempts()
+        self.said: list[str] = []
+        self.given_up = False
+
+    def start(self, name: str, *, alone: bool = False) -> tuple[asyncio.Task[None], asyncio.Event]:
+        """A task that has its turn until its event is set."""
+        go_on = asyncio.Event()
+        turn = self.attempts.alone if alone else self.attempts.beside
+
+        async def attempt() -> None:
+            async with turn(lambda: self.given_up) as given:
+                self.said.append(f"{name} {'begins' if given else 'gives up'}")
+                await go_on.wait()
+                self.said.append(f"{name} ends")
+
+        return asyncio.create_task(attempt()), go_on
+
+
+async def settle() -> None:
+    """Let every task go as far as it can."""
+    for _ in range(10):
+        await asyncio.sleep(0)
+
+
+async def test_one_alone_waits_for_all_and_lets_nobody_begin() -> None:
+    """Those under way end first; who comes later waits, also for the next one that wants to be alone."""
+    turns = Turns()
+    first, end_first = turns.start("first")
+    await settle()
+    alone, end_alone = turns.start("alone", alone=True)
+    later, end_later = turns.start("later")
+    await settle()
+    assert turns.said == ["first begins"]
+    end_first.set()
+    await first
+    second, end_second = turns.start("second", alone=True)
+    await settle()
+    assert turns.said[2:] == ["alone begins"]
+    end_alone.set()
+    await alone
+    await settle()
+    assert turns.said[4:] == ["second begins"]
+    end_second.set()
+    end_later.set()
+    await asyncio.gather(second, later)
+    assert turns.said[6:] == ["later begins", "later ends"]
+
+
+async def test_nobody_waits_for_an_attempt_that_is_stuck() -> None:
+    """It ends with the process only."""
+    turns = Turns()
+    first, end_first = turns.start("first")
+    await settle()
+    turns.attempts.begin(first, running(cancelled_at=0))
+    turns.attempts.newly_stuck(STUCK_AFTER + 1)
+    alone, end_alone = turns.start("alone", alone=True)
+    await settle()
+    assert turns.said == ["first begins", "alone begins"]
+    end_first.set()
+    end_alone.set()
+    await asyncio.gather(first, alone)
+
+
+@pytest.mark.parametrize("alone", [True, False])
+async def test_who_gives_up_waits_no_longer(*, alone: bool) -> None:
+    """The partition is given back, and the others need not wait either."""
+    turns = Turns()
+    first, end_first = turns.start("first", alone=True)
+    await settle()
+    other, end_other = turns.start("other", alone=alone)
+    await settle()
+    turns.given_up = True
+    end_other.set()
+    await asyncio.wait_for(other, 5)
+    assert turns.said == ["first begins", "other gives up", "other ends"]
+    end_first.set()
+    await first

@@ -1,0 +1,142 @@
+"""Gives attempts their turn: beside others, or alone and noted in the store where a crash is to be explained.
+
+Notes are written by one task, one transaction at a time: what comes meanwhile goes into the next.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+import structlog
+
+from dispatcher.caution import convicted, item_of
+from dispatcher.equipment import Equipment
+from dispatcher.holdings import Holdings
+from dispatcher.outcome import Dead
+from dispatcher.partition import Partition
+from dispatcher.settings import Entry
+from dispatcher.work import Work, names_of
+from store.errors import NotOwned, StoreError
+
+log = structlog.get_logger()
+
+# Notes of one transaction.
+_PAGE = 500
+
+
+def _future() -> "asyncio.Future[None]":
+    return asyncio.get_running_loop().create_future()
+
+
+@dataclass(slots=True, kw_only=True)
+class Care:
+    """The turns of one membership's attempts. Make it inside a running event loop."""
+
+    entry: Entry
+    equipment: Equipment
+    holdings: Holdings
+    # Called when the store says that a partition has another owner.
+    on_lost: Callable[[Partition], None]
+    # No turn is given any more.
+    halted: bool = False
+    ending: bool = False
+    # What is to be written next: crashes of what begins, None for what has ended; and when it is written.
+    _notes: dict[tuple[Partition, str], int | None] = field(default_factory=dict)
+    _written: asyncio.Future[None] = field(default_factory=_future)
+
+    async def run(self) -> None:
+        """Write notes until told to end. What is left then goes when the partitions are given back."""
+        while not self.ending:
+            await self.holdings.noted.wait()
+            self.holdings.noted.clear()
+            notes, self._notes = self._notes, {}
+            written, self._written = self._written, _future()
+            try:
+                await self._write(notes)
+            except StoreError as error:
+                # whoever waits tries again; what has ended must not stay
+                ended: dict[tuple[Partition, str], int | None] = {each: None for each in notes if notes[each] is None}
+                self._notes = ended | self._notes
+                written.set_exception(error)
+                written.exception()  # nobody may be waiting any more
+            else:
+                written.set_result(None)
+
+    def verdict(self, work: Work) -> Dead | None:
+        """Why an event is dead without another attempt: it has ended the process too often."""
+        caution = work.partition.caution
+        crashes = None if caution is None else caution.crashes(work)
+        dead = None if crashes is None else convicted(crashes, self.entry.policy.attempts)
+        if crashes is not None and dead is not None:
+            # attempts of other processes, as far as anybody knows of them
+            work.tries.made = crashes
+        return dead
+
+    @asynccontextmanager
+    async def turn(self, work: Work) -> AsyncIterator[bool]:
+        """The time of one attempt; False: there is to be none, for the partition or all is given back.
+
+        Raises:
+            NotOwned: the partition has another owner.
+            StoreError: what is to be noted cannot be.
+        """
+        partition, caution = work.partition, work.partition.caution
+        attempts = self.equipment.attempts
+
+        def going() -> bool:
+            return self.halted or partition.closing or partition.lost
+
+        crashes = None if caution is None else caution.crashes(work)
+        if crashes is None:
+            async with attempts.beside(going) as given:
+                if given and caution is not None and caution.covers(work):
+                    async with self._noted(work, 0):
+                        yield True
+                else:
+                    yield given
+            return
+        async with attempts.alone(going) as given:
+            if not given:
+                yield False
+                return
+            log.warning("attempt.alone", handler=self.entry.name, event_id=names_of(work).event_id, crashes=crashes)
+            async with self._noted(work, crashes + 1):
+                yield True
+            self.cleared(work)
+
+    def cleared(self, work: Work) -> None:
+        """It ended by itself, or is settled: nobody suspects it any more."""
+        caution = work.partition.caution
+        if caution is not None and caution.crashes(work) is not None:
+            caution.clear(work)
+            self._note(work, None)
+
+    @asynccontextmanager
+    async def _noted(self, work: Work, crashes: int) -> AsyncIterator[None]:
+        try:
+            self._note(work, crashes)
+            await asyncio.shield(self._written)
+            if work.partition.lost:
+                raise NotOwned(self.entry.name, work.partition.at, work.partition.epoch.value)
+            yield
+        finally:
+            self._note(work, None)
+
+    def _note(self, work: Work, crashes: int | None) -> None:
+        self._notes[work.partition, item_of(work)] = crashes
+        self.holdings.noted.set()
+
+    async def _write(self, notes: Mapping[tuple[Partition, str], int | None]) -> None:
+        items = list(notes.items())
+        for first in range(0, len(items), _PAGE):
+            by_partition: dict[Partition, dict[str, int | None]] = {}
+            for (partition, item), crashes in items[first : first + _PAGE]:
+                if not partition.lost:
+                    by_partition.setdefault(partition, {})[item] = crashes
+            epochs = {partition.at: partition.epoch for partition in by_partition}
+            told = {partition.at: noted for partition, noted in by_partition.items()}
+            ours = await self.equipment.store.suspects.note(self.entry.name, epochs, told)
+            for partition in by_partition:
+                if partition.at not in ours and not partition.lost:
+                    self.on_lost(partition)

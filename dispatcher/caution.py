@@ -1,0 +1,71 @@
+"""Careful runs after a crash: the event that ends the process is found, and nobody beside it is convicted. Pure.
+
+A crash does not say whose it was: many attempts were under way. So a partition that its last owner did not leave in
+order is run with caution. What may have been under way is noted in the store before it is attempted again, and the note
+goes when the attempt ends by itself. What the next owner finds noted is *suspect*: it runs alone in the whole process,
+and a crash then is its own. What crashed often enough alone is dead.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from dispatcher.outcome import Dead
+from dispatcher.work import Firing, Received, Replayed, Work
+
+MAX_CRASHES = 3
+"""Crashes of an event that runs alone, after which it is dead; fewer if its entry has fewer attempts."""
+
+
+@dataclass(slots=True)
+class Caution:
+    """What may have been under way when a partition's last owner crashed, if it did."""
+
+    # Records before this offset.
+    until: int
+    # Timers that were due by then.
+    since: datetime
+    # Item → how often it crashed alone.
+    suspects: dict[str, int]
+
+    def covers(self, work: Work) -> bool:
+        """Whether an attempt is to be noted."""
+        match work:
+            case Received():
+                return work.offset < self.until
+            case Firing():
+                return work.row.due <= self.since
+            case _:
+                # few, and taken from the store one by one in any case
+                return True
+
+    def crashes(self, work: Work) -> int | None:
+        """How often a suspect crashed alone; None: nobody suspects it."""
+        return self.suspects.get(item_of(work))
+
+    def clear(self, work: Work) -> None:
+        """It ended by itself, or will never run again."""
+        self.suspects.pop(item_of(work), None)
+
+
+def item_of(work: Work) -> str:
+    """What names an attempted thing in its partition, the same in every process."""
+    match work:
+        case Firing():
+            return f"timer {work.row.firing}"
+        case Replayed():
+            return f"replay {work.replay.id}"
+        case _:
+            return f"record {work.offset}"
+
+
+def convicted(crashes: int, attempts: int) -> Dead | None:
+    """Why an event is dead that crashed so often alone; None: it may be tried once more.
+
+    Args:
+        crashes: how often the process ended while nothing else ran.
+        attempts: how many attempts its entry has.
+    """
+    if crashes < min(MAX_CRASHES, attempts):
+        return None
+    times = "once" if crashes == 1 else f"{crashes} times"
+    return Dead("crashed", f"the process ended {times} while this event was attempted, and nothing beside it")
