@@ -16,6 +16,14 @@ class ShiftedClock(SystemClock):
         return super().now() + self.by
 
 
+@dataclass
+class LeapingClock(ShiftedClock):
+    """One whose every time leaps, not only the wall's."""
+
+    def monotonic(self) -> float:
+        return super().monotonic() + self.by.total_seconds()
+
+
 def later(hours: float = 2) -> ShiftedClock:
     """A clock that shows what the machine's will show then."""
     return ShiftedClock(by=timedelta(hours=hours))

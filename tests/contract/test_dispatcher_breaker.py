@@ -1,0 +1,191 @@
+"""A platform that is away: nothing dies of it, it is asked ever more rarely, and afterwards all goes on in order."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+from structlog.testing import capture_logs
+
+from clients.http import Edges
+from dispatcher.dispatcher import Dispatcher
+from dispatcher.hearing import Hearing
+from dispatcher.outcome import Retry
+from handlers.api import Context, Handler, handler
+from schemas.events import Event, MessageCreated
+from tests.contract.clocks import LeapingClock
+from tests.contract.dispatchers import WITHIN, Rig, message, on_any, on_sqlite, quick, until
+from tests.contract.eventlogs import Logs
+from tests.contract.mygptassistants_wire import open_client, sample
+from tests.unit.clients.clocks import FakeClock
+
+OUTAGE = timedelta(hours=1)
+STEP = timedelta(seconds=10)
+
+
+@dataclass
+class Platform:
+    """Takes messages while it is up, else answers 503; keeps what it took and counts what it was asked."""
+
+    up: bool = True
+    taken: list[str] = field(default_factory=list)
+    asked: int = 0
+
+    async def answer(self, request: web.Request) -> web.Response:
+        self.asked += 1
+        if not self.up:
+            return web.Response(status=503, body=b"{}")
+        self.taken.append((await request.json())["message"])
+        return web.json_response(sample("send")["answer"]["body"])
+
+
+@asynccontextmanager
+async def called(rig: Rig) -> AsyncIterator[Platform]:
+    """A platform that the rig's account calls, and whose exchanges its dispatchers hear of."""
+    platform, hearing = Platform(), Hearing()
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", platform.answer)
+    edges = Edges(clock=FakeClock(auto=True), on_exchange=hearing)
+    async with (
+        TestServer(app) as server,
+        open_client(str(server.make_url("/api/v1")), edges=edges, limits=LAVISH) as one,
+    ):
+        rig.accounts, rig.account_of = {"support": one}, {"support": "support"}
+        rig.changes["hearing"] = hearing
+        yield platform
+
+
+LAVISH = {"chat": "1000000/min"}
+
+
+@handler("tells", on=(MessageCreated,))
+async def tells(event: Event[MessageCreated], ctx: Context) -> None:
+    """Calls the platform for what users write, and asks for the account in any case."""
+    account = ctx.account()
+    if event.data.role == "user":
+        await account.send(event.key, event.data.message_id)
+
+
+TELLS: Handler = tells
+
+
+async def let_time_pass(dispatcher: Dispatcher, clock: LeapingClock, by: timedelta) -> None:
+    """In steps, so that what is due happens about when it is due."""
+    begun = clock.by
+    while clock.by < begun + by:
+        clock.by += STEP
+        membership = dispatcher._workers["tells"]._membership
+        assert membership is not None
+        membership.holdings.rescheduled.set()
+        await asyncio.sleep(0.002)
+        await until(lambda: dispatcher.loads()["tells"].running == 0, "attempts end")
+
+
+@pytest.fixture
+async def rig(tmp_path: Path) -> AsyncIterator[Rig]:
+    async with on_sqlite(tmp_path, partitions=2) as made:
+        yield made
+
+
+def messages(first: int, end: int, *, lanes: int = 10) -> list[Event]:
+    return [message(number, key=f"k{number % lanes}") for number in range(first, end)]
+
+
+def in_order(taken: list[str], *, lanes: int = 10) -> bool:
+    """Whether each lane's messages came in order, each once."""
+    numbers = [int(each.removeprefix("m")) for each in taken]
+    return all(
+        (mine := [number for number in numbers if number % lanes == lane]) == sorted(set(mine)) for lane in range(lanes)
+    )
+
+
+async def test_an_hour_without_the_platform(rig: Rig) -> None:
+    """No event dies, it is asked about once a minute, little is held in memory, and afterwards all go on in order."""
+    clock = LeapingClock()
+    async with called(rig) as platform, rig.running(quick(TELLS), clock=clock) as dispatcher:
+        await rig.append(*messages(0, 50))
+        await until(lambda: len(platform.taken) == 50, "all is well")
+        platform.up = False
+        await rig.append(*messages(50, 200))
+        await until(lambda: bool(dispatcher.states()["tells"].away), "it is seen")
+        await until(lambda: dispatcher.loads()["tells"].running == 0, "attempts end")
+        begun, most = platform.asked, 0
+        for first in range(200, 1_400, 100):
+            await rig.append(*messages(first, first + 100))
+            await let_time_pass(dispatcher, clock, OUTAGE / 12)
+            most = max(most, dispatcher.loads()["tells"].buffered)
+        assert 55 <= platform.asked - begun <= 75
+        assert most <= 150
+        platform.up = True
+        await let_time_pass(dispatcher, clock, timedelta(minutes=2))
+        await until(lambda: len(platform.taken) == 1_400, "all is handled")
+        await asyncio.wait_for(dispatcher.until_empty(), WITHIN)
+        assert dict(dispatcher.states()["tells"].away) == {}
+    assert in_order(platform.taken)
+    assert await rig.records("dead") == []
+
+
+async def test_what_waited_for_the_platform_goes_on_at_once(eventlog: Logs, tmp_path: Path) -> None:
+    """On every log: nobody waits out the backoff of the outage, however long that is."""
+    patient = quick(TELLS, backoff="1h", max_backoff="1h")
+    async with on_any(eventlog, tmp_path) as rig, called(rig) as platform:
+        platform.up = False
+        await rig.append(*messages(0, 10))
+        with capture_logs() as logs:
+            async with rig.running(patient) as dispatcher:
+                await until(lambda: bool(dispatcher.states()["tells"].away), "it is seen")
+                platform.up = True
+                await until(lambda: len(platform.taken) == 10, "all go on")
+                await asyncio.wait_for(dispatcher.until_empty(), WITHIN)
+    told = [(line["event"], line["handler"], line["account"]) for line in logs if line["event"].startswith("account.")]
+    assert told == [("account.away", "tells", "support"), ("account.back", "tells", "support")]
+
+
+async def test_an_event_that_asks_nobody_speaks_for_no_platform(rig: Rig) -> None:
+    """Its handler asked for the account, and did not call it: failures between such events are in a row."""
+    async with called(rig) as platform, rig.running(quick(TELLS, concurrency=1)) as dispatcher:
+        platform.up = False
+        for number in range(5):
+            role = message(100 + number, key=f"a{number}", role="assistant")
+            await rig.append(message(number, key=f"u{number}"), role)
+        await until(lambda: bool(dispatcher.states()["tells"].away), "it is seen")
+    assert {each.outcome.counts for each in rig.attempts if isinstance(each.outcome, Retry)} == {False}
+
+
+async def test_another_entry_does_not_wait(rig: Rig) -> None:
+    """Entries that should not wait for each other are separate entries."""
+    handled: list[str] = []
+
+    @handler("calls-nobody", on=(MessageCreated,))
+    async def calls_nobody(event: Event[MessageCreated], _ctx: Context) -> None:
+        handled.append(event.data.message_id)
+
+    async with called(rig) as platform, rig.running(quick(TELLS), calls_nobody) as dispatcher:
+        platform.up = False
+        await rig.append(*messages(0, 10))
+        await until(lambda: bool(dispatcher.states()["tells"].away), "it is seen")
+        await rig.append(*messages(10, 20))
+        await until(lambda: len(handled) == 20, "the other entry goes on")
+        assert dict(dispatcher.states()["calls-nobody"].away) == {}
+        asked = platform.asked
+    assert asked <= 12
+    assert platform.taken == []
+
+
+async def test_after_a_restart_an_outage_is_found_again(rig: Rig) -> None:
+    """And what was unfinished is not lost."""
+    async with called(rig) as platform:
+        platform.up = False
+        await rig.append(*messages(0, 10))
+        for _ in range(2):
+            async with rig.running(quick(TELLS)) as dispatcher:
+                await until(lambda found=dispatcher: bool(found.states()["tells"].away), "it is seen")
+        platform.up = True
+        await rig.settle(quick(TELLS))
+    assert sorted(platform.taken) == [f"m{number}" for number in range(10)]
+    assert await rig.records("dead") == []
