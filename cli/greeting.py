@@ -2,6 +2,7 @@
 
 import shlex
 from collections.abc import Collection
+from itertools import islice
 
 from cli import demo, invocation
 from cli.base import Installation
@@ -10,7 +11,7 @@ from cli.following import shown
 from cli.overlay import PREFIX, SEPARATOR
 from cli.roles import Roles, Serving
 from cli.screen import Screen
-from cli.settings import Reading, read
+from cli.settings import Reading, is_polled, read
 
 
 def greet(here: Installation, roles: Roles, running: Serving, screen: Screen, moved: Collection[str] = ()) -> None:
@@ -26,8 +27,11 @@ def greet(here: Installation, roles: Roles, running: Serving, screen: Screen, mo
     other = dict.fromkeys(moved, "  (the usual port is taken)")
     screen.say("hookline dev", "bold")
     for name, source in here.settings.sources.items():
-        polled = here.settings.catalogue()[source.platform].polled
-        where = "asked, it posts nothing" if polled else f"{running.receiver_url}/in/{name}"
+        where = (
+            "asked, it posts nothing"
+            if is_polled(source.platform, here.settings)
+            else f"{running.receiver_url}/in/{name}"
+        )
         screen.say(f"  source     {where}  ({source.platform})")
     entries = [entry.name for entry in running.plugins.plan.entries] if running.plugins else []
     screen.fit((*here.settings.sources, *entries))
@@ -48,10 +52,11 @@ def greet(here: Installation, roles: Roles, running: Serving, screen: Screen, mo
     for problem in running.plugins.problems if running.plugins else ():
         screen.say(f"  broken     {problem}", "red")
     words = shlex.join(invocation.again(here.places))
-    first = next(iter(here.settings.sources))
+    posted = (name for name, one in here.settings.sources.items() if not is_polled(one.platform, here.settings))
     screen.say("")
     screen.say("In a second terminal, send an event yourself, and look at the records:", "dim")
-    screen.say(f"  {words} send {first} message.created")
+    for first in islice(posted, 1):
+        screen.say(f"  {words} send {first} message.created")
     screen.say(f"  {words} tail")
     screen.say("")
 

@@ -55,20 +55,20 @@ class HandshakeAnswer:
     body: bytes
 
 
-def answer_get(handshakes: Sequence[Handshake], target: Target, words: Sequence[bytes]) -> HandshakeAnswer | None:
+def answer_get(handshakes: Sequence[Handshake], target: Target, agreed: bytes | None) -> HandshakeAnswer | None:
     """The answer to a GET; None when it is no handshake of this source, or the agreed word is wrong.
 
     Args:
         handshakes: the platform's.
         target: the request's target.
-        words: what the operator and the platform agreed on: the source's secrets.
+        agreed: the word that the operator and the platform agreed on, if they did.
     """
     for handshake in handshakes:
-        if handshake.method != "GET" or handshake.challenge is None or handshake.verify_token is None:
+        if agreed is None or handshake.method != "GET" or handshake.challenge is None or handshake.verify_token is None:
             continue
         challenge = query_value(target.query, handshake.challenge)
         word = (query_value(target.query, handshake.verify_token) or "").encode("utf-8", "replace")
-        if challenge is not None and any(compare_digest(word, agreed) for agreed in words):
+        if challenge is not None and compare_digest(word, agreed):
             return _echo(handshake, challenge)
     return None
 

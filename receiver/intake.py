@@ -110,7 +110,7 @@ def intake(source: Source, delivery: Delivery, topics: Topics, now: datetime) ->
 def decide(source: Source, delivery: Delivery, topics: Topics, now: datetime) -> Outcome:
     """What becomes of a delivery that was screened before its body was read: the rest of `intake`."""
     if delivery.method == "GET":
-        answer = answer_get(source.platform.handshakes, delivery.target, source.words)
+        answer = answer_get(source.platform.handshakes, delivery.target, source.word)
         return Handshaken(answer=answer) if answer else _unauthenticated("handshake-wrong")
     if len(delivery.body) > source.body_limit:
         return too_large()

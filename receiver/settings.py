@@ -98,7 +98,7 @@ class SourceSettings(BaseModel):
     verify_token: SecretStr | None = Field(
         default=None,
         min_length=8,
-        description="The word a platform repeats when it tries the address out by GET (Meta); if not set, the secrets.",
+        description="The word a platform repeats when it tries the address out by GET (Meta); else that is refused.",
     )
     account: str | None = Field(default=None, description="The account handlers use; that of the same name if not set.")
     public_url: str | None = Field(default=None, pattern=r"^https?://[^?#\s]+$", description="What the sender calls.")

@@ -23,6 +23,11 @@ from receiver.sources.opening import open_sources
 # These listen on every address, and so on that of the other port too.
 _EVERYWHERE = frozenset({"0.0.0.0", "::"})  # noqa: S104 - compared, not bound
 
+_WORD = (
+    "tries the address out by GET with a word of yours, and that is refused without verify_token: think of one, set it "
+    'as verify_token = "env:NAME" and at the platform. The secret is no such word: it does not belong into a URL'
+)
+
 
 def check(
     context: typer.Context, as_json: Annotated[bool, typer.Option("--json", help="A JSON line a finding.")] = False
@@ -94,6 +99,8 @@ def _sources(reading: Reading) -> Iterator[Finding]:
         token = "/TOKEN" if source.ring.path_token else ""
         if source.signs_nothing:
             yield Finding(f"source {name}", "degraded", 'verify = "none": anybody may post there')
+        elif source.lacks_word:
+            yield Finding(f"source {name}", "degraded", f"{source.platform.name} {_WORD}")
         elif source.platform.polled:
             yield Finding(f"source {name}", "ok", f"{source.platform.name}, polled every {source.poll.interval}")
         else:

@@ -47,6 +47,8 @@ def send(
     here = installation(context)
     settings = _source(here, source)
     platform = here.settings.catalogue()[settings.platform]
+    if platform.polled:
+        raise Misconfigured(_polled(source, settings.platform))
     headers = {"content-type": content_type(platform), **dict(map(header_of, header or ()))}
     now, unique = datetime.now(UTC), secrets.token_hex(6)
     if body is None:
@@ -60,6 +62,13 @@ def send(
     status, answer = _post(request)
     stdout().print(f"{status} {printable(answer)}")
     return 0 if 200 <= status < 300 else 1  # noqa: PLR2004 - a 2xx is a success
+
+
+def _polled(source: str, platform: str) -> str:
+    return (
+        f"{platform} posts nothing, so nothing can be sent to {source}: it is asked. Write to the agent at the "
+        f"platform, then `hookline poll --once`; in `hookline dev` simulated visitors write to it"
+    )
 
 
 def _example(platform: str, event_type: str | None, now: datetime, unique: str) -> Example:

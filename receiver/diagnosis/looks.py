@@ -43,6 +43,9 @@ def _polled(case: Case) -> Iterator[Hint]:
 
 
 def _handshake(case: Case) -> Iterator[Hint]:
+    if case.source.lacks_word:
+        yield Hint("handshake", "the source has no verify_token, so no word is right")
+        return
     for handshake in case.source.platform.handshakes:
         if handshake.method != "GET":
             continue

@@ -150,17 +150,12 @@ def _source(name: str, settings: SourceSettings, receiver: ReceiverSettings, pla
         hashed_window=settings.hashed_window,
         ack_budget=settings.ack_budget,
         status=settings.status or platform.status,
-        words=_words(settings, secrets),
+        word=None if settings.verify_token is None else settings.verify_token.get_secret_value().encode(),
         answer=settings.answer.encode() if settings.answer is not None else platform.answer,
         confirm=platform.confirm if settings.confirm is None else settings.confirm,
         poll=settings.poll,
         deliveries=settings.deliveries,
     )
-
-
-def _words(settings: SourceSettings, secrets: Sequence[str]) -> tuple[bytes, ...]:
-    word = settings.verify_token
-    return tuple(one.encode() for one in (secrets if word is None else [word.get_secret_value()]))
 
 
 def _ring(settings: SourceSettings, secrets: Sequence[str], scheme: Scheme) -> Keyring:

@@ -34,8 +34,8 @@ class Source:
     answer: bytes | None
     # Whether its events are marked as unconfirmed.
     confirm: bool
-    # What was agreed on with the platform for its GET handshake: any of them.
-    words: tuple[bytes, ...]
+    # What was agreed on with the platform for its GET handshake; without a word none is answered.
+    word: bytes | None
     # How it is asked, where its platform posts nothing.
     poll: PollSettings
     # Whether body and headers are kept in the topic of deliveries.
@@ -45,3 +45,8 @@ class Source:
     def signs_nothing(self) -> bool:
         """Whether anybody may post here."""
         return self.ring.scheme.mode == "none" and self.ring.path_token is None and not self.platform.polled
+
+    @property
+    def lacks_word(self) -> bool:
+        """Whether its platform tries addresses out by GET, and no word was agreed on for it."""
+        return self.word is None and any(one.method == "GET" for one in self.platform.handshakes)

@@ -84,6 +84,8 @@ def test_the_role(here: Site) -> None:
     assert role.stop() == 0
     assert told(here, "poll", "--once")[0] == 0
     assert here.at.command("check").stdout.count("customgpt, polled every") == 1
+    sent = here.at.command("send", "help", "message.created")
+    assert (sent.returncode, "customgpt posts nothing, so nothing can be sent to help" in sent.stderr) == (2, True)
 
 
 def test_a_gap_is_found_and_closed(here: Site) -> None:

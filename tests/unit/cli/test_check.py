@@ -137,6 +137,14 @@ def test_a_source_of_hints_needs_an_account(tmp_path: Path, platform: str, confi
     assert (list(found(tmp_path, text, "degraded")) == ["source shop"]) is warned
 
 
+@pytest.mark.parametrize(("more", "warned"), [("", True), ('verify_token = "env:SECRET"\n', False)])
+def test_a_source_without_its_agreed_word_is_found(tmp_path: Path, more: str, *, warned: bool) -> None:
+    """Else the app's secret would be typed in where a platform shows it in a URL."""
+    text = '[sources.chat]\nplatform = "meta"\nsecrets = ["env:SECRET"]\n' + more + ACCOUNT.format(name="chat")
+    told = found(tmp_path, text, "degraded")
+    assert ("refused without verify_token" in told.get("source chat", "")) is warned
+
+
 def test_a_host_that_can_be_none_is_found(tmp_path: Path) -> None:
     """Nothing could listen there."""
     told = found(tmp_path, WORKS + '[receiver]\nhost = "local host"\n', "failing")

@@ -280,10 +280,10 @@ def test_trial_delivery_is_answered_after_its_signature() -> None:
 def test_get_handshake() -> None:
     """Only a source whose platform asks by GET answers it; a wrong word is told 401."""
     asked = Handshake(method="GET", challenge="hub.challenge", verify_token="hub.verify_token")
-    of = replace(source(), platform=replace(source().platform, handshakes=(asked,)))
-    word = of.ring.secrets[0].decode()
-    outcome = taken(b"", of, method="GET", headers=[], target=f"/in/support?hub.verify_token={word}&hub.challenge=7")
-    assert isinstance(outcome, Handshaken)
+    of = replace(source(), platform=replace(source().platform, handshakes=(asked,)), word=b"agreed-word")
+    target = "/in/support?hub.verify_token=agreed-word&hub.challenge=7"
+    assert isinstance(taken(b"", of, method="GET", headers=[], target=target), Handshaken)
+    assert refused(b"", replace(of, word=None), method="GET", headers=[], target=target).problem.status == 401
     assert refused(b"", of, method="GET", headers=[], target="/in/support?hub.challenge=7").problem.status == 401
     assert ("Allow", "GET, POST") in refused(b"", of, method="PUT").problem.headers
 

@@ -216,6 +216,16 @@ def test_trial_of_the_address_tells_what_is_wrong(query: str, text: str) -> None
     assert told(known, delivery) == ("handshake-wrong", [("handshake", text)])
 
 
+def test_trial_without_an_agreed_word_is_told() -> None:
+    """The app's secret is none: it does not belong into a URL."""
+    known = of("meta")
+    target = route(f"/in/shop?hub.challenge=1&hub.verify_token={SECRET}")
+    assert target is not None
+    delivery = Delivery(method="GET", target=target, headers=Headers([]), body=b"")
+    text = "the source has no verify_token, so no word is right"
+    assert told(known, delivery) == ("handshake-wrong", [("handshake", text)])
+
+
 @pytest.mark.parametrize(
     ("target", "reason", "kind", "text"),
     [
