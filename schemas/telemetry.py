@@ -10,7 +10,7 @@ LOG_EVENTS: Mapping[str, str] = MappingProxyType(
     {
         # receiver
         "delivery.accepted": "An authentic delivery is durable and was answered 2xx.",
-        "delivery.refused": "A delivery was answered 4xx: `problem` is what the sender saw, `reason` and `why` are why.",
+        "delivery.refused": "A delivery was answered 4xx: `problem` is what its sender saw; `reason`, `why` are why.",
         "delivery.unstored": "A delivery was answered 503: the log could not keep it in time.",
         "delivery.failed": "The receiver met an error of its own and answered 503.",
         "connection.overdue": "`count` connections were cut off: their header came too late, or they do not read.",
