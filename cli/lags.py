@@ -14,6 +14,7 @@ from eventlog.log import Commit, EventLog
 from eventlog.open import sqlite_path
 from schemas.record import TopicPartition
 from schemas.topics import Topics
+from store.stops import Stop
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,8 @@ class Standing:
     lag: int | None
     # Timers that are set.
     waiting: int
+    # Why it is to stand still.
+    stop: Stop | None = None
 
 
 def behind(commit: Commit, end: int) -> int:
@@ -67,5 +70,7 @@ async def standings(here: Installation, entries: Iterable[Entry]) -> Mapping[str
         raise CommandFailed(f"the event log does not answer: {error}") from error
     async with opened_store(here) as store:
         with store_errors_explained():
-            waiting = await store.schedule.waiting(identity)
-    return {entry.name: Standing(behind_[entry.name], waiting.get(entry.name, 0)) for entry in listed}
+            waiting, stops = await store.schedule.waiting(identity), await store.stops.all()
+    return {
+        entry.name: Standing(behind_[entry.name], waiting.get(entry.name, 0), stops.get(entry.name)) for entry in listed
+    }

@@ -15,6 +15,7 @@ from cli import refusals
 from cli.addresses import Address, announced
 from cli.base import Installation
 from cli.dev_settings import public_url
+from cli.entry_states import handlers_found
 from cli.errors import Misconfigured
 from cli.plugins import Plugins, loaded
 from cli.polling import pollers
@@ -24,15 +25,17 @@ from cli.store_watch import StoreWatch
 from cli.topics_watch import TopicsWatch
 from cli.version import version
 from cli.wiring import opened_dedupe, opened_log, opened_store
+from clients.http import Exchange
 from clients.metrics import ClientMetrics
 from console.app import Check, Found
 from console.server import AdminAddressTaken, AdminServer
+from dispatcher.dead_limit import LEAST
 from dispatcher.dispatcher import Dispatcher
 from dispatcher.equipment import Equipment
+from dispatcher.hearing import Hearing
 from dispatcher.metrics import Metrics
 from dispatcher.observers import Observer
 from dispatcher.settings import Entry
-from dispatcher.worker import Phase
 from eventlog.log import EventLog
 from receiver.errors import AddressTaken, ReceiverError, SourceMisconfigured
 from receiver.polling.metrics import PollMetrics
@@ -67,6 +70,8 @@ class Roles:
     simulator: str | None = None
     # Whether a plugin or entry that cannot be used ends the start.
     strict: bool = True
+    # So many deaths stop an entry; infinite: none do.
+    dead_limit: float = LEAST
     reports: Sequence[Report] = ()
     observers: tuple[Observer, ...] = ()
     # Called after each round of polling.
@@ -233,8 +238,14 @@ async def _add_worker(
     registry: CollectorRegistry,
     stack: AsyncExitStack,
 ) -> None:
-    found.exchanged = ClientMetrics(registry)
-    plugins = found.plugins = loaded(here, on_exchange=found.exchanged)
+    exchanged = found.exchanged = ClientMetrics(registry)
+    hearing = Hearing()
+
+    def heard(exchange: Exchange) -> None:
+        exchanged(exchange)
+        hearing(exchange)
+
+    plugins = found.plugins = loaded(here, on_exchange=heard)
     for account in plugins.accounts.values():
         stack.push_async_callback(account.aclose)
     if plugins.problems and roles.strict:
@@ -250,6 +261,8 @@ async def _add_worker(
             account_of=plugins.account_of,
             observers=roles.observers,
             metrics=Metrics(registry),
+            hearing=hearing,
+            dead_limit=roles.dead_limit,
             version=version(),
         ),
     )
@@ -267,15 +280,6 @@ def _entries(plugins: Plugins, roles: Roles) -> list[Entry]:
         if name not in known:
             raise Misconfigured(f"--only {name}: no such entry runs; these do: {', '.join(sorted(known)) or 'none'}")
     return [entry for name, entry in known.items() if not roles.only or name in roles.only]
-
-
-def handlers_found(dispatcher: Dispatcher) -> Found:
-    """Whether every entry runs and can read; what keeps several from it is told once."""
-    causes: dict[str, list[str]] = {}
-    for state in dispatcher.states().values():
-        if cause := state.reason if state.phase is Phase.FAILED else state.trouble:
-            causes.setdefault(cause, []).append(state.entry)
-    return Found(not causes, "; ".join(f"{', '.join(entries)}: {cause}" for cause, entries in causes.items()))
 
 
 async def _add_admin(

@@ -13,7 +13,7 @@ class Found(NamedTuple):
     """What a check found."""
 
     ok: bool
-    # What happened and what to do, for people.
+    # What happened and what to do, for people; where it is ok all the same, it does less than one may expect.
     detail: str = ""
 
 
@@ -49,8 +49,9 @@ def build_app(
 
     async def ready(_request: web.Request) -> web.Response:
         found = {name: check() for name, check in checks.items()}
-        good = all(one.ok for one in found.values())
-        body = {"status": "ok" if good else "failing", "checks": {name: one._asdict() for name, one in found.items()}}
+        good, told = all(one.ok for one in found.values()), any(one.detail for one in found.values())
+        status = "failing" if not good else "degraded" if told else "ok"
+        body = {"status": status, "checks": {name: one._asdict() for name, one in found.items()}}
         return web.json_response(body, status=200 if good else 503)
 
     app = web.Application()

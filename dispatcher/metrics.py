@@ -34,6 +34,9 @@ class Load:
     head_age: float = 0.0
     timers: int = 0
     partitions: int = 0
+    # Whether it is to stand still, and for how many accounts it waits.
+    stopped: int = 0
+    accounts_away: int = 0
 
 
 _GAUGES = {
@@ -46,6 +49,8 @@ _GAUGES = {
     "head_age": "Seconds since the oldest unsettled record was received.",
     "timers": "Timers that are set.",
     "partitions": "Partitions this process owns.",
+    "stopped": "1 while it stands still: it was paused, or too many of its events died.",
+    "accounts_away": "Accounts whose platforms are away, for which it waits.",
 }
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import Enum
 
@@ -112,10 +112,12 @@ class Worker:
 
     def load(self) -> Load:
         """What it has on its hands now."""
-        if self._membership is None:
-            return Load()
-        running = self._membership.runner.running
-        return self._membership.holdings.load(running, self.equipment.clock.now())
+        load = Load()
+        if self._membership is not None:
+            running = self._membership.runner.running
+            load = self._membership.holdings.load(running, self.equipment.clock.now())
+        stopped = self.stops.of(self.entry.name) is not None
+        return replace(load, stopped=int(stopped), accounts_away=len(self.away))
 
     async def _live(self) -> bool:
         started = HandlerStarted(entry=self.entry.name, group=self.equipment.group(self.entry.name), topics=self.topics)

@@ -50,7 +50,9 @@ COMMANDS: Mapping[str, Command] = MappingProxyType(
         "dead": Command(
             "cli.commands.dead:app", "List, show, replay or discard what no handler could do.", follows=True
         ),
-        "handlers": Command("cli.commands.handlers:app", "List the handlers of this configuration.", follows=True),
+        "handlers": Command(
+            "cli.commands.handlers:app", "List, pause, resume, rename, rewind or forget handlers.", follows=True
+        ),
         "new": Command("cli.commands.new:app", "Write a new handler, with its test."),
         "schemas": Command("cli.commands.schemas:app", "Write the published contract: the JSON Schemas."),
     }

@@ -1,6 +1,7 @@
 """`hookline dev`: everything in one process, with the platforms simulated."""
 
 import asyncio
+import math
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -64,6 +65,7 @@ def dev(
             port=port,
             admin_port=admin_port,
             strict=False,
+            dead_limit=math.inf,
             reports=(screen.arrived,),
             observers=(screen.happened,),
         )

@@ -20,6 +20,7 @@ from cli.addresses import Address, running
 from cli.base import Installation, installation
 from cli.commands import check
 from cli.damage import integrity
+from cli.entry_states import told
 from cli.errors import CommandFailed
 from cli.findings import Finding, show
 from cli.lags import lags as lags_of
@@ -28,7 +29,7 @@ from cli.plugins import loaded
 from cli.poll_states import poll_states
 from cli.topic_state import look
 from cli.undealt import undealt
-from cli.wiring import log_url, opened_log, store_url
+from cli.wiring import log_url, opened_log, opened_store, store_url
 from eventlog.errors import EventLogError
 from eventlog.log import EventLog
 from eventlog.open import sqlite_path
@@ -37,6 +38,7 @@ from receiver.errors import UnsafeParser
 from store.addresses import address
 from store.errors import StoreError
 from store.migrations import pending
+from store.stops import Stop
 
 # Seconds until a part is said not to answer.
 PATIENCE = 15
@@ -65,7 +67,8 @@ async def _doctor(here: Installation, *, as_json: bool) -> int:
     if all(one.name != "configuration" or one.state == "ok" for one in found):
         crashed, roles = ended_without_a_word(here.data)
         found += await asyncio.to_thread(lambda: list(_files(here)))
-        found += [one async for one in _log(here, roles)]
+        stops = await _stops(here)
+        found += [one async for one in _log(here, roles, stops)]
         found += [one async for one in _store(here)]
         found += [one async for one in undealt(here, patience=PATIENCE)]
         found += [*_machine(here), *crashed, *missing(here, roles)]
@@ -87,7 +90,18 @@ def _files(here: Installation) -> Iterator[Finding]:
             yield finding
 
 
-async def _log(here: Installation, roles: Sequence[Address]) -> AsyncIterator[Finding]:
+async def _stops(here: Installation) -> Mapping[str, Stop]:
+    """The entries that stand still because somebody wants them to; none while the store is away, which others tell."""
+    try:
+        if await pending(store_url(here)):
+            return {}
+        async with opened_store(here) as store:
+            return await store.stops.all()
+    except (StoreError, CommandFailed):
+        return {}
+
+
+async def _log(here: Installation, roles: Sequence[Address], stops: Mapping[str, Stop]) -> AsyncIterator[Finding]:
     where = log_url(here)
     lags: Mapping[str, int | None] = {}
     stuck: frozenset[str] = frozenset()
@@ -119,6 +133,9 @@ async def _log(here: Installation, roles: Sequence[Address]) -> AsyncIterator[Fi
         why = "its positions belong to another state store: it stands still. Set [store] url to that one, or"
         yield Finding(f"store of {name}", "failing", f"{why}, if it is lost, run `hookline migrate --new-store`")
     for name, lag in lags.items():
+        if (stop := stops.get(name)) is not None:
+            yield stopped(stop, lag)
+            continue
         yield behind(name, lag, stuck=name in stuck, worked=any(one.role in WORKERS for one in roles))
 
 
@@ -131,6 +148,12 @@ async def _progress(here: Installation, log: EventLog) -> tuple[Mapping[str, int
     await asyncio.sleep(WATCHED)
     after = await lags_of(log, topics, entries)
     return after, frozenset(name for name, lag in after.items() if lag and lag >= (before[name] or 0))
+
+
+def stopped(stop: Stop, lag: int | None) -> Finding:
+    """How an entry stands that is to stand still: nobody is told anew of what he did himself."""
+    waits = f"{lag:,} behind, " if lag else ""
+    return Finding(f"handler {stop.handler}", "degraded" if stop.reason == "paused" else "failing", waits + told(stop))
 
 
 def behind(entry: str, lag: int | None, *, stuck: bool, worked: bool) -> Finding:
@@ -232,10 +255,10 @@ def look_at(role: Address) -> list[Finding]:
     if role.admin is None:
         return [Finding(name, "degraded", "it told no admin address")]
     try:
-        _get(f"{role.admin}/readyz")
-        found = [Finding(name, "ok", f"ready, {role.receiver or role.admin}")]
+        less = _told(_get(f"{role.admin}/readyz"), ok=True)
+        found = [Finding(name, "degraded" if less else "ok", less or f"ready, {role.receiver or role.admin}")]
     except urllib.error.HTTPError as error:
-        found = [Finding(name, "failing", _unready(error.read()))]
+        found = [Finding(name, "failing", _told(error.read(), ok=False) or "it is not ready")]
     except OSError as error:
         why = f"{role.admin}/readyz does not answer ({error}): it is frozen or busy; its log says more"
         return [Finding(name, "failing", why)]
@@ -257,9 +280,12 @@ def _get(url: str) -> str:
         return str(answer.read().decode())
 
 
-def _unready(body: bytes) -> str:
+def _told(body: str | bytes, *, ok: bool) -> str:
+    """What the checks of a role say that are well, or are not; empty when they say nothing."""
     try:
         checks = json.loads(body)["checks"]
-        return "; ".join(f"{name}: {one['detail']}" for name, one in checks.items() if not one["ok"])
+        return "; ".join(
+            f"{name}: {one['detail']}" for name, one in checks.items() if one["ok"] is ok and one["detail"]
+        )
     except (ValueError, KeyError, TypeError):
-        return "it is not ready"
+        return ""

@@ -1,4 +1,4 @@
-"""`hookline handlers list`: which handlers there are, what they do, and how far behind they are."""
+"""`hookline handlers`: which there are, what they do, how far behind they are; and what can be done to them."""
 
 import asyncio
 import sys
@@ -10,12 +10,17 @@ import typer
 
 from cli import process
 from cli.base import Installation, installation
+from cli.commands import handlers_stops
+from cli.entry_states import told
 from cli.errors import CommandFailed
 from cli.lags import Standing, standings
 from cli.output import listing, printable
 from cli.plugins import Plugins, loaded
+from store.stops import Stop
 
 app = typer.Typer(no_args_is_help=True, help="The handlers of this configuration.")
+app.command("pause")(handlers_stops.pause)
+app.command("resume")(handlers_stops.resume)
 # Seconds until the lags are left out.
 PATIENCE = 15
 WHY = ("entry", "state", "about", "on", "origin")
@@ -35,7 +40,8 @@ def list_(
 ) -> int:
     """Show every entry and how it stands. Ends with 1 when one is broken.
 
-    lag: events of its topics that it has not settled. waiting: timers it has set. Empty: it never ran.
+    lag: events of its topics that it has not settled. waiting: timers it has set. Empty: it never ran. stopped: it was
+    paused, or too many of its events died.
     """
     here = installation(context)
     plugins = loaded(here)
@@ -47,6 +53,9 @@ def list_(
         if not why and not as_json:
             for problem in plugins.problems:
                 sys.stderr.write(f"hookline: {printable(problem)}\n")
+            for name, standing in found.items():
+                if standing.stop is not None:
+                    sys.stderr.write(f"hookline: {printable(f'{name}: {told(standing.stop)}')}\n")
         return 1 if plugins.problems else 0
 
     return process.run(lambda _stopping: listed())
@@ -71,13 +80,14 @@ def _rows(plugins: Plugins, found: Mapping[str, Standing]) -> Iterator[dict[str,
         yield {
             "entry": entry.name,
             "handler": entry.handler.name,
-            "state": "enabled",
+            "state": "stopped" if standing and standing.stop else "enabled",
             "lag": standing and standing.lag,
             "waiting": standing and standing.waiting,
             "about": entry.handler.doc,
             "on": ", ".join(on),
             "origin": plugins.registry.handlers[entry.handler.name].origin,
             "sources": sorted(entry.sources) if entry.sources is not None else None,
+            "stop": _object(standing.stop) if standing and standing.stop else None,
         }
     for name in plugins.plan.disabled:
         yield {"entry": name, "state": "disabled", "about": "enabled = false"}
@@ -87,3 +97,7 @@ def _rows(plugins: Plugins, found: Mapping[str, Standing]) -> Iterator[dict[str,
         yield {"entry": Path(broken.where).name, "state": "broken", "about": str(broken)}
     for problem in plugins.plan.problems:
         yield {"entry": problem.entry, "state": "broken", "about": str(problem)}
+
+
+def _object(stop: Stop) -> dict[str, str]:
+    return {"reason": stop.reason, "detail": stop.detail, "by": stop.by, "at": stop.at.isoformat()}

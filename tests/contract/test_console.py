@@ -51,6 +51,18 @@ async def test_failing_check_is_told_with_its_cause(url: str) -> None:
     assert body["checks"] == {"log": {"ok": False, "detail": "the broker is away"}, "store": {"ok": True, "detail": ""}}
 
 
+async def test_a_check_that_is_well_and_says_something_is_told_and_leaves_the_role_ready() -> None:
+    """A handler that is paused, for instance."""
+    checks = {"handlers": lambda: Found(ok=True, detail="h: paused")}
+    server = AdminServer("127.0.0.1", 0, registry=CollectorRegistry(), checks=checks, documents={})
+    await server.start()
+    try:
+        async with aiohttp.ClientSession() as session, session.get(f"{server.url}/readyz") as answer:
+            assert (answer.status, (await answer.json())["status"]) == (200, "degraded")
+    finally:
+        await server.stop()
+
+
 async def test_metrics_are_served(url: str) -> None:
     """As Prometheus reads them."""
     async with aiohttp.ClientSession() as session, session.get(f"{url}/metrics") as answer:

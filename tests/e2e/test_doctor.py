@@ -1,8 +1,10 @@
 """What `hookline doctor` and `handlers list` tell of a site that works, was killed, or is damaged."""
 
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -48,10 +50,39 @@ def test_a_site_is_looked_at_through_its_life(here: Site) -> None:
     assert listed[0].split() == ["entry", "handler", "state", "lag", "waiting"]
     assert max(map(len, listed)) <= 80
     assert listed[1].split() == ["follow-up-chat", "follow-up-chat", "enabled", "0", "0"]
+    pause_and_resume(here)
     role.kill()
     status, found = findings(here)
     assert status == 1
     assert "it ended without a word" in found[f"role run (pid {role.process.pid})"]["detail"]
+
+
+def pause_and_resume(here: Site) -> None:
+    """An entry of a role that runs stands still for as long as an operator wants."""
+
+    def listed() -> dict[str, Any]:
+        lines = here.at.command("handlers", "list", "--json").stdout.splitlines()
+        return next(one for one in map(json.loads, lines) if one["entry"] == "sync-contact")
+
+    paused = here.at.command("handlers", "pause", "sync-contact", "--reason", "the CRM moves")
+    assert paused.stdout.startswith("sync-contact is paused"), paused.stderr
+    assert here.at.command("handlers", "pause", "sync-contacts").stderr.endswith("did you mean sync-contact?\n")
+    again = here.at.command("handlers", "pause", "sync-contact").stdout
+    assert "sync-contact is paused since" in again
+    assert "the CRM moves. `hookline handlers resume sync-contact`" in again.replace("\n", " ")
+    time.sleep(2.5)
+    assert here.at.command("send", "support", "message.created").returncode == 0
+    time.sleep(1)
+    assert (listed()["state"], listed()["lag"]) == ("stopped", 1)
+    status, found = findings(here)
+    assert (status, found["handler sync-contact"]["state"]) == (0, "degraded")
+    assert found["handler sync-contact"]["detail"].startswith("1 behind, paused since")
+    assert any(
+        name.startswith("role run") and "handlers: sync-contact: paused" in one["detail"] for name, one in found.items()
+    )
+    assert here.at.command("handlers", "resume", "sync-contact").stdout.startswith("sync-contact goes on")
+    assert here.at.command("handlers", "resume", "sync-contact").stdout == "sync-contact was not paused\n"
+    wait_for(lambda: listed()["lag"] == 0, seconds=20, what="the event that waited is handled")
 
 
 def test_what_waits_for_a_worker_is_counted(here: Site) -> None:
