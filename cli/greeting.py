@@ -1,8 +1,7 @@
 """What `hookline dev` says when it has started: where everything is, and what to do next."""
 
 import shlex
-from collections.abc import Collection
-from itertools import islice
+from collections.abc import Collection, Sequence
 
 from cli import demo, invocation
 from cli.base import Installation
@@ -26,12 +25,9 @@ def greet(here: Installation, roles: Roles, running: Serving, screen: Screen, mo
     """
     other = dict.fromkeys(moved, "  (the usual port is taken)")
     screen.say("hookline dev", "bold")
+    posting = [name for name, one in here.settings.sources.items() if not is_polled(one.platform, here.settings)]
     for name, source in here.settings.sources.items():
-        where = (
-            "asked, it posts nothing"
-            if is_polled(source.platform, here.settings)
-            else f"{running.receiver_url}/in/{name}"
-        )
+        where = f"{running.receiver_url}/in/{name}" if name in posting else "asked, it posts nothing"
         screen.say(f"  source     {where}  ({source.platform})")
     entries = [entry.name for entry in running.plugins.plan.entries] if running.plugins else []
     screen.fit((*here.settings.sources, *entries))
@@ -51,11 +47,14 @@ def greet(here: Installation, roles: Roles, running: Serving, screen: Screen, mo
         screen.say(f"  secret     {demo.kept_secret(here.data)}")
     for problem in running.plugins.problems if running.plugins else ():
         screen.say(f"  broken     {problem}", "red")
-    words = shlex.join(invocation.again(here.places))
-    posted = (name for name, one in here.settings.sources.items() if not is_polled(one.platform, here.settings))
+    _invite(shlex.join(invocation.again(here.places)), posting, screen)
+
+
+def _invite(words: str, posting: Sequence[str], screen: Screen) -> None:
+    """Name what to do next, `words` being how hookline is called here."""
     screen.say("")
     screen.say("In a second terminal, send an event yourself, and look at the records:", "dim")
-    for first in islice(posted, 1):
+    for first in posting[:1]:
         screen.say(f"  {words} send {first} message.created")
     screen.say(f"  {words} tail")
     screen.say("")

@@ -25,6 +25,7 @@ from receiver.server import utc_now
 from receiver.sources.opening import open_sources
 from receiver.sources.source import Source
 from store.polls import Held
+from store.store import Store
 
 # A poll has time: it waits for a free slot of its account's limits rather than giving a round up.
 PATIENCE = timedelta(seconds=50)
@@ -93,8 +94,6 @@ async def pollers(
         CommandFailed: the store does not answer.
     """
     polled = [source for source in sources_of(here).values() if source.platform.polled]
-    # A process that comes back after a crash is another holder: it waits for the end of the lease.
-    holder = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
 
     def tell(source: str, published: Published) -> None:
         for one in told:
@@ -107,15 +106,18 @@ async def pollers(
         store = await stack.enter_async_context(opened_store(here))
         dedupe = await stack.enter_async_context(opened_dedupe(here))
         publisher = Publisher(log, dedupe, clock=utc_now)
-        found = []
-        for source in polled:
-            work = Round(
-                source=source,
-                held=Held(source=source.name, holder=holder),
-                polls=store.polls,
-                publisher=publisher,
-                topics=here.settings.topics.topics(),
-                clock=utc_now,
-            )
-            found.append(Poller(work, asking(source, accounts[source.name]), tell))
-        yield found
+        rounds = [_round(here, source, store, publisher) for source in polled]
+        yield [Poller(each, asking(each.source, accounts[each.source.name]), tell) for each in rounds]
+
+
+def _round(here: Installation, source: Source, store: Store, publisher: Publisher) -> Round:
+    # A process that comes back after a crash is another holder: it waits for the end of the lease.
+    holder = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
+    return Round(
+        source=source,
+        held=Held(source=source.name, holder=holder),
+        polls=store.polls,
+        publisher=publisher,
+        topics=here.settings.topics.topics(),
+        clock=utc_now,
+    )

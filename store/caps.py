@@ -18,15 +18,7 @@ class Caps:
         self._database = database
 
     async def allow(
-        self,
-        handler: str,
-        name: str,
-        key: str,
-        *,
-        limit: int,
-        window_start: datetime,
-        source: str,
-        event_id: str,
+        self, handler: str, name: str, key: str, *, limit: int, window_start: datetime, source: str, event_id: str
     ) -> bool:
         """Count one use and say whether it is within the limit. The same event counts once, and stays allowed.
 

@@ -87,17 +87,7 @@ class Effects:
 
         async def work(connection: AsyncConnection) -> Fresh | Begun | Finished:
             await hold(connection, key.handler, at, epoch)
-            row = {
-                "handler": key.handler,
-                "slot": key.slot,
-                "source": key.source,
-                "event_id": key.event_id,
-                "name": key.name,
-                "token": token,
-                "begun_at": now,
-            }
-            statement = insert(connection.dialect.name, effects).values(row).on_conflict_do_nothing()
-            if (await connection.execute(statement)).rowcount > 0:
+            if await _insert(connection, key, token, now):
                 return Fresh()
             columns = (effects.c.token, effects.c.begun_at, effects.c.result)
             found = (await connection.execute(select(*columns).where(_is(key)))).one()
@@ -171,6 +161,21 @@ class Effects:
             return (await connection.execute(delete(effects).where(tuple_(*columns).in_(old)))).rowcount
 
         return await self._database.write(work)
+
+
+async def _insert(connection: AsyncConnection, key: EffectKey, token: str, now: datetime) -> bool:
+    """Note that the effect begins; False when that is noted already."""
+    row = {
+        "handler": key.handler,
+        "slot": key.slot,
+        "source": key.source,
+        "event_id": key.event_id,
+        "name": key.name,
+        "token": token,
+        "begun_at": now,
+    }
+    statement = insert(connection.dialect.name, effects).values(row).on_conflict_do_nothing()
+    return (await connection.execute(statement)).rowcount > 0
 
 
 def _is(key: EffectKey) -> ColumnElement[bool]:

@@ -51,20 +51,9 @@ class Owners:
         """
         if not partitions:
             return {}
+        new = {"handler": handler, "log": log, "epoch": 1, "clean": False, "found_clean": True, "started": False}
         # Sorted, so that two workers who claim at once wait for each other instead of deadlocking.
-        rows = [
-            {
-                "handler": handler,
-                "log": log,
-                "topic": at.topic,
-                "partition": at.partition,
-                "epoch": 1,
-                "clean": False,
-                "found_clean": True,
-                "started": False,
-            }
-            for at in sorted(partitions)
-        ]
+        rows = [{**new, "topic": at.topic, "partition": at.partition} for at in sorted(partitions)]
 
         async def work(connection: AsyncConnection) -> dict[TopicPartition, Epoch]:
             statement = insert(connection.dialect.name, owners).values(rows)

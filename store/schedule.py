@@ -25,6 +25,8 @@ from store.owners import Epoch, hold
 from store.tables import IS_OVER, IS_PENDING, IS_TIMER, schedule
 
 _TIMER = "timer"
+# Columns of a timer that is set; of a cancelled one they are NULL.
+_OF_SET = ("due", "platform", "conversation_id", "data", "received_at")
 # Rows per statement: a page of timers is about 1 MB.
 _PAGE = 5_000
 
@@ -266,13 +268,9 @@ def rows_of(
             "state": "set" if to_be_set else "cancelled",
             "setter_offset": offset,
             "setter_id": event_id,
-            "due": timer.due if isinstance(timer, TimerSet) else None,
             "firing": firing_id(handler, timer, event_id) if to_be_set else None,
-            "platform": timer.platform if isinstance(timer, TimerSet) else None,
-            "conversation_id": timer.conversation_id if isinstance(timer, TimerSet) else None,
-            "data": timer.data if isinstance(timer, TimerSet) else None,
-            "received_at": timer.received_at if isinstance(timer, TimerSet) else None,
             "written_at": now,
+            **{column: getattr(timer, column, None) for column in _OF_SET},
         }
     return [found[slot] for slot in sorted(found)]
 
