@@ -64,7 +64,12 @@ def loaded(
     folders = _folders(here)
     with _slow_told() as on_import:
         registry = load(folders, skip=dangers(folders) if carefully else {}, on_import=on_import)
-    around = Surroundings(accounts=accounts, account_of=account_of, sources=frozenset(settings.sources))
+    around = Surroundings(
+        accounts=accounts,
+        account_of=account_of,
+        sources=frozenset(settings.sources),
+        rebalance_timeout=settings.eventlog.rebalance_timeout,
+    )
     return Plugins(registry, plan(settings.handlers, registry, around), accounts, account_of, blame(here.places))
 
 

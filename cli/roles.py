@@ -90,11 +90,23 @@ class Serving:
     checks: dict[str, Check] = field(default_factory=dict)
     # Counts the exchanges of all clients.
     exchanged: ClientMetrics | None = None
+    # Ends the process; None: it goes on whatever happens.
+    end: Callable[[], None] | None = None
+    abandoned: bool = False
 
     @property
     def status(self) -> int:
         """The exit status, when it has stopped."""
-        return 1 if self.dispatcher is not None and self.dispatcher.left_behind else 0
+        left_behind = self.dispatcher is not None and self.dispatcher.left_behind
+        return 1 if left_behind or self.abandoned else 0
+
+    def abandon(self) -> bool:
+        """Leave an attempt behind that goes on though its partition is another worker's: only an end stops it."""
+        if self.end is None:
+            return False
+        self.abandoned = True
+        self.end()
+        return True
 
 
 async def serve(here: Installation, roles: Roles, stopping: asyncio.Event) -> int:
@@ -105,6 +117,7 @@ async def serve(here: Installation, roles: Roles, stopping: asyncio.Event) -> in
         CommandFailed: a port is taken, or the store does not answer.
     """
     async with serving(here, roles) as running:
+        running.end = stopping.set
         await stopping.wait()
     return running.status
 
@@ -261,6 +274,7 @@ async def _add_worker(
             account_of=plugins.account_of,
             observers=roles.observers,
             metrics=Metrics(registry),
+            on_abandoned=found.abandon,
             hearing=hearing,
             dead_limit=roles.dead_limit,
             version=version(),

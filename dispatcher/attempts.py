@@ -2,9 +2,13 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
+
+import structlog
+
+log = structlog.get_logger()
 
 STUCK_AFTER = 5.0
 """Seconds that a cancelled attempt may take to end before it is told of."""
@@ -25,6 +29,8 @@ class Running:
     cancelled_at: float
     # It did not end when it was cancelled, and that was told.
     stuck: bool = False
+    # Nobody waits for it any longer, and that was told.
+    abandoned: bool = False
 
     @property
     def package(self) -> str:
@@ -63,6 +69,13 @@ class Attempts:
         """A task was cancelled before its attempt's timeout."""
         if (running := self._running.get(task)) is not None:
             running.cancelled_at = min(running.cancelled_at, now)
+
+    def abandon(self, tasks: Iterable[asyncio.Task[Any]] | None = None) -> None:
+        """Tell that nobody waits any longer for the attempts of these tasks, or for any."""
+        for each in filter(None, map(self.of, list(self._running if tasks is None else tasks))):
+            if not each.abandoned:
+                each.abandoned = True
+                log.error("attempt.abandoned", handler=each.entry, event_id=each.event_id, source=each.source)
 
     def of(self, task: asyncio.Task[Any] | None) -> Running | None:
         """What a task runs."""

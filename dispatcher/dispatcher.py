@@ -73,8 +73,7 @@ class Dispatcher:
         clean = await asyncio.gather(*(worker.stop(within) for worker in self._workers.values()))
         await self._stops.stop()
         await self._watch.stop()
-        for left in self._equipment.attempts:
-            log.error("attempt.abandoned", handler=left.entry, event_id=left.event_id, source=left.source)
+        self._equipment.attempts.abandon()
         return all(clean)
 
     @property

@@ -34,8 +34,9 @@ class Limits:
     # A commit follows after so many settled records, or this long after the first of them.
     commit_every: int = 500
     commit_after: timedelta = timedelta(seconds=1)
-    # Handlers still running when a partition goes away have so long to end before they are cancelled.
-    revoke: timedelta = timedelta(seconds=10)
+    # Handlers still running when a partition goes away have so long to end before they are cancelled; None: as long as
+    # their entry's timeout, so that they end by themselves.
+    revoke: timedelta | None = None
     # Cancelled handlers have so long to end.
     cancel: timedelta = timedelta(seconds=2)
     # Taking over partitions is tried for so long before the worker joins its group anew.
@@ -72,6 +73,8 @@ class Equipment:
     # So many deaths, when they are most of what ends, stop an entry; infinite: none do.
     dead_limit: float = LEAST
     limits: Limits = field(default_factory=Limits)
+    # Called when an attempt goes on in a partition that is another's by now; whether the process ends because of it.
+    on_abandoned: Callable[[], bool] = lambda: False
     # The version of hookline, for dead letters.
     version: str = ""
 

@@ -23,7 +23,7 @@ from dispatcher.positions import Opening, Positions
 from dispatcher.reader import Reader, Wanted
 from dispatcher.replayer import Replayer
 from dispatcher.runner import Runner
-from dispatcher.settings import Entry
+from dispatcher.settings import GIVING_BACK, Entry
 from dispatcher.timers import Timers
 from dispatcher.tracker import Tracker
 from eventlog.errors import EventLogError, LogMisconfigured, LogUnavailable, NotOwner, PositionLost
@@ -72,7 +72,11 @@ class Membership:
         self.entry = entry
         self.equipment = equipment
         self.holdings = Holdings(brakes=brakes)
-        self._member = equipment.log.member(equipment.group(entry.name), topics, self)
+        # What runs when partitions go away has so long to end.
+        self._grace = equipment.limits.revoke or entry.timeout
+        self._member = equipment.log.member(
+            equipment.group(entry.name), topics, self, revokes_within=self._grace + GIVING_BACK
+        )
         metrics = equipment.metrics.of(entry.name)
         hold = self.holdings
         self.runner = Runner(
@@ -97,7 +101,6 @@ class Membership:
         self._positions = Positions(entry, equipment)
         # What ends it: a reason to rejoin or to fail, or None for an ordinary end.
         self._ended: asyncio.Future[Rejoin | Failed | None] = asyncio.get_running_loop().create_future()
-        self._grace = equipment.limits.revoke
         self._clean = True
         self._stop_within = timedelta(seconds=10)
 
@@ -164,6 +167,9 @@ class Membership:
         self._clean = self._clean and idle and stored
         if idle:
             await self._release(still_ours)
+        elif not self._ended.done() and self._abandon(going):
+            # or the event would be attempted again beside itself, if the partition came back
+            self._finish(None)
         log.debug(
             "partitions.revoked",
             handler=self.entry.name,
@@ -231,6 +237,11 @@ class Membership:
         except StoreError as error:
             # they count as left by a crash, and the next owner takes more care
             log.warning("partitions.unreleased", handler=self.entry.name, cause=describe(error))
+
+    def _abandon(self, partitions: list[Partition]) -> bool:
+        """Attempts go on though they were cancelled; whether the process ends because of them."""
+        self.equipment.attempts.abandon(task for partition in partitions for task in partition.running)
+        return self.equipment.on_abandoned()
 
     def _lost(self, partition: Partition) -> None:
         """The store says that another worker owns it: this one was frozen, or cut off, and did not notice."""

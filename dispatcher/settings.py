@@ -20,10 +20,12 @@ from dispatcher.errors import EntryMisconfigured
 from dispatcher.needs import Need
 from dispatcher.outcome import Policy
 from dispatcher.registry import NAME, AnyHandler, Registry
-from schemas.durations import Duration
+from schemas.durations import Duration, spoken
 from schemas.wording import faults
 
 DEFAULT_TIMEOUT = timedelta(seconds=30)
+GIVING_BACK = timedelta(seconds=10)
+"""Beside an attempt under way, giving partitions back takes so long at most: to cancel, to commit, to release."""
 # No event is older, in any zone.
 _EPOCH = 1971
 
@@ -110,6 +112,8 @@ class Surroundings:
     # Source → the name of its account, for sources that have one.
     account_of: Mapping[str, str]
     sources: Collection[str]
+    # How long Kafka waits for partitions to be given back, where that is set; None: as long as the entry needs.
+    rebalance_timeout: timedelta | None = None
 
 
 def plan(section: Mapping[str, Any], registry: Registry, around: Surroundings) -> Plan:
@@ -190,7 +194,20 @@ def _entry(name: str, table: Any, registry: Registry, around: Surroundings) -> E
     if problems:
         return problems
     entry = entry_of(handler, name=name, common=common, config=config)
-    return [EntryMisconfigured(name, fault) for fault in _missing_accounts(entry, around)] or entry
+    problems += _outlasting(entry, around)
+    return [*problems, *(EntryMisconfigured(name, fault) for fault in _missing_accounts(entry, around))] or entry
+
+
+def _outlasting(entry: Entry, around: Surroundings) -> Iterator[EntryMisconfigured]:
+    """An attempt that is under way when its partition goes must have ended before another worker has it."""
+    needed, given = entry.timeout + GIVING_BACK, around.rebalance_timeout
+    if given is not None and given <= needed:
+        why = (
+            f"an attempt may take {spoken(entry.timeout)}, and giving partitions back {spoken(GIVING_BACK)} more, but "
+            f"[eventlog.kafka] rebalance_timeout is {spoken(given)}: another worker would begin the event beside it. "
+            f"Set rebalance_timeout to more than {spoken(needed)}, leave it out so that it fits, or lower `timeout`"
+        )
+        yield EntryMisconfigured(entry.name, why, under="timeout")
 
 
 def _no_handler(name: str, wanted: Any, registry: Registry) -> EntryMisconfigured:

@@ -4,6 +4,7 @@ kafka.py            what the rest of hookline uses
 kafka_batcher.py    appends: batches, bounds, deadlines     kafka_lane.py · kafka_topics.py   its pure parts
 kafka_producer.py   the producer in use and its successor   kafka_generation.py               one producer
 kafka_member.py     groups     kafka_joining.py · kafka_rebalance.py · kafka_polling.py       its parts
+kafka_group_times.py           how long a group waits for its members
 kafka_admin.py      topics, offsets, positions              kafka_reader.py                   reading without a group
 kafka_requests.py   requests of our own                     kafka_private.py                  aiokafka's inside
 kafka_identity.py   which cluster it is
@@ -25,13 +26,14 @@ from eventlog.kafka_batcher import Batcher
 from eventlog.kafka_causes import CONNECTING
 from eventlog.kafka_client import Cluster
 from eventlog.kafka_identity import Identity
+from eventlog.kafka_joining import Joining
 from eventlog.kafka_logging import throttle_client
 from eventlog.kafka_member import KafkaMember
 from eventlog.kafka_producer import Producers
 from eventlog.kafka_reader import read
 from eventlog.kafka_settings import KafkaSettings
 from eventlog.kafka_topics import Topics
-from eventlog.log import Appending, Assignment, Commit, Health, Member
+from eventlog.log import REVOKES_WITHIN, Appending, Assignment, Commit, Health, Member
 from schemas.record import Record, StoredRecord, TopicPartition
 from schemas.topics import TopicSettings
 
@@ -104,9 +106,12 @@ class KafkaEventLog:
             return Health(ok=False, detail="the log is not started, or was stopped")
         return self._producers.health(asyncio.get_running_loop().time())
 
-    def member(self, group: str, topics: Sequence[str], assignment: Assignment) -> Member:
+    def member(
+        self, group: str, topics: Sequence[str], assignment: Assignment, *, revokes_within: timedelta = REVOKES_WITHIN
+    ) -> Member:
         """See `EventLog.member`."""
-        member = KafkaMember(self._cluster, self._admin, group, topics, assignment, self.health)
+        joining = Joining(self._cluster, self._admin, group, topics, revokes_within)
+        member = KafkaMember(self._cluster, self._admin, group, joining, assignment, self.health)
         self._members.add(member)
         return member
 

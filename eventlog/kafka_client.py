@@ -1,7 +1,6 @@
 """Where Kafka is and how to speak to it: what every client of ours is built with."""
 
 import ssl
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Self
@@ -60,8 +59,8 @@ class Cluster:
         addresses = self.addresses[first:] + self.addresses[:first]
         return {
             "bootstrap_servers": [str(address) for address in addresses],
-            "request_timeout_ms": _ms(request_timeout),
-            "metadata_max_age_ms": _ms(_METADATA_AGE),
+            "request_timeout_ms": milliseconds(request_timeout),
+            "metadata_max_age_ms": milliseconds(_METADATA_AGE),
             **self.connection(role),
         }
 
@@ -79,17 +78,9 @@ class Cluster:
         }
 
 
-def _ms(duration: timedelta) -> int:
+def milliseconds(duration: timedelta) -> int:
+    """A duration as aiokafka takes it."""
     return max(1, int(duration.total_seconds() * 1000))
-
-
-def group_options(settings: KafkaSettings) -> Mapping[str, int]:
-    """A group member's times, as aiokafka names them."""
-    return {
-        "session_timeout_ms": _ms(settings.session_timeout),
-        "heartbeat_interval_ms": _ms(settings.heartbeat),
-        "rebalance_timeout_ms": _ms(settings.rebalance_timeout),
-    }
 
 
 def _addresses(servers: str) -> tuple[Address, ...]:

@@ -11,7 +11,8 @@ from aiokafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssigno
 from eventlog.errors import LogMisconfigured, LogUnavailable
 from eventlog.kafka_admin import KafkaAdmin
 from eventlog.kafka_causes import CONNECTING, cause_of
-from eventlog.kafka_client import Cluster, group_options
+from eventlog.kafka_client import Cluster
+from eventlog.kafka_group_times import GroupTimes
 from eventlog.kafka_private import abandon_consumer, joining
 from eventlog.kafka_probe import probe
 from eventlog.kafka_rebalance import Rebalances
@@ -23,11 +24,14 @@ AGAIN = 0.5
 class Joining:
     """How one member gets into its group."""
 
-    def __init__(self, cluster: Cluster, admin: KafkaAdmin, group: str, topics: Sequence[str]) -> None:
+    def __init__(
+        self, cluster: Cluster, admin: KafkaAdmin, group: str, topics: Sequence[str], revokes_within: timedelta
+    ) -> None:
         self._cluster = cluster
         self._admin = admin
         self._group = group
-        self._topics = topics
+        self.topics = topics
+        self.times = GroupTimes.of(cluster.settings, revokes_within)
 
     async def join(self, rebalances: Rebalances, use: Callable[[Any], None]) -> None:
         """Return when the group has given us our partitions, however long Kafka is away.
@@ -50,14 +54,14 @@ class Joining:
 
     async def _check_topics(self) -> None:
         """Asking for a topic in order to read it would create it, on brokers that do so."""
-        missing = set(self._topics) - (await self._admin.partitions(self._topics)).keys()
+        missing = set(self.topics) - (await self._admin.partitions(self.topics)).keys()
         if missing:
             names = ", ".join(sorted(missing))
             raise LogMisconfigured(f"Kafka has no topic {names}: create it with `hookline topics apply`")
 
     async def _join_once(self, rebalances: Rebalances, use: Callable[[Any], None]) -> None:
         consumer = self._consumer()
-        consumer.subscribe(topics=list(self._topics), listener=rebalances)
+        consumer.subscribe(topics=list(self.topics), listener=rebalances)
         use(consumer)
         starting = asyncio.create_task(consumer.start(), name="kafka-join")
         joined = False
@@ -86,10 +90,9 @@ class Joining:
         raise kind(f"joining the group {self._group} failed: {cause.text}") from error
 
     def _consumer(self) -> Any:
-        settings = self._cluster.settings
         return AIOKafkaConsumer(  # type: ignore[no-untyped-call]  # aiokafka is half typed
-            **self._cluster.options("worker", request_timeout=settings.request_timeout),
-            **group_options(settings),
+            **self._cluster.options("worker", request_timeout=self.times.request),
+            **self.times.options(),
             group_id=self._group,
             # One only: each further one is another join. Never Sticky: it keeps state on its class.
             partition_assignment_strategy=(RoundRobinPartitionAssignor,),

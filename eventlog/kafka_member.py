@@ -56,17 +56,16 @@ class KafkaMember:
         cluster: Cluster,
         admin: KafkaAdmin,
         group: str,
-        topics: Sequence[str],
+        joining: Joining,
         assignment: Assignment,
         health: Callable[[], Health],
     ) -> None:
         self._cluster = cluster
         self._admin = admin
         self._group = group
-        self._topics = topics
+        self._joining = joining
         self._health = health
         self._rebalances = Rebalances(group, assignment)
-        self._joining = Joining(cluster, admin, group, topics)
         self._consumer: Any = None
         self._polling: Polling | None = None
         self._renewing: asyncio.Task[None] | None = None
@@ -216,7 +215,7 @@ class KafkaMember:
         if not died_of(consumer) and not await self._kafka_answers():
             return
         self._rebalances.settled.clear()
-        await within(self._cluster.settings.rebalance_timeout / 2, self._rebalances.take_back())
+        await within(self._joining.times.rebalance, self._rebalances.take_back())
         await abandon_consumer(consumer)
         await self._joining.join(self._rebalances, self._use)
         log.warning("member.renewed", group=self._group, reason=reason, seconds=round(_now() - began, 3))
@@ -224,7 +223,7 @@ class KafkaMember:
     async def _kafka_answers(self) -> bool:
         """Ask over another connection than the consumer's."""
         try:
-            await self._admin.partitions(self._topics)
+            await self._admin.partitions(self._joining.topics)
         except LogUnavailable:
             if self._polling is not None:
                 self._polling.silence = AWAY_AFTER

@@ -1,6 +1,6 @@
 """`[eventlog.kafka]`: how to reach Kafka and how long to wait for it.
 
-The defaults fit a receiver that answers within 3 s and handlers that take up to 20 s.
+The defaults fit a receiver that answers within 3 s and handlers of any timeout.
 """
 
 from datetime import timedelta
@@ -60,11 +60,10 @@ class KafkaSettings(BaseModel):
         default=timedelta(seconds=30), description="A member silent for so long loses its partitions."
     )
     heartbeat_interval: Duration | None = Field(default=None, description="Default: a tenth of the session timeout.")
-    rebalance_timeout: Duration = Field(
-        default=timedelta(seconds=30), description="Members get this long to finish work when partitions move."
-    )
-    request_timeout: Duration = Field(
-        default=timedelta(seconds=40), description="A member's longest request: joining waits for a whole rebalance."
+    rebalance_timeout: Duration | None = Field(
+        default=None,
+        description="Members get this long to finish work when partitions move; default: the handler's timeout and "
+        "15s more, or 30s.",
     )
     silent_after: Duration = Field(
         default=timedelta(seconds=30),
@@ -113,18 +112,15 @@ class KafkaSettings(BaseModel):
     @model_validator(mode="after")
     def _check_times(self) -> Self:
         positive = ("connect_timeout", "append_timeout", "commit_timeout", "admin_timeout", "session_timeout")
-        for name in positive:
-            if getattr(self, name) <= timedelta(0):
+        for name in (*positive, "rebalance_timeout"):
+            value = getattr(self, name)
+            if value is not None and value <= timedelta(0):
                 raise ValueError(f"{name} must be longer than 0s")
         if not timedelta(0) <= self.linger < self.append_timeout / 2:
             raise ValueError("linger must be shorter than half of append_timeout: the rest is for the acknowledgement")
         if not timedelta(0) < self.heartbeat <= self.session_timeout / 3:
             raise ValueError(
                 "heartbeat_interval must be at most a third of session_timeout, or one lost beat evicts us"
-            )
-        if self.rebalance_timeout >= self.request_timeout:
-            raise ValueError(
-                "rebalance_timeout must be shorter than request_timeout: a join waits for the whole rebalance"
             )
         return self
 

@@ -13,6 +13,9 @@ from typing import Literal, NamedTuple, Protocol
 from schemas.record import Record, StoredRecord, TopicPartition
 from schemas.topics import TopicSettings
 
+REVOKES_WITHIN = timedelta(seconds=10)
+"""Giving partitions back takes so long at most where nothing runs in them: a commit, and a word to the store."""
+
 
 class Commit(NamedTuple):
     """A position of a group in a partition."""
@@ -146,8 +149,18 @@ class EventLog(Protocol):
     def health(self) -> Health:
         """The last known state; costs nothing."""
 
-    def member(self, group: str, topics: Sequence[str], assignment: Assignment) -> Member:
-        """A new member of a consumer group, not yet started."""
+    def member(
+        self, group: str, topics: Sequence[str], assignment: Assignment, *, revokes_within: timedelta = REVOKES_WITHIN
+    ) -> Member:
+        """A new member of a consumer group, not yet started.
+
+        Args:
+            group: its name.
+            topics: what it reads.
+            assignment: is told of partitions.
+            revokes_within: the longest that `assignment.revoked` takes. Kafka gives partitions to another member after
+                its `rebalance_timeout` in any case, and tells nobody.
+        """
 
     async def partitions(self, topics: Collection[str]) -> Mapping[str, int]:
         """Topic → number of partitions, for those that exist.

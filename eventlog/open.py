@@ -5,6 +5,7 @@
 
 import re
 from collections.abc import Mapping
+from datetime import timedelta
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -36,6 +37,11 @@ class EventLogSettings(BaseModel):
     kafka: KafkaSettings = Field(
         default_factory=KafkaSettings, description="TLS, SASL and deadlines, for kafka:// only."
     )
+
+    @property
+    def rebalance_timeout(self) -> timedelta | None:
+        """How long partitions may take to be given back, where that is bounded and set."""
+        return self.kafka.rebalance_timeout if (self.url or "").startswith(_KAFKA) else None
 
     @field_validator("url")
     @classmethod

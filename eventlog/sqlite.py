@@ -19,7 +19,7 @@ import structlog
 from eventlog import sqlite_lease as lease
 from eventlog import sqlite_reading as reading
 from eventlog.errors import LogMisconfigured, LogUnavailable, NotOwner, PositionLost, RecordRefused
-from eventlog.log import Appending, Assignment, Commit, Health
+from eventlog.log import REVOKES_WITHIN, Appending, Assignment, Commit, Health
 from eventlog.partitioner import partition_of
 from eventlog.sqlite_clock import Clock, SystemClock
 from eventlog.sqlite_member import LeaseSettings, SqliteMember
@@ -154,7 +154,14 @@ class SqliteEventLog:
         detail = writer.closed or writer.why_stuck() or writer.trouble
         return Health(ok=not detail, detail=detail)
 
-    def member(self, group: str, topics: Sequence[str], assignment: Assignment) -> SqliteMember:
+    def member(
+        self,
+        group: str,
+        topics: Sequence[str],
+        assignment: Assignment,
+        *,
+        revokes_within: timedelta = REVOKES_WITHIN,  # noqa: ARG002 - who gives partitions back keeps its lease for it
+    ) -> SqliteMember:
         """A new member of a group, not yet started."""
         member = SqliteMember(self._file, group, topics, assignment, self._lease)
         self._members.add(member)

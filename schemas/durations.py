@@ -26,6 +26,11 @@ def duration(value: str | timedelta) -> timedelta:
     return timedelta(seconds=float(number) * _UNITS[unit])
 
 
+def spoken(value: timedelta) -> str:
+    """A duration as it is read: in seconds."""
+    return f"{value.total_seconds():g}s"
+
+
 Duration = Annotated[timedelta, BeforeValidator(duration)]
 """A field of a settings model that reads `"10m"`."""
 

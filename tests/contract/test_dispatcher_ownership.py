@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -16,6 +17,8 @@ from schemas.events import Event, MessageCreated, Timer, WorkflowFinished
 from schemas.record import TopicPartition
 from tests.contract.dispatchers import FAST, STOPS, WITHIN, Rig, message, on_any, on_sqlite, quick, until
 from tests.contract.eventlogs import Logs
+
+SHORT = replace(FAST, revoke=timedelta(milliseconds=50), cancel=timedelta(milliseconds=50))
 
 
 @pytest.fixture
@@ -128,6 +131,59 @@ async def test_an_attempt_that_outlasts_the_revocation_does_not_count(rig: Rig) 
     held.word.set()
     await rig.settle(held.handler)
     assert (held.effects, len(rig.attempts)) == (1, 1)
+
+
+async def test_an_attempt_that_does_not_end_ends_the_process(rig: Rig) -> None:
+    """Else its event would be attempted beside itself: the partition goes without it, and is not taken again."""
+    abandoned: list[str] = []
+    word = asyncio.Event()
+
+    @handler("deaf", on=MessageCreated, timeout="100ms")
+    async def deaf(event: Event[MessageCreated], ctx: Context) -> None:
+        while event.data.message_id == "m1" and not word.is_set():
+            with suppress(asyncio.CancelledError):
+                await word.wait()
+
+    def end() -> bool:
+        abandoned.append("the process ends")
+        return True
+
+    await rig.append(message(0), message(1))
+    async with rig.running(quick(deaf), on_abandoned=end, limits=SHORT) as dispatcher:
+        await until(lambda: len(rig.attempts) == 1, "the first is done")
+        membership = dispatcher._workers["deaf"]._membership
+        assert membership is not None
+        await membership.revoked(frozenset({TopicPartition(rig.conversations, 0)}))
+        assert abandoned == ["the process ends"]
+        await membership.assigned(frozenset({TopicPartition(rig.conversations, 0)}))
+        assert dispatcher.loads()["deaf"].partitions == 0
+        commit = (await rig.committed("deaf"))[0]
+        assert commit is not None
+        assert commit.offset == 1
+        # the next owner is to run it with care
+        claimed = await rig.store.owners.claim("deaf", [TopicPartition(rig.conversations, 0)], await rig.log.identity())
+        assert [epoch.clean for epoch in claimed.values()] == [False]
+        word.set()
+
+
+async def test_an_attempt_ends_by_itself_when_its_partition_goes(rig: Rig) -> None:
+    """It has its own timeout for that: nothing is cancelled that would end in time."""
+    held = Held()
+    await rig.append(message(0))
+    limits = replace(FAST, revoke=None)
+    async with rig.running(quick(held.handler, timeout="20s"), limits=limits) as dispatcher:
+        await asyncio.wait_for(held.begun.wait(), WITHIN)
+        membership = dispatcher._workers["held"]._membership
+        assert membership is not None
+        revoking = asyncio.create_task(membership.revoked(frozenset({TopicPartition(rig.conversations, 0)})))
+        await asyncio.sleep(0.3)
+        assert not revoking.done()
+        held.word.set()
+        await revoking
+        assert [each.outcome for each in rig.attempts] == [Done()]
+    commit = (await rig.committed("held"))[0]
+    assert commit is not None
+    assert commit.offset == 1
 
 
 async def test_what_is_settled_is_committed_when_a_partition_goes(rig: Rig) -> None:

@@ -1,5 +1,6 @@
 """What `[handlers]` means: which handlers run, as which entries, and what is told when it cannot work."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
 from typing import Any
@@ -277,3 +278,14 @@ def test_an_entry_that_takes_all_sources_needs_an_account_for_one() -> None:
     only({}, by_source, around=AROUND)
     nobody = Surroundings(accounts={}, account_of={}, sources=("support",))
     assert "no source has one" in problem({}, by_source, around=nobody)
+
+
+@pytest.mark.parametrize(("given", "fits"), [(None, True), (40, False), (41, True)])
+def test_an_attempt_must_not_outlast_the_revocation(given: int | None, *, fits: bool) -> None:
+    """Where the time is set; the default timeout is 30 s, and giving back takes ten more."""
+    around = replace(NO_SURROUNDINGS, rebalance_timeout=None if given is None else timedelta(seconds=given))
+    found = planned({}, plain, around=around)
+    assert ([entry.name for entry in found.entries] == ["plain"]) is fits
+    told = [str(problem) for problem in found.problems]
+    assert bool(told) is not fits
+    assert all("Set rebalance_timeout to more than 40s, leave it out" in one for one in told)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from eventlog.errors import LogMisconfigured
-from eventlog.kafka_client import Address, Cluster, group_options
+from eventlog.kafka_client import Address, Cluster
 from eventlog.kafka_settings import KafkaSettings
 
 
@@ -79,12 +79,3 @@ def test_a_certificate_that_cannot_be_read_is_named(name: str, tmp_path: Path) -
     settings = KafkaSettings.model_validate({"security_protocol": "SSL", name: tmp_path / "none.pem"})
     with pytest.raises(LogMisconfigured, match=rf"{name} .*none\.pem.* cannot be used: No such file"):
         Cluster.of("a", settings)
-
-
-def test_times_of_a_group() -> None:
-    """Milliseconds, as aiokafka names them."""
-    assert group_options(KafkaSettings()) == {
-        "session_timeout_ms": 30_000,
-        "heartbeat_interval_ms": 3_000,
-        "rebalance_timeout_ms": 30_000,
-    }
