@@ -4,11 +4,12 @@ import random
 from base64 import b85encode
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dispatcher.equipment import Limits
 from dispatcher.metadata import MAX_CHARACTERS, MAX_SPAN, Metadata, decode, encode
-from dispatcher.tracker import Finished, Progress
+from dispatcher.tracker import Finished, Progress, Tracker
 
 STORE = "6f2c4a52-31c5-4f0e-9d2b-0f6f7a3d5b11"
 
@@ -49,6 +50,31 @@ def test_the_whole_span_fits_however_it_is_finished(share: float) -> None:
     text = encode(progress(5, 5 + MAX_SPAN, unfinished), STORE)
     assert len(text) <= 3_200
     assert decode(text, 5) == Metadata(STORE, Finished(5 + MAX_SPAN, unfinished))
+
+
+def read_on(tracker: Tracker, rng: random.Random, share: float) -> None:
+    """Read as far as a reader does, over gaps, and settle a share of everything but the first."""
+    limits = Limits()
+    while tracker.span < limits.span:
+        for _ in range(limits.fetch):
+            offset = tracker.position + (tracker.span > 0 and rng.random() < 0.001)
+            if tracker.add(offset) and rng.random() < share and offset != tracker.watermark:
+                tracker.done(offset)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 2**32), st.sampled_from([0.0, 0.3, 0.5, 0.7, 0.95]), st.integers(0, 2**62))
+def test_no_reader_comes_further_than_a_commit_can_tell(seed: int, share: float, start: int) -> None:
+    """The first record is never settled, of the others any; nor does the next owner, who begins with what is told."""
+    rng = random.Random(seed)  # noqa: S311 - a reproducible pattern, no secret
+    tracker = Tracker(start)
+    for _ in range(2):
+        read_on(tracker, rng, share)
+        said = tracker.progress()
+        text = encode(said, STORE)
+        assert (said.watermark, len(text) <= MAX_CHARACTERS) == (start, True)
+        assert decode(text, start) == Metadata(STORE, said.finished)
+        tracker = Tracker(start, said.finished)
 
 
 def test_few_unfinished_records_take_few_characters() -> None:
