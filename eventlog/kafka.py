@@ -142,6 +142,10 @@ class KafkaEventLog:
         """See `EventLog.group_positions`."""
         return await self._admin.group_positions(group, partitions)
 
+    async def forget(self, group: str) -> None:
+        """See `EventLog.forget`."""
+        await self._admin.forget(group)
+
     async def _watch(self) -> None:
         """Notice a broker that went away while nobody appends."""
         while True:

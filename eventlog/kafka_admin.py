@@ -9,7 +9,7 @@ from typing import Any, Literal, TypeVar
 from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import KafkaError, LeaderNotAvailableError, TopicAlreadyExistsError
 
-from eventlog.errors import LogMisconfigured, LogUnavailable
+from eventlog.errors import LogMisconfigured, LogUnavailable, NotOwner
 from eventlog.kafka_causes import CONNECTING, cause_of
 from eventlog.kafka_client import Cluster
 from eventlog.kafka_identity import Identity
@@ -21,6 +21,7 @@ from eventlog.kafka_requests import (
     Metadata,
     NewTopic,
     create_topics,
+    delete_group,
     group_offsets,
     metadata,
     offsets_at,
@@ -100,6 +101,11 @@ class KafkaAdmin:
             f"asking for the positions of {group}", lambda client: group_offsets(client, group, partitions)
         )
         return {at: Commit(*found[at]) if at in found else None for at in partitions}
+
+    async def forget(self, group: str) -> None:
+        """See `EventLog.forget`."""
+        if not await self._ask(f"dropping the group {group}", lambda client: delete_group(client, group)):
+            raise NotOwner(f"a member still reads as {group}: stop it, then forget the group")
 
     async def _create(self, client: Any, topics: Mapping[str, TopicSettings]) -> None:
         seen = await metadata(client, topics.keys())

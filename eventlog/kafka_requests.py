@@ -11,15 +11,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from aiokafka.errors import (
+    GroupIdNotFound,
     IncompatibleBrokerVersion,
     KafkaError,
     LeaderNotAvailableError,
     NodeNotReadyError,
     NoError,
+    NonEmptyGroup,
     UnknownTopicOrPartitionError,
     for_code,
 )
-from aiokafka.protocol.admin import CreateTopicsRequest, DescribeConfigsRequest
+from aiokafka.protocol.admin import CreateTopicsRequest, DeleteGroupsRequest, DescribeConfigsRequest
 from aiokafka.protocol.commit import OffsetFetchRequest
 from aiokafka.protocol.coordination import FindCoordinatorRequest
 from aiokafka.protocol.metadata import MetadataRequest
@@ -155,6 +157,19 @@ async def group_offsets(
             if offset >= 0:
                 found[TopicPartition(topic, number)] = (offset, words or "")
     return found
+
+
+async def delete_group(client: Any, group: str) -> bool:
+    """Drop a group with its offsets; False while it has members. One that does not exist is dropped."""
+    coordinator = await _send(client, FindCoordinatorRequest(group, _GROUP))
+    _raise(coordinator.error_code, group)
+    answer = await _send(client, DeleteGroupsRequest([group]), node=coordinator.coordinator_id)
+    for _, code in answer.results:
+        if for_code(code) is NonEmptyGroup:
+            return False
+        if for_code(code) is not GroupIdNotFound:
+            _raise(code, group)
+    return True
 
 
 async def _send(client: Any, request: Any, *, node: int | str | None = None) -> Any:

@@ -197,3 +197,11 @@ class EventLog(Protocol):
         Raises:
             LogUnavailable: the log is away.
         """
+
+    async def forget(self, group: str) -> None:
+        """Drop a group with its positions, so that it holds nothing back any more. One that is not there is dropped.
+
+        Raises:
+            NotOwner: a member still reads for it.
+            LogUnavailable: the log is away.
+        """

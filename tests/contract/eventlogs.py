@@ -16,7 +16,7 @@ from schemas.topics import TopicSettings
 from tests.servers.broker import Broker
 
 Kind = Literal["sqlite", "mock", "kafka"]
-Capability = Literal["create", "times", "sharing", "unknown topics"]
+Capability = Literal["create", "times", "sharing", "unknown topics", "forgetting"]
 
 LACKS: Mapping[Kind, Mapping[Capability, str]] = MappingProxyType(
     {
@@ -28,6 +28,7 @@ LACKS: Mapping[Kind, Mapping[Capability, str]] = MappingProxyType(
             "times": "its ListOffsets ignores timestamps",
             "sharing": "its rebalances last a whole session and race with a second member",
             "unknown topics": "it creates every topic that is asked for",
+            "forgetting": "it has no DeleteGroups request",
         },
     }
 )

@@ -30,6 +30,23 @@ async def test_a_lone_member_reads_everything(eventlog: Logs) -> None:
     await reader.member.stop(STOPS)
 
 
+async def test_a_group_is_forgotten_when_nobody_reads_for_it(eventlog: Logs) -> None:
+    """With its positions; one that is not there is forgotten too."""
+    eventlog.needs("forgetting")
+    topic, log, group = await eventlog.topic(), await eventlog.connect(), eventlog.group()
+    at = TopicPartition(topic, 0)
+    await log.forget(group)
+    await fill(log, topic, 3)
+    reader = await start(Reader(log, group, [topic]), at)
+    await reader.member.commit({at: Commit(2)})
+    with pytest.raises(NotOwner, match="still reads as"):
+        await log.forget(group)
+    await reader.member.stop(STOPS)
+    assert await log.group_positions(group, [at]) == {at: Commit(2)}
+    await log.forget(group)
+    assert await log.group_positions(group, [at]) == {at: None}
+
+
 async def test_a_member_reads_several_topics(eventlog: Logs) -> None:
     """Partitions of all its topics are a member's."""
     one, two, log = await eventlog.topic("one"), await eventlog.topic("two"), await eventlog.connect()
