@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
+from clients.abilities import lack
 from clients.errors import NotSupported
 
 __all__ = ["Account", "ChatMessage", "Chunk", "Contact", "Conversation", "Sent"]
@@ -148,4 +149,7 @@ class Account(ABC):
         await self.aclose()
 
     def _lacks(self, operation: str) -> NotSupported:
-        return NotSupported(f"{self.name} ({self.platform}): the platform offers no {operation}")
+        why = lack(self.platform, operation)
+        return NotSupported(
+            f"{self.name} ({self.platform}): the platform offers no {operation}{why and ': '}{why}", ability=operation
+        )

@@ -25,7 +25,7 @@ from clients.http import Call, Edges, Wire
 from clients.limits import Limiter
 from clients.paths import fill
 from clients.recent import Recent
-from schemas.customgpt import Prompt, marked
+from schemas.customgpt import Prompt, marked, unmarked
 
 __all__ = ["Completion", "CustomGPT", "Insight", "Usage"]
 
@@ -233,6 +233,16 @@ class CustomGPT(Account):
             raise NotFound(f"{self._what}: get_contact: no conversation is named after this contact")
         return asked.contact_of(known[1], contact_id)
 
+    @override
+    async def contact_of(self, conversation_id: str) -> Contact | None:
+        """The external id of the newest message that has one, without our mark; None if none of the newest ten has."""
+        path, query = self._path(_MESSAGES, conversation_id), {"order": "desc", "page": "1"}
+        what = f"{self._what}: contact_of"
+        told = answers.message_page(await self._wire.ask(self._read("contact_of", path, query)), what=what)
+        found = (unmarked(answers.record(item, what=what).external_id) for item in told.items)
+        external_id = next(filter(None, found), None)
+        return None if external_id is None else asked.contact_of(external_id, external_id)
+
     # ------------------------------------------------------------------------------------- projects, reports
 
     async def projects(self) -> AsyncGenerator[Mapping[str, JsonValue]]:
@@ -290,11 +300,13 @@ class CustomGPT(Account):
         if not self._settings.contact_conversations:
             raise NotSupported(
                 f"{self._what}: {operation}: the platform has no contacts. To keep each as a conversation named after "
-                f"it, set contact_conversations = true in [accounts.{self.name}]"
+                f"it, set contact_conversations = true in [accounts.{self.name}]",
+                ability=operation,
             )
         external_id = asked.external_id_of(contact)
         if external_id is None:
-            raise NotSupported(f"{self._what}: {operation}: a contact without id, address and number cannot be found")
+            what = f"{self._what}: {operation}: a contact without id, address and number cannot be found"
+            raise NotSupported(what, ability=operation)
         return external_id
 
     async def _conversation_of(self, external_id: str) -> tuple[str, str] | None:

@@ -19,7 +19,7 @@
 that maps what the HTTP library raises. No message holds a secret or a piece of an answer's body.
 """
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 
 class ClientError(Exception):
@@ -64,9 +64,17 @@ class ClientError(Exception):
 
 
 class NotSupported(ClientError):
-    """The platform has no such operation, or the account's configuration leaves it off."""
+    """The platform has no such operation, or the account's configuration leaves it off.
+
+    Attributes:
+        ability: The operation, such as `upsert_contact` (`clients/abilities.py` has all).
+    """
 
     nothing_happened = True
+
+    def __init__(self, what: str, *, ability: str = "", status: int | None = None, **more: Any) -> None:
+        super().__init__(what, status=status, **more)
+        self.ability = ability
 
 
 class ForbiddenAddress(ClientError):

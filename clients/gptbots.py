@@ -157,13 +157,15 @@ class GPTBots(Account):
         if contact.id is None:
             raise NotSupported(
                 f"{self._what}: a contact without an id cannot be found or made: users come to be with their first "
-                "conversation, under the id you give them"
+                "conversation, under the id you give them",
+                ability="upsert_contact",
             )
         mapped = self._settings.properties
         if not mapped:
             raise NotSupported(
                 f"{self._what}: contacts are kept in user properties, which are the agent's own: say in "
-                f'[accounts.{self.name}] properties which one holds what, such as {{ email = "email" }}'
+                f'[accounts.{self.name}] properties which one holds what, such as {{ email = "email" }}',
+                ability="upsert_contact",
             )
         given = asked.fields_of(contact, mapped)
         if given:

@@ -29,6 +29,8 @@ DATA: Final = "data"
 _PAGE = 100
 # A stream that is not one: the endpoint's answer in the form of `send`.
 _WHOLE = "application/json"
+# Abilities of the operations on contacts; the others are parts of one.
+_OF_CONTACTS: Final = {"get": "get_contact", "delete": "delete_contact"}
 _STREAMS = frozenset({"text/event-stream", "text/plain", ""})
 
 
@@ -201,7 +203,8 @@ class MyGPTAssistants(Account):
             raise NotSupported(
                 f"{self._what}: {operation} of contacts is switched off, because the platform does not document it. "
                 f"When your account's documentation confirms it, set enabled = true and the paths "
-                f"in [accounts.{self.name}.contacts]"
+                f"in [accounts.{self.name}.contacts]",
+                ability=_OF_CONTACTS.get(operation, "upsert_contact"),
             )
         return fill(template, id=contact_id) if "{id}" in template else template
 

@@ -71,6 +71,7 @@ class YourGPTContacts:
 
         Tags are linked, and not taken away; attributes have no place there.
         """
+        self._token("upsert_contact")
         theirs = await self._known(contact)
         if theirs is None:
             theirs = await self.create(contact)
@@ -160,7 +161,8 @@ class YourGPTContacts:
         if not self._project.by_token:
             raise NotSupported(
                 f"{self._what(operation)}: contacts want an organisation's API token: set api_key to one (permission "
-                f"Contacts) and project_uid instead of widget_uid in [accounts.{self._project.name}]"
+                f"Contacts) and project_uid instead of widget_uid in [accounts.{self._project.name}]",
+                ability=operation,
             )
 
     def _path(self, operation: Literal["create", "update", "delete"]) -> str:
@@ -170,7 +172,8 @@ class YourGPTContacts:
             raise NotSupported(
                 f"{self._what(operation)} of contacts is switched off, because the platform documents no such page. "
                 f"When your account's documentation confirms it, set enabled = true and the paths in "
-                f"[accounts.{self._project.name}.contacts]"
+                f"[accounts.{self._project.name}.contacts]",
+                ability="delete_contact" if operation == "delete" else "upsert_contact",
             )
         return path
 

@@ -18,6 +18,7 @@ from structlog.typing import FilteringBoundLogger
 from typing_extensions import TypeVar
 
 from clients.account import Account
+from clients.errors import NotSupported
 from schemas.contacts import Contact, Identity
 from schemas.durations import duration
 from schemas.events import Data, Event
@@ -242,6 +243,12 @@ class Context(Protocol[C_co]):
 
     async def allow(self, name: str, key: str, *, limit: int, per: str | timedelta) -> bool:
         """Count one use of a cap and say whether it is within the limit. The same event counts once."""
+
+
+async def go_without(ctx: Context[Any], account: Account, error: NotSupported) -> None:
+    """Say in the log that an account lacks an ability, once a day for each of the two: the handler goes on without."""
+    if await ctx.allow("not-supported", f"{account.name}/{error.ability}", limit=1, per="1d"):
+        ctx.log.warning("ability.lacked", account=account.name, ability=error.ability, cause=str(error))
 
 
 Run: TypeAlias = Callable[[Event[E], Context[C]], Awaitable[None]]

@@ -15,7 +15,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_valida
 
 from clients.account import Account, ChatMessage, Sent
 from clients.errors import NotFound, NotSupported
-from handlers.api import Context, GiveUp, handler
+from handlers.api import Context, GiveUp, go_without, handler
 from schemas.contacts import Identity
 from schemas.durations import Duration
 from schemas.events import ConversationCompleted, Event, MessageCreated, Timer
@@ -206,7 +206,7 @@ async def _write(
     ctx: Context[FollowUp],
 ) -> None:
     config, account = ctx.config, ctx.account()
-    if (reason := await _superseded(account, conversation, timer, config)) is not None:
+    if (reason := await _superseded(account, conversation, timer, ctx)) is not None:
         ctx.log.info("followup.skipped", reason=reason)
         return
     person, name = await _contact(event, timer, ctx)
@@ -229,7 +229,7 @@ async def _contact(
     """Whom the cap protects, and their name: one person over all sources, where we know them."""
     told, name = timer.data.get("contact"), timer.data.get("name")
     if timer.data.get("unconfirmed") and timer.conversation_id is not None:
-        told, name = await _who(ctx.account(), timer.conversation_id)
+        told, name = await _who(ctx, timer.conversation_id)
     if not isinstance(told, str):
         return f"conversation/{event.source}/{event.key}", name if isinstance(name, str) else None
     identity = Identity(source=event.source, platform=event.platform, id=told)
@@ -239,23 +239,29 @@ async def _contact(
     return f"contact/{contact.id}", name if isinstance(name, str) else contact.name
 
 
-async def _who(account: Account, conversation: str) -> tuple[str | None, str | None]:
+async def _who(ctx: Context[FollowUp], conversation: str) -> tuple[str | None, str | None]:
     """Id and name of whom a conversation is with, as the platform tells, if it does."""
+    account = ctx.account()
     try:
         contact = await account.contact_of(conversation)
-    except (NotSupported, NotFound):
+    except NotFound:
+        return None, None
+    except NotSupported as error:
+        await go_without(ctx, account, error)
         return None, None
     return (contact.id, contact.name[:_NAME] if contact.name else None) if contact else (None, None)
 
 
-async def _superseded(account: Account, conversation: str, timer: Timer, config: FollowUp) -> str | None:
+async def _superseded(account: Account, conversation: str, timer: Timer, ctx: Context[FollowUp]) -> str | None:
     """Why nothing is to be sent, as the platform's own history tells; None if nothing speaks against it."""
+    config = ctx.config
     hint = bool(timer.data.get("unconfirmed"))
     history: Sequence[ChatMessage]
     try:
         history = _oldest_first([message async for message in account.history(conversation)])
-    except NotSupported:
+    except NotSupported as error:
         # the timer was cancelled by what we were told, and the cap holds the rest
+        await go_without(ctx, account, error)
         return "nobody signed what asked for it, and the platform cannot be asked" if hint else None
     except NotFound:
         if not hint:

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue
 from clients.account import Account
 from clients.account import Contact as PlatformContact
 from clients.errors import NotFound, NotSupported
-from handlers.api import AccountName, Context, GiveUp, handler
+from handlers.api import AccountName, Context, GiveUp, go_without, handler
 from schemas.contacts import Contact, Identity
 from schemas.events import (
     ContactCreated,
@@ -185,9 +185,9 @@ async def _push(contact: Contact, account: Account, event: Event[Data], ctx: Con
             return
         told = await account.upsert_contact(PlatformContact(id=theirs and theirs.id, **differs))
     except NotSupported as error:
-        if await ctx.allow("not-supported", account.name, limit=1, per="1d"):
-            ctx.log.warning("contact.unpushed", account=account.name, cause=str(error))
+        await go_without(ctx, account, error)
         return
+    ctx.log.info("contact.pushed", account=account.name, contact=contact.id)
     if theirs is None and told.id is not None:
         await _learn(contact, account, told.id, event, ctx)
 

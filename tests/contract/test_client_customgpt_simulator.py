@@ -128,6 +128,18 @@ async def test_credits(pair: Pair) -> None:
         assert [one async for one in client.history(session)] == []
 
 
+async def test_whom_a_conversation_is_with(pair: Pair) -> None:
+    """The external id of its messages, without the mark of ours; nobody where none has one."""
+    known, unknown = await pair.client.start_conversation(ADA), await pair.client.start_conversation()
+    for session in (known, unknown):
+        await pair.client.send(session, "Hello")
+    found = await pair.client.contact_of(known)
+    assert found == Contact(id="ada@example.com", email="ada@example.com")
+    assert await pair.client.contact_of(unknown) is None
+    with pytest.raises(NotFound):
+        await pair.client.contact_of("missing")
+
+
 async def test_wrong_key_and_project(pair: Pair) -> None:
     """Any key works but `invalid`, any project but `missing`."""
     async with _client(pair.simulator, api_key="invalid") as client:

@@ -123,4 +123,4 @@ async def test_a_platform_without_contacts_is_said_once_and_not_retried(capsys: 
             (await made.tell(ADA.model_copy(update={"name": "Ada Lovelace"}))).outcome,
         ]
     assert outcomes == [Done(), Done()]
-    assert capsys.readouterr().out.count("contact.unpushed") == 1
+    assert capsys.readouterr().out.count("ability.lacked") == 1

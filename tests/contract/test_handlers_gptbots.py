@@ -186,7 +186,7 @@ async def test_somebody_without_an_id_there_is_said_once(crm: Scene) -> None:
             data = MessageCreated(message_id=number, conversation_id="c", role="user", content="hi", contact=who)
             [attempt] = await crm.tell([event_of(data, source="shop")])
             assert attempt.outcome == Done()
-    assert [line["event"] for line in logs if line["event"] == "contact.unpushed"] == ["contact.unpushed"]
+    assert [line["event"] for line in logs if line["event"] == "ability.lacked"] == ["ability.lacked"]
 
 
 async def test_property_the_agent_lacks_ends_as_a_dead_letter(tmp_path: Path) -> None:

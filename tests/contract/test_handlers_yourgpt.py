@@ -276,7 +276,8 @@ async def test_what_cannot_be_pushed_is_said_once(tmp_path: Path, account: dict[
                 data = MessageCreated(message_id=number, conversation_id="c", role="user", content="hi", contact=who)
                 [attempt] = await made.tell([event_of(data, source="support", time=NOON)])
                 assert attempt.outcome == Done()
-    assert [line["event"] for line in logs if line["log_level"] == "warning"] == ["contact.unpushed"]
+    told = [(one["event"], one["account"], one["ability"]) for one in logs if one["log_level"] == "warning"]
+    assert told == [("ability.lacked", "helpdesk", "upsert_contact")]
 
 
 async def test_new_person_is_made_where_the_account_allows_it(tmp_path: Path) -> None:

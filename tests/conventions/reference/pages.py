@@ -5,6 +5,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from tests.conventions.reference import (
+    abilities,
     commands,
     configuration,
     contract,
@@ -29,6 +30,7 @@ PAGES: Mapping[str, Callable[[], dict[str, str]]] = MappingProxyType(
         "docs/reference/problems.md": problems.blocks,
         "docs/reference/simulator.md": simulator.blocks,
         "docs/reference/topics-and-records.md": contract.blocks,
+        "docs/write-a-handler.md": abilities.blocks,
         **{presets.page_of(name): presets.blocks_of(name) for name in presets.NAMES},
     }
 )
