@@ -60,8 +60,8 @@ class Connection(web.RequestHandler):
     """One connection of a sender."""
 
     __slots__ = (
-        "_answering", "_arrived", "_arriving_since", "_body", "_owner", "_queued", "_rest", "_stalled_since", "_wire",
-        "came", "peer", "proved",
+        "_answering", "_arrived", "_arriving_since", "_body", "_owner", "_queued", "_rest", "_stalled_since",
+        "_stopped", "_wire", "came", "peer", "proved",
     )  # fmt: skip
 
     def __init__(self, owner: "Connections", **options: Any) -> None:
@@ -75,10 +75,11 @@ class Connection(web.RequestHandler):
         self._arriving_since: float | None = None
         # Bytes of a header that is not complete.
         self._arrived = 0
-        # What came and is not parsed yet; while there is some, the transport reads nothing.
+        # What came and is not parsed yet; while there is some, the transport is stopped: it reads nothing.
         self._rest = memoryview(b"")
+        self._stopped = False
         self._queued = False
-        # Bytes that came while the body was awaited.
+        # Bytes that came while the body was awaited, but for those in one piece with the end of the header.
         self._wire = 0
         # Since when the sender does not read what it is told.
         self._stalled_since: float | None = None
@@ -97,16 +98,15 @@ class Connection(web.RequestHandler):
 
     def data_received(self, data: bytes) -> None:
         """Parse what came, at once if it is little; else a piece at a time, when it is this connection's turn."""
-        if len(data) <= _PIECE and not self._rest:
-            self._parse(data)
-        elif data:
-            self._rest = memoryview(data)
-            # Also ends the loop in which libuv reads on while there is more.
-            self._pause_transport_reading()
-            self._queue()
-        else:
+        if not data:
             # aiohttp goes on with what its parser was given already.
             self._parse(data)
+        elif len(data) > _PIECE or self._full or not self._owner.turns.at_once(self._parse, data):
+            self._rest = memoryview(data)
+            self._stopped = True
+            # Also ends the loop in which libuv reads on while there is more.
+            self._pause_transport_reading()
+            self._resume_transport_reading()
 
     def _parse(self, data: bytes) -> None:
         """Parse a piece; the clock of a header starts with its first byte."""
@@ -130,34 +130,41 @@ class Connection(web.RequestHandler):
         return len(self._rest)
 
     def take_turn(self) -> bool:
-        """Parse a piece, unless aiohttp wants no more for now: then it comes back to us."""
-        if self._held_up:
-            self._queued = False
-            return False
-        piece, self._rest = bytes(self._rest[:_PIECE]), self._rest[_PIECE:]
-        # While it is parsed this is still queued: who resumes reading then must not queue it a second time.
-        self._parse(piece)
+        """Parse a piece, unless it is held up: then it comes back when it is not."""
+        if not self._held_up:
+            piece, self._rest = bytes(self._rest[:_PIECE]), self._rest[_PIECE:]
+            # While it is parsed this is still queued: who resumes reading then must not queue it a second time.
+            self._parse(piece)
         self._queued = bool(self._rest) and not self._held_up
-        if not self._queued and not self._held_up:
-            super()._resume_transport_reading()
+        if not self._queued:
+            self._resume_transport_reading()
         return self._queued
 
     @property
     def _held_up(self) -> bool:
-        """Whether aiohttp wants no more for now."""
-        return self.transport is None or self._reading_paused or self._buffer_paused
+        """Whether nothing is to be parsed for now: aiohttp has enough, or it may never be read."""
+        return self.transport is None or self._reading_paused or self._buffer_paused or self._full
 
-    def _queue(self) -> None:
-        if not self._queued:
-            self._queued = True
-            self._owner.turns.join(self)
+    @property
+    def _full(self) -> bool:
+        """Whether a whole request is here of somebody who has proved nothing: what is behind it may never be read."""
+        return not self.proved and (bool(self._messages) or not self.unfinished)
+
+    def resume_reading(self, resume_parser: bool = True) -> None:
+        """Read on, if aiohttp had enough: it says so for each chunk that is taken from a body."""
+        if self._reading_paused:
+            super().resume_reading(resume_parser)
 
     def _resume_transport_reading(self) -> None:
         """Read on when all that came is parsed."""
-        if self._rest:
-            self._queue()
-        else:
+        if self._held_up:
+            return
+        if not self._rest:
+            self._stopped = False
             super()._resume_transport_reading()
+        elif not self._queued:
+            self._queued = True
+            self._owner.turns.join(self)
 
     def pause_writing(self) -> None:
         """Note that the sender does not read."""
@@ -176,6 +183,8 @@ class Connection(web.RequestHandler):
         self._answering = True
         self._arriving_since = None
         self._arrived = 0
+        if self._stopped:
+            self._resume_transport_reading()
 
     def answered(self, *, accepted: bool) -> bool:
         """Note that a request's answer is made.
@@ -185,7 +194,10 @@ class Connection(web.RequestHandler):
         """
         self._answering = False
         self.proved = self.proved or accepted
-        return not self.proved and bool(self._messages)
+        last = not self.proved and bool(self._messages or self._rest)
+        if self._stopped and not last:
+            self._resume_transport_reading()
+        return last
 
     @property
     def idle(self) -> bool:
