@@ -19,7 +19,7 @@ from clients import gptbots_asked as asked
 from clients.account import Account, ChatMessage, Chunk, Contact, Conversation, Sent
 from clients.errors import BadAnswer, NotFound, NotSupported, Rejected
 from clients.gptbots_answers import WorkflowRun
-from clients.gptbots_asked import AnonymousId, Callback, Mode, user_id_of
+from clients.gptbots_asked import AnonymousId, Callback, Feedback, Mode, Quality, user_id_of
 from clients.gptbots_settings import GPTBotsSettings
 from clients.gptbots_stream import Reader
 from clients.http import Call, Edges, Incoming, Wire
@@ -232,6 +232,23 @@ class GPTBots(Account):
             repeatable=True,
         )
         return answers.workflow_run(await self._wire.ask(call), what=f"{self._what}: query_workflow")
+
+    async def rate(self, answer_id: str, feedback: Feedback) -> int:
+        """`POST /v1/message/feedback`: say whether an answer was liked; how many answers that changed."""
+        body = {"answer_id": answer_id, "feedback": feedback}
+        value = await self._wire.ask(self._write("rate", "/v1/message/feedback", body, CONVERSATION))
+        count = answers.an_object(value, what=f"{self._what}: rate").get("affectCount")
+        return count if type(count) is int else 0
+
+    async def judge(self, answer_id: str, quality: Quality) -> None:
+        """`POST /v1/message/quality`: say how far an answer helped; that the field is called `quality` is inferred."""
+        body = {"answer_id": answer_id, "quality": quality}
+        await self._wire.ask(self._write("judge", "/v1/message/quality", body, CONVERSATION))
+
+    async def agent(self) -> dict[str, Any]:
+        """`GET /v1/bot/detail`: the agent of the key, as the platform writes it."""
+        value = await self._wire.ask(self._read("agent", "/v1/bot/detail", {}))
+        return answers.an_object(value, what=f"{self._what}: agent")
 
     async def answer_handoff(self, handoff_id: str, text: str) -> None:
         """`POST /v1/human/message/receive`: write to the user as a human agent, in a handoff."""

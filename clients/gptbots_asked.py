@@ -13,6 +13,8 @@ from pydantic import JsonValue
 from clients.account import Contact
 
 Mode: TypeAlias = Literal["blocking", "streaming", "webhook"]
+Feedback: TypeAlias = Literal["POSITIVE", "NEGATIVE", "CANCELED"]
+Quality: TypeAlias = Literal["NONE", "UNRESOLVED", "PARTIALLY_RESOLVED", "FULLY_RESOLVED"]
 
 # The longest user id the platform takes.
 _MAX_USER_ID = 32

@@ -108,6 +108,7 @@ def message(said: Message, before: Message | None) -> JsonObject:
         "create_time": milliseconds(said.at),
         "role": said.role,
         "content": [content if said.role == "user" else {"from_component_branch": "1", **content}],
+        **({"feedback": said.metadata["feedback"]} if "feedback" in said.metadata else {}),
     }
 
 

@@ -1,12 +1,15 @@
-"""GPTBots' API beyond chat: users, workflows and the human handoff.
+"""GPTBots' API beyond chat: opinions of answers, the agent, users, workflows and the human handoff.
 
-Sources: user-api, workflow-api and human-handoff-service below https://www.gptbots.ai/docs/api-reference/overview.
-Where they are silent: `set-userid` and the handoff's two calls answer `{code: 0, message}`; `get-user-cdp` shows what
-is known; the properties of a user that no conversation has named cannot be changed (40000); a query that names one
-unknown user is 503 as a whole, and the error stands in the usual envelope.
+Sources: conversation-api, account-api (get-bot-information), user-api, workflow-api and human-handoff-service below
+https://www.gptbots.ai/docs/api-reference/overview. Where they are silent: an opinion of an answer that is not there
+changes none (`affectCount` 0), a quality is told in a field `quality`, an agent has an id and a name; `set-userid` and
+the handoff's two calls answer `{code: 0, message}`; `get-user-cdp` shows what is known; the properties of a user that
+no conversation has named cannot be changed (40000); a query that names one unknown user is 503 as a whole, and the
+error stands in the usual envelope.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from aiohttp import web
@@ -20,6 +23,10 @@ from simulator.wire import JsonObject, answer
 
 _DONE: Final = {"code": 0, "message": "success"}
 _MOST_ASKED: Final = 100
+_FEEDBACK: Final = ("POSITIVE", "NEGATIVE", "CANCELED")
+_QUALITY: Final = ("NONE", "UNRESOLVED", "PARTIALLY_RESOLVED", "FULLY_RESOLVED")
+# What takes an opinion back.
+_NOTHING: Final = ("CANCELED", "NONE")
 
 
 class GPTBotsMore:
@@ -39,6 +46,9 @@ class GPTBotsMore:
     def routes(self) -> Sequence[web.RouteDef]:
         """Return the endpoints."""
         return [
+            web.post("/v1/message/feedback", self.feedback),
+            web.post("/v1/message/quality", self.quality),
+            web.get("/v1/bot/detail", self.detail),
             web.post("/v1/user/set-userid", self.set_user_id),
             web.post("/v1/property/update", self.update_properties),
             web.get("/v2/user-property/query", self.query_properties),
@@ -48,6 +58,34 @@ class GPTBotsMore:
             web.post("/v1/human/message/receive", self.answer_handoff),
             web.post("/v1/human/close", self.close_handoff),
         ]
+
+    # ---------------------------------------------------------------------------------------------- opinions
+
+    async def feedback(self, request: web.Request) -> web.Response:
+        """POST /v1/message/feedback: an opinion that is taken back is gone."""
+        return await self._opinion(request, "feedback", _FEEDBACK)
+
+    async def quality(self, request: web.Request) -> web.Response:
+        """POST /v1/message/quality."""
+        return await self._opinion(request, "quality", _QUALITY)
+
+    async def detail(self, request: web.Request) -> web.Response:
+        """GET /v1/bot/detail."""
+        return answer({"bot_id": request[self._agent], "bot_name": "Simulated agent"})
+
+    async def _opinion(self, request: web.Request, name: str, known: Sequence[str]) -> web.Response:
+        body = await self._body(request)
+        wanted, opinion = text_of(body, "answer_id"), text_of(body, name)
+        if opinion not in known:
+            raise forms.refused(40000, f"{name} must be one of {', '.join(known)}")
+        count = 0
+        for conversation in self.platform.conversations.latest(request[self._agent]):
+            for said in [one for one in conversation.messages if one.id == wanted and one.role == "assistant"]:
+                others = {key: value for key, value in said.metadata.items() if key != name}
+                told = others if opinion in _NOTHING else {**others, name: opinion}
+                self.platform.conversations.replace(conversation, replace(said, metadata=told))
+                count += 1
+        return answer({"affectCount": count})
 
     # ------------------------------------------------------------------------------------------------- users
 

@@ -19,6 +19,17 @@ PROPERTIES = {"name": "full_name", "email": "email", "plan": "subscription"}
 ADA = Contact(id="user_789", name="Ada", email="ada@example.com", attributes={"plan": "pro"})
 
 
+async def test_opinions_and_the_agent() -> None:
+    """An answer is liked and judged; the agent comes as the platform writes it."""
+    names = ("rate", "judge", "agent")
+    async with replaying(*names) as (client, platform):
+        changed = await client.rate(MESSAGE, "POSITIVE")
+        await client.judge(MESSAGE, "FULLY_RESOLVED")
+        agent = await client.agent()
+    assert platform.asked == requests(*names)
+    assert (changed, agent["bot_name"]) == (1, "Shop")
+
+
 async def test_start_conversation() -> None:
     """A conversation is opened for the contact's own id."""
     async with replaying("create_conversation") as (client, platform):

@@ -23,6 +23,8 @@ from clients.gptbots import AnonymousId, Callback, GPTBots
 from clients.http import Edges
 from clients.settings import GPTBotsSettings
 from simulator import Fault, Simulator, SystemClock
+from simulator.gptbots import DEFAULT_BOT
+from simulator.gptbots import GPTBots as Platform
 from tests.contract.gptbots_wire import UNLIMITED
 from tests.contract.simulators import Inbox, inbox, until
 
@@ -57,6 +59,22 @@ async def pair() -> AsyncIterator[Pair]:
 async def box() -> AsyncIterator[Inbox]:
     async with inbox() as box:
         yield box
+
+
+async def test_opinions_of_an_answer(pair: Pair) -> None:
+    """An answer that is there is liked and judged, and the history shows it; the agent tells its id."""
+    conversation = await pair.client.start_conversation(Contact(id="u1"))
+    answer = str((await pair.client.send(conversation, "Hello")).message_id)
+    assert (await pair.client.rate(answer, "POSITIVE"), await pair.client.rate("nobody", "POSITIVE")) == (1, 0)
+    await pair.client.judge(answer, "FULLY_RESOLVED")
+    platform = pair.simulator.world.platform("gptbots")
+    assert isinstance(platform, Platform)
+    said = platform.conversation(conversation, bot_id=DEFAULT_BOT).messages[-1]
+    assert (said.metadata["feedback"], said.metadata["quality"]) == ("POSITIVE", "FULLY_RESOLVED")
+    await pair.client.rate(answer, "CANCELED")
+    said = platform.conversation(conversation, bot_id=DEFAULT_BOT).messages[-1]
+    assert "feedback" not in said.metadata
+    assert (await pair.client.agent())["bot_id"] == DEFAULT_BOT
 
 
 async def _texts(client: GPTBots, conversation_id: str) -> list[tuple[str, str]]:
