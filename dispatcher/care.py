@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 import structlog
 
-from dispatcher.caution import convicted, item_of
+from dispatcher.caution import convicted, is_suspect, item_of
 from dispatcher.equipment import Equipment
 from dispatcher.holdings import Holdings
 from dispatcher.outcome import Dead
@@ -66,9 +66,9 @@ class Care:
     def verdict(self, work: Work) -> Dead | None:
         """Why an event is dead without another attempt: it has ended the process too often."""
         caution = work.partition.caution
-        crashes = None if caution is None else caution.crashes(work)
-        dead = None if crashes is None else convicted(crashes, self.entry.policy.attempts)
-        if crashes is not None and dead is not None:
+        crashes = 0 if caution is None else caution.crashes(work)
+        dead = convicted(crashes, self.entry.policy.attempts)
+        if dead is not None:
             # attempts of other processes, as far as anybody knows of them
             work.tries.made = crashes
         return dead
@@ -87,28 +87,28 @@ class Care:
         def going() -> bool:
             return self.halted or partition.closing or partition.lost
 
-        crashes = None if caution is None else caution.crashes(work)
-        if crashes is None:
+        if caution is None or not caution.covers(work):
             async with attempts.beside(going) as given:
-                if given and caution is not None and caution.covers(work):
-                    async with self._noted(work, 0):
-                        yield True
-                else:
-                    yield given
+                yield given
             return
-        async with attempts.alone(going) as given:
+        crashes = caution.crashes(work)
+        suspect = is_suspect(crashes)
+        async with (attempts.alone if suspect else attempts.beside)(going) as given:
             if not given:
                 yield False
                 return
-            log.warning("attempt.alone", handler=self.entry.name, event_id=names_of(work).event_id, crashes=crashes)
+            if suspect:
+                names = names_of(work)
+                told = {"event_id": names.event_id, "source": names.source, "crashes": crashes}
+                log.warning("attempt.alone", handler=self.entry.name, **told)
             async with self._noted(work, crashes + 1):
                 yield True
-            self.cleared(work)
+            caution.clear(work)
 
     def cleared(self, work: Work) -> None:
-        """It ended by itself, or is settled: nobody suspects it any more."""
+        """It is settled, perhaps without an attempt: no note of it is left."""
         caution = work.partition.caution
-        if caution is not None and caution.crashes(work) is not None:
+        if caution is not None and caution.crashes(work):
             caution.clear(work)
             self._note(work, None)
 

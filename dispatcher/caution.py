@@ -2,8 +2,8 @@
 
 A crash does not say whose it was: many attempts were under way. So a partition that its last owner did not leave in
 order is run with caution. What may have been under way is noted in the store before it is attempted again, and the note
-goes when the attempt ends by itself. What the next owner finds noted is *suspect*: it runs alone in the whole process,
-and a crash then is its own. What crashed often enough alone is dead.
+goes when the attempt ends by itself. What is found noted was under way at another crash. When that happened twice it is
+*suspect*: it runs alone in the whole process, and a crash then is its own. What crashed often enough alone is dead.
 """
 
 from dataclasses import dataclass
@@ -12,7 +12,10 @@ from datetime import datetime
 from dispatcher.outcome import Dead
 from dispatcher.work import Firing, Received, Replayed, Work
 
-MAX_CRASHES = 3
+SUSPECT = 2
+"""Noted crashes after which an event runs alone. A worker that somebody kills again and again should not come to that:
+its attempts end between two kills, while those beside an event that ends the process at once never do."""
+MAX_ALONE = 3
 """Crashes of an event that runs alone, after which it is dead; fewer if its entry has fewer attempts."""
 
 
@@ -24,8 +27,13 @@ class Caution:
     until: int
     # Timers that were due by then.
     since: datetime
-    # Item → how often it crashed alone.
-    suspects: dict[str, int]
+    # Item → at how many crashes it was noted.
+    noted: dict[str, int]
+
+    @property
+    def suspects(self) -> int:
+        """How many run alone."""
+        return sum(map(is_suspect, self.noted.values()))
 
     def covers(self, work: Work) -> bool:
         """Whether an attempt is to be noted."""
@@ -38,13 +46,18 @@ class Caution:
                 # few, and taken from the store one by one in any case
                 return True
 
-    def crashes(self, work: Work) -> int | None:
-        """How often a suspect crashed alone; None: nobody suspects it."""
-        return self.suspects.get(item_of(work))
+    def crashes(self, work: Work) -> int:
+        """At how many crashes it was noted."""
+        return self.noted.get(item_of(work), 0)
 
     def clear(self, work: Work) -> None:
         """It ended by itself, or will never run again."""
-        self.suspects.pop(item_of(work), None)
+        self.noted.pop(item_of(work), None)
+
+
+def is_suspect(crashes: int) -> bool:
+    """Whether what was noted at so many crashes runs alone."""
+    return crashes >= SUSPECT
 
 
 def item_of(work: Work) -> str:
@@ -59,13 +72,13 @@ def item_of(work: Work) -> str:
 
 
 def convicted(crashes: int, attempts: int) -> Dead | None:
-    """Why an event is dead that crashed so often alone; None: it may be tried once more.
+    """Why an event is dead that was noted at so many crashes; None: it may be tried once more.
 
     Args:
-        crashes: how often the process ended while nothing else ran.
+        crashes: how often the process ended while it was attempted.
         attempts: how many attempts its entry has.
     """
-    if crashes < min(MAX_CRASHES, attempts):
+    alone = crashes - SUSPECT
+    if alone < min(MAX_ALONE, attempts):
         return None
-    times = "once" if crashes == 1 else f"{crashes} times"
-    return Dead("crashed", f"the process ended {times} while this event was attempted, and nothing beside it")
+    return Dead("crashed", f"the process ended {crashes} times while it was attempted, at last with nothing beside it")

@@ -148,13 +148,14 @@ class Positions:
         unclean = {at: epoch for at, epoch in epochs.items() if not epoch.clean}
         limits, now = self.equipment.limits, self.equipment.clock.now()
         found = await self.equipment.store.suspects.found(self.entry.name, unclean)
-        if suspects := sum(map(len, found.values())):
-            log.warning("suspects.found", handler=self.entry.name, suspects=suspects, advice=_SUSPECTS)
         # An owner reads no further ahead than that.
         ahead = limits.span + limits.fetch
-        return {
-            at: Caution(until=min(ends[at], offsets[at] + ahead), since=now, suspects=dict(found[at])) for at in unclean
+        made = {
+            at: Caution(until=min(ends[at], offsets[at] + ahead), since=now, noted=dict(found[at])) for at in unclean
         }
+        if suspects := sum(caution.suspects for caution in made.values()):
+            log.warning("suspects.found", handler=self.entry.name, suspects=suspects, advice=_SUSPECTS)
+        return made
 
     async def _timers(self, at: TopicPartition, identity: str) -> tuple[TimerRow, ...]:
         if not self._sets_timers:

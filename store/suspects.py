@@ -1,7 +1,7 @@
 """What was under way in partitions whose worker crashed before: one of it may be what ends the process.
 
 An attempt in such a partition is noted before it begins, and the note goes when it has ended by itself. So the notes
-that the next owner finds are the attempts that were under way at the next crash.
+that the next owner finds are of attempts that were under way at another crash, with the number of those crashes.
 """
 
 from collections.abc import Mapping
@@ -25,7 +25,7 @@ class Suspects:
     async def found(
         self, handler: str, epochs: Mapping[TopicPartition, Epoch]
     ) -> Mapping[TopicPartition, Mapping[str, int]]:
-        """What was under way in each partition: item → how often the process ended while it ran alone.
+        """What was under way in each partition: item → how often the process ended while it was attempted.
 
         Raises:
             StoreError: the database failed.
@@ -54,7 +54,7 @@ class Suspects:
         Args:
             handler: the entry.
             epochs: under which the partitions are owned.
-            notes: partition → item → its crashes if it begins, None if it has ended.
+            notes: partition → item → its crashes, this one included, if it begins; None if it has ended.
 
         Returns:
             Those of the partitions that are still ours; nothing was written of the others.

@@ -179,7 +179,7 @@ suspects = Table(
     Column("partition", Integer, primary_key=True),
     # What was attempted: the offset of a record, the firing of a timer, the number of a replay.
     Column("item", Text, primary_key=True),
-    # How often the process ended while it ran alone.
+    # How often the process ended while it was attempted, if it ends now too.
     Column("crashes", Integer, nullable=False),
 )
 

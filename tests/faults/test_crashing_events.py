@@ -16,7 +16,7 @@ from store.migrations import migrate
 from tests.contract.dispatchers import message
 from tests.faults import crash_child
 
-# One crash in ordinary work, one that is noted, three alone; and a poison that is found on the way of another.
+# For each of the two: one crash in ordinary work, two that are noted, three alone.
 MOST_CRASHES = 12
 WITHIN = 60.0
 

@@ -27,8 +27,8 @@ def replayed(number: int) -> Replayed:
     return Replayed(partition(), replay, Heading.of(RECORD))
 
 
-def caution(**suspects: int) -> Caution:
-    return Caution(until=10, since=NOW, suspects={name.replace("_", " "): count for name, count in suspects.items()})
+def caution(**noted: int) -> Caution:
+    return Caution(until=10, since=NOW, noted={name.replace("_", " "): count for name, count in noted.items()})
 
 
 def test_records_are_covered_as_far_as_an_owner_can_have_read() -> None:
@@ -52,16 +52,17 @@ def test_items_have_the_same_name_in_every_process() -> None:
 
 
 def test_a_suspect_is_suspected_until_it_is_cleared() -> None:
-    """Nobody else is."""
-    careful = caution(record_5=2)
-    assert [careful.crashes(received(offset)) for offset in (4, 5)] == [None, 2]
+    """Who was under way at one crash only may have been beside it."""
+    careful = caution(record_4=1, record_5=2)
+    assert [careful.crashes(received(offset)) for offset in (3, 4, 5)] == [0, 1, 2]
+    assert careful.suspects == 1
     careful.clear(received(5))
-    assert careful.crashes(received(5)) is None
+    assert (careful.crashes(received(5)), careful.suspects) == (0, 0)
 
 
-@pytest.mark.parametrize(("crashes", "attempts", "dead"), [(2, 5, False), (3, 5, True), (0, 1, False), (1, 1, True)])
+@pytest.mark.parametrize(("crashes", "attempts", "dead"), [(4, 5, False), (5, 5, True), (2, 1, False), (3, 1, True)])
 def test_crashes_that_convict(crashes: int, attempts: int, *, dead: bool) -> None:
-    """Three, or as many attempts as the entry has."""
+    """Two beside others, and three alone, or as many alone as the entry has attempts."""
     found = convicted(crashes, attempts)
     assert (found is not None) is dead
     assert found is None or found.reason == "crashed"
@@ -69,6 +70,6 @@ def test_crashes_that_convict(crashes: int, attempts: int, *, dead: bool) -> Non
 
 def test_the_verdict_says_what_happened() -> None:
     """In words for whoever reads the dead letter."""
-    assert convicted(3, 5) == Dead(
-        "crashed", "the process ended 3 times while this event was attempted, and nothing beside it"
+    assert convicted(5, 5) == Dead(
+        "crashed", "the process ended 5 times while it was attempted, at last with nothing beside it"
     )
