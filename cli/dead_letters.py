@@ -134,10 +134,11 @@ class Decisions:
     """
 
     def __init__(self, marks: Iterable[Mark]) -> None:
-        self._exact: dict[tuple[str, bytes], Mark] = {}
+        # Not by the entry: one that was renamed took what was decided along, and its letters kept its name.
+        self._exact: dict[bytes, Mark] = {}
         self._of_event: dict[tuple[str, str, str], list[Mark]] = {}
         for mark in marks:
-            self._exact[mark.letter.handler, mark.letter.slot] = mark
+            self._exact[mark.letter.slot] = mark
             if mark.letter.event_id and mark.state != "cancelled":
                 self._of_event.setdefault(_event(mark.letter), []).append(mark)
 
@@ -145,7 +146,7 @@ class Decisions:
         """A letter with what became of it."""
         same = self._of_event.get(_event(letter.name), ())
         later = (mark for mark in same if _stands_before(letter.name, mark.letter))
-        return Case(letter, self._exact.get((letter.name.handler, letter.name.slot)) or next(later, None))
+        return Case(letter, self._exact.get(letter.name.slot) or next(later, None))
 
 
 def cases(found: Iterable[Letter], marks: Iterable[Mark]) -> list[Case]:

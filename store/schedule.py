@@ -155,7 +155,7 @@ class Schedule:
         after = -1
         while True:
             page = await self._page(handler, at, log, after)
-            found.extend(_timer(row) for row in page)
+            found.extend(timer_of(row) for row in page)
             if len(page) < _PAGE:
                 return found
             after = page[-1].id
@@ -290,7 +290,7 @@ async def now_of(connection: AsyncConnection, rows: Sequence[dict[str, Any]]) ->
     slots = schedule.c.slot.in_([row["slot"] for row in rows])
     now: Now = {TimerKey(row["source"], row["key"], row["name"]): None for row in rows}
     for found in await connection.execute(select(schedule).where(*place, IS_TIMER, IS_PENDING, slots)):
-        row = _timer(found)
+        row = timer_of(found)
         now[row.called] = row
     return now
 
@@ -317,7 +317,8 @@ def _upsert(dialect: str, over: Over) -> Insert:
     )
 
 
-def _timer(row: Any) -> TimerRow:
+def timer_of(row: Any) -> TimerRow:
+    """A row of a timer that is set."""
     return TimerRow(
         handler=row.handler,
         at=TopicPartition(row.topic, row.partition),

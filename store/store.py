@@ -11,6 +11,7 @@ from store.contacts import Contacts
 from store.database import DEADLINE, Database
 from store.effects import Effects
 from store.entries import Entries
+from store.entry_rows import EntryRows
 from store.files import ready_file
 from store.migrations import require_current
 from store.owners import Owners
@@ -54,6 +55,7 @@ class Store:
         self.parked = Parked(database)
         self.polls = Polls(database)
         self.stops = Stops(database)
+        self.entry_rows = EntryRows(database)
         self.suspects = Suspects(database)
 
     @classmethod

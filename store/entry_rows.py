@@ -1,0 +1,207 @@
+"""What the store has of an entry, whichever table it is in: to tell of one that went away, to rename or to forget it.
+
+Nobody may work for the entry meanwhile. What is much is done in pages, each a transaction of its own, and each call may
+be repeated after it was broken off.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+from sqlalchemy import ColumnElement, Select, Table, delete, func, literal, select, tuple_, union, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from store.database import Database
+from store.parked_rows import ROWS, ParkedRow, row_of
+from store.replay_rows import EMPTY
+from store.schedule import TimerRow, timer_of
+from store.tables import (
+    IS_OPEN,
+    IS_PENDING,
+    caps,
+    effects,
+    entries,
+    owners,
+    parked,
+    replays,
+    schedule,
+    stops,
+    suspects,
+)
+
+# Rows of one transaction.
+_PAGE = 2_000
+# What says that an entry began, and how it is to go on. In few rows.
+_MARKS = (owners, entries, stops)
+# The rest. What is counted in caps goes with them.
+_WORK = (schedule, parked, suspects, replays, effects, caps)
+# What waits for an entry, by the word for it.
+_WAITING: Mapping[str, tuple[Table, Sequence[ColumnElement[bool]]]] = MappingProxyType(
+    {
+        "timers": (schedule, (IS_PENDING,)),
+        "parked events": (parked, ()),
+        "replays": (replays, (IS_OPEN,)),
+        "stops": (stops, ()),
+        "effects": (effects, ()),
+    }
+)
+
+
+class KeptTimer(NamedTuple):
+    """A timer that is set, and the event log its place is in."""
+
+    id: int
+    log: str
+    row: TimerRow
+
+
+class EntryRows:
+    """Every table with rows of entries."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def left(self, known: Collection[str]) -> dict[str, dict[str, int]]:
+        """What is kept for entries that are not among the known: entry → `timers` and the like → how many.
+
+        An entry of which nothing but marks is left is not told.
+
+        Raises:
+            StoreError: the database failed.
+        """
+        named = union(
+            select(entries.c.handler),
+            select(stops.c.handler),
+            select(parked.c.handler),
+            select(schedule.c.handler).where(IS_PENDING),
+            select(replays.c.handler).where(IS_OPEN),
+        )
+
+        async def work(connection: AsyncConnection) -> dict[str, dict[str, int]]:
+            names = sorted({name for (name,) in await connection.execute(named)} - set(known))
+            found = {name: await _counts(connection, name) for name in names}
+            return {name: counts for name, counts in found.items() if counts}
+
+        return await self._database.read(work)
+
+    async def began(self, handler: str) -> bool:
+        """Whether an entry ever began.
+
+        Raises:
+            StoreError: the database failed.
+        """
+
+        async def work(connection: AsyncConnection) -> bool:
+            return any([await _any(connection, table, handler) for table in (owners, entries)])
+
+        return await self._database.read(work)
+
+    async def is_known(self, handler: str) -> bool:
+        """Whether there is any row of an entry.
+
+        Raises:
+            StoreError: the database failed.
+        """
+
+        async def work(connection: AsyncConnection) -> bool:
+            return any([await _any(connection, table, handler) for table in (*_MARKS, *_WORK)])
+
+        return await self._database.read(work)
+
+    async def rename(self, old: str, new: str) -> int:
+        """Make the rows of an entry those of another, which has none of its own; how many there were.
+
+        The marks go first: a worker of the new name that finds no position stops then instead of beginning anew.
+
+        Raises:
+            StoreError: the database failed; call again.
+        """
+
+        async def marks(connection: AsyncConnection) -> int:
+            moved = [update(table).where(table.c.handler == old).values(handler=new) for table in _MARKS]
+            return sum([(await connection.execute(statement)).rowcount for statement in moved])
+
+        count = await self._database.write(marks)
+        for table in _WORK:
+            count += await self._paged(update(table).where(_page(table, old)).values(handler=new))
+        return count
+
+    async def waiting(self, handler: str, *, limit: int) -> tuple[list[KeptTimer], list[ParkedRow]]:
+        """The first timers and the first parked records of an entry, of whatever event log.
+
+        Raises:
+            StoreError: the database failed.
+        """
+        timers = select(schedule).where(schedule.c.handler == handler, IS_PENDING).order_by(schedule.c.id).limit(limit)
+        records: Select[Any] = select(*ROWS).where(parked.c.handler == handler).order_by(parked.c.id).limit(limit)
+
+        async def work(connection: AsyncConnection) -> tuple[list[KeptTimer], list[ParkedRow]]:
+            found = [KeptTimer(row.id, row.log, timer_of(row)) for row in await connection.execute(timers)]
+            return found, [row_of(row) for row in await connection.execute(records)]
+
+        return await self._database.read(work)
+
+    async def drop(self, *, timers: Collection[int], records: Collection[int]) -> None:
+        """Throw away timers and parked records, by their ids.
+
+        Raises:
+            StoreError: the database failed; call again.
+        """
+
+        async def work(connection: AsyncConnection) -> None:
+            await connection.execute(delete(schedule).where(schedule.c.id.in_(timers)))
+            await connection.execute(delete(parked).where(parked.c.id.in_(records)))
+
+        await self._database.write(work)
+
+    async def forget(self, handler: str, now: datetime) -> int:
+        """Throw away every row of an entry, open replays included; how many there were.
+
+        What became of its dead letters stays: they are in the log under its name, and are dealt with or not as before.
+
+        Raises:
+            StoreError: the database failed; call again.
+        """
+        over = {**EMPTY, "state": "cancelled", "detail": "its entry was forgotten", "ended_at": now}
+        cancelled = update(replays).where(replays.c.handler == handler, IS_OPEN).values(over)
+
+        async def marks(connection: AsyncConnection) -> int:
+            gone = [delete(table).where(table.c.handler == handler) for table in _MARKS]
+            return sum([(await connection.execute(statement)).rowcount for statement in (cancelled, *gone)])
+
+        count = 0
+        for table in _WORK:
+            if table is not replays:
+                count += await self._paged(delete(table).where(_page(table, handler)))
+        return count + await self._database.write(marks)
+
+    async def _paged(self, statement: Any) -> int:
+        """Repeat a change of a page until there is nothing left; how many rows it changed."""
+
+        async def work(connection: AsyncConnection) -> int:
+            return int((await connection.execute(statement)).rowcount)
+
+        count = 0
+        while changed := await self._database.write(work):
+            count += changed
+        return count
+
+
+def _page(table: Table, handler: str) -> ColumnElement[bool]:
+    keys = list(table.primary_key.columns)
+    return tuple_(*keys).in_(select(*keys).where(table.c.handler == handler).limit(_PAGE))
+
+
+async def _any(connection: AsyncConnection, table: Table, handler: str) -> bool:
+    statement = select(literal(1)).select_from(table).where(table.c.handler == handler).limit(1)
+    return (await connection.execute(statement)).first() is not None
+
+
+async def _counts(connection: AsyncConnection, handler: str) -> dict[str, int]:
+    found = {}
+    for word, (table, where) in _WAITING.items():
+        statement = select(func.count()).select_from(table).where(table.c.handler == handler, *where)
+        if count := (await connection.execute(statement)).scalar_one():
+            found[word] = count
+    return found
