@@ -160,7 +160,7 @@ class Receiver:
     async def _deliver(self, request: web.BaseRequest, target: Target, source: Source) -> _Reply:
         headers = Headers(request.raw_headers)
         delivery = Delivery(method=request.method, target=target, headers=headers, body=b"")
-        if refusal := screen(source, request.method, headers):
+        if refusal := screen(source, delivery):
             return self._explained(source, delivery, _problem(refusal.problem, refusal.reason))
         place = Body(peer=peer_of(request.transport), limit=source.body_limit, budget=self.budget)
         if not place.enter():

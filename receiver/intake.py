@@ -19,13 +19,15 @@ from receiver.problems import Problem
 from receiver.records import Receipt, delivery_record, quarantine_record
 from receiver.sources.platform import Fact, Reading, Unreadable
 from receiver.sources.source import Source
-from receiver.verification import Refused, fetched, verify
+from receiver.verification import Refused, fetched, foretold, verify
 from schemas.envelope import encode
 from schemas.events import Event
 from schemas.ids import digest, event_id
 from schemas.record import Record
 from schemas.topics import Topics
 
+# A body that is told to be so short is read whatever the headers say: it costs little, and may explain what is wrong.
+_SHORT = 16 * 1024
 _TRACEPARENT = re.compile(rb"00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 
 
@@ -78,8 +80,14 @@ class Handshaken:
 Outcome = Accepted | Refusal | Handshaken
 
 
-def screen(source: Source, method: str, headers: Headers) -> Refusal | None:
-    """What can be refused before the body is read: method, encoding, media type, and a length that is told."""
+def screen(source: Source, delivery: Delivery) -> Refusal | None:
+    """What can be refused before the body is read: method, encoding, media type, length, and what proves nothing.
+
+    Args:
+        source: where it is posted to.
+        delivery: the request; its body is not looked at.
+    """
+    method, headers = delivery.method, delivery.headers
     if source.platform.polled or method != "POST":
         return None if method == "GET" and _tries_get(source) else not_allowed(source)
     if headers.get(b"content-encoding") is not None:
@@ -89,10 +97,18 @@ def screen(source: Source, method: str, headers: Headers) -> Refusal | None:
     media_type = headers.media_type()
     if media_type and media_type not in source.platform.media_types:
         return Refusal(problem=problems.unspoken(source.platform.media_types), reason="media-type")
-    length = headers.get(b"content-length")
-    if length is not None and length.isdigit() and int(length[:20]) > source.body_limit:
+    return _screen_length(source, delivery)
+
+
+def _screen_length(source: Source, delivery: Delivery) -> Refusal | None:
+    told = delivery.headers.get(b"content-length") or b""
+    length = int(told[:20]) if told.isdigit() else None
+    if length is not None and length > source.body_limit:
         return too_large()
-    return None
+    if length is not None and length <= _SHORT:
+        return None
+    refused = foretold(source.ring, delivery)
+    return _unauthenticated(refused.reason) if refused else None
 
 
 def intake(source: Source, delivery: Delivery, topics: Topics, now: datetime) -> Outcome:
@@ -104,7 +120,7 @@ def intake(source: Source, delivery: Delivery, topics: Topics, now: datetime) ->
         topics: the topics of this installation.
         now: the time of receipt, aware.
     """
-    return screen(source, delivery.method, delivery.headers) or decide(source, delivery, topics, now)
+    return screen(source, delivery) or decide(source, delivery, topics, now)
 
 
 def decide(source: Source, delivery: Delivery, topics: Topics, now: datetime) -> Outcome:

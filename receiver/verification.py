@@ -71,9 +71,35 @@ def verify(ring: Keyring, delivery: Delivery, now: datetime) -> Verified | Refus
         return Refused(unproved.reason)
 
 
+def foretold(ring: Keyring, delivery: Delivery) -> Refused | None:
+    """What a delivery will be refused for, whatever its body is: its path, or a header that is not of the form.
+
+    Args:
+        ring: the source's keys.
+        delivery: the request; its body is not looked at.
+    """
+    try:
+        _check_head(ring, delivery)
+    except Unproved as unproved:
+        return Refused(unproved.reason)
+    return None
+
+
 def fetched(body: bytes) -> Verified:
     """What a client of ours was told when it asked a platform: the key and TLS prove it, no signature does."""
     return Verified(body=body, headers=Headers(()), seal=_SEAL)
+
+
+def _check_head(ring: Keyring, delivery: Delivery) -> None:
+    if delivery.headers.repeats(ring.guarded):
+        raise Unproved("header-repeated")
+    _past_token(ring, delivery.target.rest)
+    token = ring.scheme.token
+    if ring.scheme.signs:
+        if not _any_fits(ring, claims_of(ring, delivery)):
+            raise Unproved("signature-malformed")
+    elif ring.scheme.mode == "static_token" and token is not None and token.where != "json_path":
+        _told_secret(ring, delivery)
 
 
 def _verified(ring: Keyring, delivery: Delivery, now: datetime) -> Verified:

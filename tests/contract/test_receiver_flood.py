@@ -186,6 +186,21 @@ async def test_large_body_in_pieces_is_taken() -> None:
         assert (answer.status, answer.json()["duplicate"]) == (202, True)
 
 
+async def test_body_is_not_waited_for_that_cannot_be_proved() -> None:
+    """A MiB that is told, and a signature of another form: 401 as ever, before the first byte of the body."""
+    async with receiving(MemoryLog(), MemoryStore()) as running:
+        begun = request(b"Content-Length: 1000000", headers=[(b"x-mga-signature", b"sha1=00")], length=False, body=b"")
+        reader, writer = await asyncio.open_connection("127.0.0.1", running.port)
+        writer.write(begun)
+        async with asyncio.timeout(9):
+            assert await reader.readline() == b"HTTP/1.1 401 Unauthorized\r\n"
+            told = await reader.readuntil(b"}")
+        assert b"unauthenticated" in told
+        assert b"malformed" not in told
+        assert running.answered[-1].reason == "signature-malformed"
+        await hang_up(writer)
+
+
 async def test_stranger_may_not_have_requests_waiting() -> None:
     """The first is refused, and the thousand behind it are not read; who has delivered may send on."""
     async with receiving(MemoryLog(), MemoryStore()) as running:

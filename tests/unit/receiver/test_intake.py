@@ -10,7 +10,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from receiver.delivery import Headers
 from receiver.handshakes import Handshake
 from receiver.intake import Accepted, Handshaken, Outcome, Refusal, intake, screen
 from receiver.sources.platform import Fact, Platform, Reading
@@ -290,8 +289,7 @@ def test_get_handshake() -> None:
 
 def test_length_that_is_told_is_refused_without_the_body() -> None:
     """Nobody needs to send a gigabyte to hear that it is too much."""
-    headers = Headers([(b"Content-Length", b"1073741824")])
-    found = screen(source(), "POST", headers)
+    found = screen(source(), delivery(b"", [(b"Content-Length", b"1073741824")]))
     assert found is not None
     assert found.problem.status == 413
 
@@ -332,7 +330,7 @@ def test_any_authentic_bytes_are_accepted_or_quarantined(body: bytes) -> None:
 
 def test_content_type_that_is_not_spoken_is_answered_with_what_is() -> None:
     """The header is named, for a sender that does not know that it sends one (curl does)."""
-    refused = screen(source(), "POST", Headers([(b"content-type", b"application/x-www-form-urlencoded")]))
+    refused = screen(source(), delivery(b"", [(b"content-type", b"application/x-www-form-urlencoded")]))
     assert refused is not None
     assert refused.problem.detail == (
         "This source does not speak what the header Content-Type names. It speaks application/json."
