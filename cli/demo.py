@@ -30,7 +30,8 @@ def configuration(data: Path) -> dict[str, Any]:
         "accounts": _accounts(),
         "handlers": {
             **({"path": [PLUGINS]} if Path(PLUGINS).is_dir() else {}),
-            "sync-contact": {},
+            # Whoever is met on one platform is made known to the others.
+            "sync-contact": {"push": list(_accounts())},
             "follow-up-chat": {
                 "after": "10s",
                 "when": ["silence", "completed"],
@@ -43,7 +44,12 @@ def configuration(data: Path) -> dict[str, Any]:
 def _accounts() -> dict[str, Any]:
     """One at each simulated platform."""
     return {
-        "support": {"platform": "mygptassistants", "api_key": "demo-key", "bot_id": "bot_demo"}
+        "support": {
+            "platform": "mygptassistants",
+            "api_key": "demo-key",
+            "bot_id": "bot_demo",
+            "contacts": {"enabled": True},
+        }
         | _simulated("mygptassistants"),
         "gptbots": {
             "platform": "gptbots",
@@ -58,6 +64,7 @@ def _accounts() -> dict[str, Any]:
             # An organisation's token, which may also read contacts.
             "api_key": "api-v1-demo",
             "project_uid": "demo",
+            "contacts": {"enabled": True},
         }
         | _simulated("yourgpt"),
         "customgpt": {

@@ -4,7 +4,7 @@ import json
 import socket
 from pathlib import Path
 
-from tests.e2e.processes import wait_for
+from tests.e2e.processes import hookline, wait_for
 from tests.e2e.site import free_port, site
 
 
@@ -26,6 +26,20 @@ def test_dev_keeps_to_itself_and_is_found(tmp_path: Path) -> None:
         assert role.stop() == 0
         assert role.printed().endswith("stopping\nstopped\n")
         assert role.log() == []
+
+
+def test_the_demo_shows_every_platform_at_work(tmp_path: Path) -> None:
+    """Without a configuration: conversations, contacts told across, and a follow-up on each through its own account."""
+    everywhere = {f"followup.sent  account={name}" for name in ("support", "gptbots", "yourgpt", "customgpt")}
+    # GPTBots' users come with conversations there, so nobody can be made known to it who was not met there.
+    everywhere |= {f"contact.pushed  account={name}" for name in ("support", "yourgpt", "customgpt")}
+    with hookline(tmp_path, {}) as at:
+        role = at.start("dev", "--port", "0", "--admin-port", "0", "--simulator-port", "0")
+        wait_for(lambda: all(one in role.printed() for one in everywhere), seconds=90, what="every platform's lines")
+        printed = role.printed()
+        assert role.stop() == 0
+    assert printed.count("ability.lacked  account=gptbots  ability=upsert_contact") == 1
+    assert "dead:" not in printed
 
 
 def test_a_role_that_cannot_listen_has_started_no_handler(tmp_path: Path) -> None:
