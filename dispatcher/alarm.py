@@ -42,6 +42,7 @@ class Alarm:
         while not self.ending:
             self.holdings.rescheduled.clear()
             woken = self.holdings.lanes.wake(self.clock.monotonic())
+            self.holdings.stir()
             fired = await self._timers()
             if woken or fired:
                 self.on_work()

@@ -16,7 +16,7 @@ from dispatcher.breaker import Breaker
 from dispatcher.dead_limit import DeadLimit
 from dispatcher.errors import describe
 from dispatcher.hearing import Heard
-from dispatcher.lanes import Lane, State
+from dispatcher.lane import Lane, State
 
 log = structlog.get_logger()
 

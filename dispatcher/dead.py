@@ -10,7 +10,7 @@ from datetime import datetime
 
 from dispatcher.errors import frames
 from dispatcher.outcome import Dead
-from dispatcher.work import Firing, Received, Replayed, Work
+from dispatcher.work import Firing, Parked, Received, Replayed, Work
 from schemas.envelope import encode, rfc3339
 from schemas.record import Headers, Record, StoredRecord, TopicPartition
 from store.replay_rows import LetterName, Order
@@ -157,6 +157,8 @@ def _place(work: Work) -> tuple[TopicPartition, int, str]:
     match work:
         case Replayed(replay=replay):
             return replay.record.at, replay.record.offset, replay.log
+        case Parked(row=parked):
+            return parked.record.at, parked.record.offset, parked.log
         case Firing(row=row):
             return row.at, work.offset, work.partition.epoch.log
         case Received(record=record):

@@ -43,6 +43,15 @@ class Limits:
     open: timedelta = timedelta(seconds=20)
     # An id settled among the last so many of a partition is not handled again.
     recent: int = 10_000
+    # A lane that waits for longer, or with more records, waits in the store.
+    lane_wait: timedelta = timedelta(seconds=60)
+    lane_records: int = 100
+    # Records that may be parked: of a lane, and of the entry in all processes. What is more stays in the log.
+    lane_rows: int = 1_000
+    parked: int = 100_000
+    # Parked records in memory, while they are run, and so many of them are loaded of a lane at once.
+    loaded: int = 256
+    page: int = 16
     # Replays taken at once; each may be as large as a record can be.
     replays: int = 32
     # How often the store is asked for replays.

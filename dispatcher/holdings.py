@@ -6,10 +6,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from dispatcher.brakes import Brakes
-from dispatcher.lanes import Lane, Lanes
+from dispatcher.lane import Lane
+from dispatcher.lanes import Lanes
 from dispatcher.metrics import Load
 from dispatcher.partition import Partition
-from dispatcher.work import Received, Replayed, Work
+from dispatcher.work import Parked, Received, Replayed, Work
 from schemas.record import TopicPartition
 
 
@@ -33,6 +34,8 @@ class Holdings:
     rescheduled: asyncio.Event = field(default_factory=asyncio.Event)
     # No replay is left of those that were taken: more may wait.
     replayed: asyncio.Event = field(default_factory=asyncio.Event)
+    # Lanes are to be written to the store, or to be loaded from it.
+    parking: asyncio.Event = field(default_factory=asyncio.Event)
     # An attempt is to be noted before it begins, or a note is to go.
     noted: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -47,11 +50,18 @@ class Holdings:
             work.partition.replaying.discard(work.replay.id)
             if not self.replaying:
                 self.replayed.set()
+        if isinstance(work, Parked):
+            work.partition.recent.add(work.heading.identity)
         if isinstance(work, Received) and not work.partition.lost:
             work.partition.settle(work)
             self.settled += 1
             self.room.set()
             self.dirty.set()
+
+    def stir(self) -> None:
+        """Have lanes written and loaded, if any are to be."""
+        if self.lanes.to_move:
+            self.parking.set()
 
     def next_lane(self) -> Lane[Work] | None:
         """The lane that is to run now; while the brakes are on only one that may run all the same."""
@@ -83,7 +93,7 @@ class Holdings:
 
     def wake(self) -> None:
         """Give every signal, so that whoever waits for one looks around."""
-        for signal in (self.room, self.dirty, self.rescheduled, self.replayed, self.noted):
+        for signal in (self.room, self.dirty, self.rescheduled, self.replayed, self.parking, self.noted):
             signal.set()
 
     def load(self, running: int, now: datetime) -> Load:
@@ -98,6 +108,7 @@ class Holdings:
             buffered_bytes=sum(partition.unsettled_bytes for partition in mine),
             ahead=sum(partition.tracker.span for partition in mine),
             head_age=0.0 if oldest is None else max(0.0, now.timestamp() - oldest / 1000),
+            parked=self.lanes.stored,
             timers=sum(len(partition.timers) for partition in mine),
             partitions=len(mine),
         )

@@ -18,6 +18,8 @@ from dispatcher.committer import Committer
 from dispatcher.equipment import Equipment
 from dispatcher.errors import HandlerStopped, describe
 from dispatcher.holdings import Holdings
+from dispatcher.lanes import Lanes
+from dispatcher.parker import Parker
 from dispatcher.partition import Partition, Recent
 from dispatcher.positions import Opening, Positions
 from dispatcher.reader import Reader, Wanted
@@ -26,6 +28,7 @@ from dispatcher.runner import Runner
 from dispatcher.settings import GIVING_BACK, Entry
 from dispatcher.timers import Timers
 from dispatcher.tracker import Tracker
+from dispatcher.work import lane_of_parked
 from eventlog.errors import EventLogError, LogMisconfigured, LogUnavailable, NotOwner, PositionLost
 from schemas.record import TopicPartition
 from store.errors import NotOwned, StoreError, StoreUnavailable
@@ -71,9 +74,10 @@ class Membership:
     def __init__(self, entry: Entry, equipment: Equipment, topics: tuple[str, ...], brakes: Brakes) -> None:
         self.entry = entry
         self.equipment = equipment
-        self.holdings = Holdings(brakes=brakes)
+        limits = equipment.limits
+        self.holdings = Holdings(brakes=brakes, lanes=Lanes(records=limits.lane_records, rows=limits.lane_rows))
         # What runs when partitions go away has so long to end.
-        self._grace = equipment.limits.revoke or entry.timeout
+        self._grace = limits.revoke or entry.timeout
         self._member = equipment.log.member(
             equipment.group(entry.name), topics, self, revokes_within=self._grace + GIVING_BACK
         )
@@ -97,7 +101,7 @@ class Membership:
             clock=equipment.clock,
             metrics=metrics,
         )
-        self._parts = (self._reader, self._committer, self._alarm(), self._replayer(), self.runner.care)
+        self._parts = (self._reader, self._committer, self._alarm(), self._replayer(), self._parker(), self.runner.care)
         self._positions = Positions(entry, equipment)
         # What ends it: a reason to rejoin or to fail, or None for an ordinary end.
         self._ended: asyncio.Future[Rejoin | Failed | None] = asyncio.get_running_loop().create_future()
@@ -150,6 +154,7 @@ class Membership:
         opened = await self._open(wanted)
         for at, opening in opened.items():
             self.holdings.take_over(self._partition(at, opening))
+            self._restore(at, opening)
             self._member.seek(at, opening.start)
         if opened:
             log.debug("partitions.assigned", handler=self.entry.name, partitions=[f"{at[0]}/{at[1]}" for at in opened])
@@ -206,6 +211,18 @@ class Membership:
             on_work=self.runner.poke,
         )
 
+    def _parker(self) -> Parker:
+        return Parker(
+            entry=self.entry.name,
+            holdings=self.holdings,
+            store=self.equipment.store,
+            limits=self.equipment.limits,
+            clock=self.equipment.clock,
+            metrics=self.equipment.metrics.of(self.entry.name),
+            on_work=self.runner.poke,
+            on_lost=self._lost,
+        )
+
     def _replayer(self) -> Replayer:
         return Replayer(
             entry=self.entry.name,
@@ -230,6 +247,13 @@ class Membership:
             caution=opening.caution,
             timers=timers,
         )
+
+    def _restore(self, at: TopicPartition, opening: Opening) -> None:
+        """Its parked lanes are there before the first record is read."""
+        clock = self.equipment.clock
+        for lane in opening.parked:
+            wait = (lane.due - clock.now()).total_seconds()
+            self.holdings.lanes.restore(lane_of_parked(at, lane.name), lane.rows, clock.monotonic() + wait)
 
     async def _release(self, partitions: list[Partition]) -> None:
         try:

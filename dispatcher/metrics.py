@@ -32,6 +32,8 @@ class Load:
     # Records settled behind an unsettled one, and the age in seconds of the oldest unsettled one.
     ahead: int = 0
     head_age: float = 0.0
+    # Records of parked lanes, in the store.
+    parked: int = 0
     timers: int = 0
     partitions: int = 0
     # Whether it is to stand still, and for how many accounts it waits.
@@ -47,6 +49,7 @@ _GAUGES = {
     "buffered_bytes": "Bytes of the records read and not settled.",
     "ahead": "Offsets between the committed position and the last record read.",
     "head_age": "Seconds since the oldest unsettled record was received.",
+    "parked": "Records in the state store, of lanes that wait for longer than memory is to be held for.",
     "timers": "Timers that are set.",
     "partitions": "Partitions this process owns.",
     "stopped": "1 while it stands still: it was paused, or too many of its events died.",

@@ -1,13 +1,15 @@
-"""Taking over partitions: where to read on, under which epoch, with which timers.
+"""Taking over partitions: where to read on, under which epoch, with which timers and parked lanes.
 
 A handler's entry starts once in an event log (`start`); the start is committed, with the store's id, before the first
 record is read. From then on a missing position means that the log forgot it, and the handler stops instead of guessing.
 
-With a log that is new to it the entry begins anew, and the partitions take over the timers that were set in another.
+With a log that is new to it the entry begins anew, and the partitions take over the timers that were set, and the lanes
+that were parked, with another.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 import structlog
 
@@ -24,10 +26,13 @@ from eventlog.log import Commit, Member
 from schemas.events import Timer
 from schemas.record import TopicPartition
 from store.owners import Epoch
+from store.parked_rows import ParkedLane
 from store.schedule import TimerRow
-from store.strays import Stray
+from store.strays import Stray, StrayLane
 
 log = structlog.get_logger()
+
+S = TypeVar("S", Stray, StrayLane)
 
 _SUSPECTS = (
     "workers of this handler crashed again and again, and these events were under way. Each runs alone now: one that "
@@ -45,6 +50,8 @@ class Opening:
     # What earlier owners settled from there on.
     finished: Finished | None
     timers: tuple[TimerRow, ...]
+    # The lanes that have rows.
+    parked: tuple[ParkedLane, ...] = ()
     # None: the last owner left in order.
     caution: Caution | None = None
 
@@ -74,7 +81,8 @@ class Positions:
         offsets |= await self._start(member, [at for at in partitions if at not in offsets], epochs)
         new = {at: epoch for at, epoch in epochs.items() if not epoch.started}
         await self.equipment.store.owners.begun(self.entry.name, new)
-        await self._adopt(epochs, identity)
+        await self._adopt_timers(epochs, identity)
+        await self._adopt_lanes(epochs, identity)
         cautions = await self._cautions(epochs, offsets, ends)
         return {
             at: Opening(
@@ -82,6 +90,7 @@ class Positions:
                 start=offsets[at],
                 finished=_within(known[at], ends[at]),
                 timers=await self._timers(at, identity),
+                parked=tuple(await self.equipment.store.parked.lanes(self.entry.name, at, identity)),
                 caution=cautions.get(at),
             )
             for at in partitions
@@ -121,22 +130,39 @@ class Positions:
         )
         return offsets
 
-    async def _adopt(self, epochs: Mapping[TopicPartition, Epoch], identity: str) -> None:
+    async def _adopt_timers(self, epochs: Mapping[TopicPartition, Epoch], identity: str) -> None:
         """Take over timers that were set in another log and whose keys these partitions have."""
         strays = self.equipment.store.strays
         found = await strays.found(self.entry.name, identity) if self._sets_timers else []
         if not found:
             return
-        counts = await self.equipment.log.partitions({stray.at.topic for stray in found})
-        homes: dict[TopicPartition, list[Stray]] = {}
-        for stray in found:
-            home = home_of(stray.at, stray.key.encode("utf-8", "replace"), counts)
-            if home is not None and home in epochs:
-                homes.setdefault(home, []).append(stray)
+        homes = await self._homes(found, epochs, lambda stray: stray.key.encode("utf-8", "replace"))
         now = self.equipment.clock.now()
         for at, theirs in homes.items():
             await strays.adopt(self.entry.name, at, epochs[at], theirs, now=now)
         log.info("timers.adopted", handler=self.entry.name, timers=sum(map(len, homes.values())))
+
+    async def _adopt_lanes(self, epochs: Mapping[TopicPartition, Epoch], identity: str) -> None:
+        """Take over lanes that were parked while another log was read and whose keys these partitions have."""
+        strays = self.equipment.store.strays
+        if not (found := await strays.parked(self.entry.name, identity)):
+            return
+        homes = await self._homes(found, epochs, lambda lane: lane.key)
+        for at, lanes in homes.items():
+            await strays.adopt_parked(self.entry.name, at, epochs[at], lanes)
+        log.info("lanes.adopted", handler=self.entry.name, lanes=sum(map(len, homes.values())))
+
+    async def _homes(
+        self, found: Collection[S], epochs: Mapping[TopicPartition, Epoch], key_of: Callable[[S], bytes | None]
+    ) -> Mapping[TopicPartition, list[S]]:
+        """What was left behind in another log, by the partitions that have its keys now, of those that are ours."""
+        counts = await self.equipment.log.partitions({stray.at.topic for stray in found})
+        homes: dict[TopicPartition, list[S]] = {}
+        for stray in found:
+            home = home_of(stray.at, key_of(stray), counts)
+            if home is not None and home in epochs:
+                homes.setdefault(home, []).append(stray)
+        return homes
 
     async def _cautions(
         self,

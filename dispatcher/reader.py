@@ -131,6 +131,7 @@ class Reader:
                 self.holdings.lanes.put(lane_of_record(record, heading), work)
             else:
                 partition.tracker.done(record.offset)
+        self.holdings.stir()
         partition.tracker.passed(self.member.position(partition.at))
         if partition.tracker.changes != partition.stored_changes:
             self.holdings.dirty.set()

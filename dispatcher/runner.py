@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import structlog
 
@@ -20,7 +20,7 @@ from dispatcher.equipment import Equipment
 from dispatcher.errors import HandlerStopped, describe
 from dispatcher.hearing import NOTHING_HEARD, Heard
 from dispatcher.holdings import Holdings
-from dispatcher.lanes import Lane
+from dispatcher.lane import Lane
 from dispatcher.metrics import EntryMetrics
 from dispatcher.observers import next_of
 from dispatcher.outcome import Dead, Done, Outcome, Retry, decide
@@ -28,7 +28,7 @@ from dispatcher.partition import Partition
 from dispatcher.reports import Reports, death_of
 from dispatcher.settings import Entry
 from dispatcher.settlement import NOTHING, Settlement, Settler, of_dead, of_done
-from dispatcher.work import Doomed, Firing, Received, Replayed, Work, names_of
+from dispatcher.work import Doomed, Firing, Parked, Received, Replayed, Tries, Work, names_of
 from eventlog.errors import LogUnavailable
 from schemas.envelope import EnvelopeError
 from schemas.events import Event
@@ -85,6 +85,7 @@ class Runner:
         for lane in lanes:
             self.holdings.lanes.hasten(lane)
         self.holdings.room.set()
+        self.holdings.rescheduled.set()
         self.poke()
 
     def halt(self) -> None:
@@ -190,10 +191,17 @@ class Runner:
             brakes.settled(lane)
         else:
             wait = brakes.failed(lane, heard, wait, clock.now())
-            self.holdings.lanes.wait(lane, clock.monotonic() + wait.total_seconds())
+            self.holdings.lanes.wait(
+                lane, clock.monotonic() + wait.total_seconds(), long=self._is_long(work.tries, clock.now() + wait)
+            )
             self.holdings.rescheduled.set()
+        self.holdings.stir()
         if held or freed:
             self.go_on(freed)
+
+    def _is_long(self, tries: Tries, until: datetime) -> bool:
+        """Whether a lane is not to wait in memory until then."""
+        return tries.portable and tries.lasts(until) > self.equipment.limits.lane_wait
 
     async def _attempt(self, work: Work) -> Settlement | timedelta:
         if _is_over(work):
@@ -237,7 +245,7 @@ class Runner:
             event = work.event()
         except EnvelopeError as error:
             return Doomed(Dead("undecodable", describe(error)), error=error)
-        if isinstance(work, Replayed) and type(event.data) not in self.entry.handler.on:
+        if isinstance(work, Replayed | Parked) and type(event.data) not in self.entry.handler.on:
             return Doomed(Dead("rejected", f"the handler is not given {event.type} any more"), event=event)
         context = self._context(work, event)
         begun = self.equipment.clock.monotonic()
@@ -254,6 +262,7 @@ class Runner:
         self._reports.ended(work, outcome, timedelta(seconds=took), raised)
         if isinstance(outcome, Retry):
             work.tries.first_failed_at = work.tries.first_failed_at or context.now
+            work.tries.detail = outcome.detail
             await self._note(work, outcome)
             return outcome.after
         return of_done(context)
@@ -341,7 +350,7 @@ def _is_over(work: Work) -> bool:
             return work.heading.identity in work.partition.recent
         case Firing():
             return not work.partition.timers.pending(work.row)
-        case Replayed():
+        case Parked() | Replayed():
             return False
 
 

@@ -19,7 +19,7 @@ from dispatcher.publish import records_of
 from dispatcher.reports import death_of
 from dispatcher.settings import Entry
 from dispatcher.timers import Timers
-from dispatcher.work import Firing, Received, Replayed, Work, names_of
+from dispatcher.work import Firing, Parked, Received, Replayed, Work, names_of
 from eventlog.errors import LogUnavailable, RecordRefused
 from schemas.record import Record
 from store.errors import StoreRefused
@@ -100,10 +100,13 @@ class Settler:
         """
         try:
             await self._append(settlement)
-            if isinstance(work, Replayed):
-                await self._end_replay(work, settlement)
-            else:
-                await self._write_timers(work, settlement)
+            match work:
+                case Replayed():
+                    await self._end_replay(work, settlement)
+                case Parked():
+                    await self._end_parked(work, settlement)
+                case _:
+                    await self._write_timers(work, settlement)
         except (RecordRefused, StoreRefused) as error:
             if settlement.death is not None:
                 raise HandlerStopped(f"a dead letter cannot be kept: {describe(error)}") from error
@@ -162,6 +165,22 @@ class Settler:
         if ended.first and ending.state == "done":
             names = names_of(work)
             log.info("event.replayed", handler=self.entry.name, event_id=names.event_id, event_type=names.event_type)
+
+    async def _end_parked(self, work: Parked, settlement: Settlement) -> None:
+        sets, cancels = settlement.by_kind()
+        partition = work.partition
+        now = await self.equipment.store.parked.end(
+            self.entry.name,
+            partition.at,
+            partition.epoch,
+            work.row,
+            event_id=settlement.event_id,
+            now=self.equipment.clock.now(),
+            set=sets,
+            cancel=cancels,
+        )
+        settlement.timers = ()
+        self._learn(partition.timers, now)
 
     async def _write_timers(self, work: Received | Firing, settlement: Settlement) -> None:
         fired = work.row.firing if isinstance(work, Firing) and settlement is not NOTHING else None

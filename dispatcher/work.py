@@ -1,17 +1,18 @@
-"""One thing to do in a lane: a record that was read, a timer that came due, or a dead letter that is replayed."""
+"""One thing to do in a lane: a record, read or parked, a timer that came due, or a dead letter that is replayed."""
 
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, ClassVar, NamedTuple, TypeAlias
 
 from dispatcher.hearing import NOTHING_HEARD, Heard
-from dispatcher.lanes import LaneKey
+from dispatcher.lane import LaneKey
 from dispatcher.outcome import Dead
 from schemas.envelope import decode
 from schemas.events import BY_TYPE, Data, Event, Timer
-from schemas.record import Record, StoredRecord
+from schemas.record import Record, StoredRecord, TopicPartition
+from store.parked_rows import LaneName, ParkedRow
 from store.replay_rows import Replay
 from store.schedule import TimerRow
 
@@ -49,6 +50,8 @@ class Tries:
     held_up_since: datetime | None = None
     # Results of outside effects that happened and could not be written to the store yet: effect name → JSON.
     known_effects: dict[str, str] = field(default_factory=dict)
+    # What came of the last one, safe to show.
+    detail: str = ""
     # How it ended, until it is known whether an effect of it may have happened.
     doomed: Doomed | None = None
     # What remains to be carried out when the handler's part is over: it is not run again for that.
@@ -57,6 +60,15 @@ class Tries:
     settling_failed: int = 0
     # What the latest attempt learned of platforms, until somebody has taken note of it.
     heard: Heard = NOTHING_HEARD
+
+    @property
+    def portable(self) -> bool:
+        """Whether all that matters of them can be told in a row: nothing has happened that nobody else knows of."""
+        return self.settlement is None and self.doomed is None and not self.known_effects
+
+    def lasts(self, until: datetime) -> timedelta:
+        """How long its lane has waited when it is tried again then."""
+        return until - (self.first_failed_at or until)
 
     def anew(self) -> "Tries":
         """None yet; only what happened outside is not forgotten."""
@@ -103,6 +115,11 @@ class Received:
         return self.record.offset
 
     @property
+    def parkable(self) -> bool:
+        """Whether it may wait in the store."""
+        return self.tries.portable
+
+    @property
     def size(self) -> int:
         """About so many bytes of memory; the headers and Python's own objects are taken as alike in all records."""
         return len(self.record.value or b"") + _OBJECTS
@@ -117,8 +134,57 @@ class Received:
 
 
 @dataclass(slots=True, eq=False)
+class Parked:
+    """A record that waited in the store. Its offset is settled: it only settles its row."""
+
+    partition: "Partition"
+    row: ParkedRow
+    heading: Heading
+    tries: Tries
+
+    @classmethod
+    def of(cls, partition: "Partition", row: ParkedRow) -> "Parked":
+        """A row that was loaded, with what was tried so far."""
+        tried = row.tried
+        tries = Tries(
+            made=tried.made,
+            free=tried.free,
+            first_failed_at=tried.first_failed_at,
+            held_up_since=tried.held_up_since,
+            detail=tried.detail,
+        )
+        return cls(partition, row, Heading.of(row.record), tries)
+
+    @property
+    def record(self) -> StoredRecord:
+        """The record at its first place."""
+        return self.row.record
+
+    @property
+    def offset(self) -> int:
+        """Where it stands among the records of its partition."""
+        return self.row.position
+
+    @property
+    def parkable(self) -> bool:
+        """Whether it may leave memory: its row can tell all there is to know."""
+        return self.tries.portable
+
+    def event(self) -> Event:
+        """The event in it.
+
+        Raises:
+            EnvelopeError: it holds none.
+        """
+        return decode(self.row.record)
+
+
+@dataclass(slots=True, eq=False)
 class Firing:
     """A timer whose time has come."""
+
+    # Its row is a timer's.
+    parkable: ClassVar[bool] = False
 
     partition: "Partition"
     row: TimerRow
@@ -148,6 +214,8 @@ class Firing:
 class Replayed:
     """A dead letter that somebody asked for again. Its offset was settled when it died: it only settles its row."""
 
+    # Its row is a replay's.
+    parkable: ClassVar[bool] = False
     partition: "Partition"
     replay: Replay
     heading: Heading
@@ -177,7 +245,7 @@ class Replayed:
         return decode(self.replay.record, _REPLAYABLE)
 
 
-Work: TypeAlias = Received | Firing | Replayed
+Work: TypeAlias = Received | Parked | Firing | Replayed
 
 
 class Names(NamedTuple):
@@ -202,6 +270,16 @@ def lane_of_record(record: StoredRecord, heading: Heading) -> LaneKey:
     """Where a record's turn is decided. A record without a key has no order to keep and a lane of its own."""
     offset = -1 if record.key is not None else record.offset
     return LaneKey(record.topic, record.partition, heading.source_name, record.key, offset)
+
+
+def lane_of_parked(at: TopicPartition, name: LaneName) -> LaneKey:
+    """The lane of the records that were parked."""
+    return LaneKey(at.topic, at.partition, *name)
+
+
+def name_of_lane(key: LaneKey) -> LaneName:
+    """What names a lane in the store."""
+    return LaneName(key.source, key.key, key.offset)
 
 
 def lane_of_replay(replay: Replay, heading: Heading) -> LaneKey:

@@ -4,7 +4,6 @@ A row is written before the offset of its record is settled, so after a crash be
 and finds its row. It is deleted when the record is settled, in one transaction with the timers.
 """
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import cache
@@ -50,7 +49,7 @@ class Parked:
         *,
         bound: int,
         now: datetime,
-    ) -> Counter[bytes]:
+    ) -> None:
         """Write records of a partition, and what came of attempts at others, in one transaction. May be repeated.
 
         Args:
@@ -62,9 +61,6 @@ class Parked:
             bound: so many rows the entry may have, in all partitions.
             now: the time.
 
-        Returns:
-            How many rows are new, by the slot of their lane.
-
         Raises:
             ParkingFull: the entry would have too many rows; nothing was written.
             NotOwned: the partition has another owner; nothing was written.
@@ -73,18 +69,16 @@ class Parked:
         rows = [of_record(one, handler=handler, at=at, epoch=epoch, now=now) for one in records]
         changes = [{"number": number, **columns_of(tried)} for number, tried in again.items()]
 
-        async def work(connection: AsyncConnection) -> Counter[bytes]:
+        async def work(connection: AsyncConnection) -> None:
             await hold(connection, handler, at, epoch)
             if changes:
                 await connection.execute(_CHANGE, changes)
-            if not rows:
-                return Counter()
-            if await _count(connection, handler) + len(rows) > bound:
+            if rows and await _count(connection, handler) + len(rows) > bound:
                 raise ParkingFull(handler, bound=bound)
-            written = await connection.execute(_insert(connection.dialect.name), rows)
-            return Counter(written.scalars())
+            if rows:
+                await connection.execute(_insert(connection.dialect.name), rows)
 
-        return await self._database.write(work)
+        await self._database.write(work)
 
     async def lanes(self, handler: str, at: TopicPartition, log: str) -> list[ParkedLane]:
         """The lanes of a partition that have rows. Claim it first: from then on nobody else changes them.
@@ -189,7 +183,7 @@ _CHANGE = update(parked).where(parked.c.id == bindparam("number"))
 
 @cache
 def _insert(dialect: str) -> Insert:
-    return insert(dialect, parked).on_conflict_do_nothing().returning(parked.c.slot)
+    return insert(dialect, parked).on_conflict_do_nothing()
 
 
 async def _count(connection: AsyncConnection, handler: str) -> int:

@@ -46,7 +46,7 @@ async def test_a_restart_repeats_only_what_was_unfinished(eventlog: Logs, tmp_pa
     @handler("h", on=MessageCreated)
     async def h(event: Event[MessageCreated], ctx: Context) -> None:
         if event.key == "stuck" and stuck:
-            raise RetryLater("not yet", after="1h")
+            raise RetryLater("not yet", after="30s")
         handled.append(event.data.message_id)
 
     eventlog.needs("sharing")
@@ -212,7 +212,7 @@ async def test_a_copy_is_recognised_after_a_restart(rig: Rig) -> None:
     @handler("h", on=MessageCreated)
     async def h(event: Event[MessageCreated], ctx: Context) -> None:
         if event.key == "c1" and stuck:
-            raise RetryLater("not yet", after="1h")
+            raise RetryLater("not yet", after="30s")
 
     # c1 and c3 share a partition
     await rig.append(message(0, key="c1"), message(1, key="c3"))

@@ -7,14 +7,16 @@ from structlog.testing import capture_logs
 from clients.errors import PlatformDown
 from dispatcher.brakes import Brakes
 from dispatcher.hearing import Heard
-from dispatcher.lanes import Lane, LaneKey, Lanes
+from dispatcher.lane import Lane, LaneKey
+from dispatcher.lanes import Lanes
+from tests.unit.dispatcher.test_lanes import Number
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 USUAL = timedelta(seconds=300)
 SECOND = timedelta(seconds=1)
 
 
-def lane(name: str) -> Lane[int]:
+def lane(name: str) -> Lane[Number]:
     return Lane(LaneKey("t", 0, b"support", name.encode()))
 
 
@@ -24,7 +26,7 @@ def down(account: str = "support", *, retry_after: float | None = None) -> Heard
     return Heard.of(error, set())
 
 
-def opened(account: str = "support") -> tuple[Brakes, Lane[int]]:
+def opened(account: str = "support") -> tuple[Brakes, Lane[Number]]:
     """With five lanes that failed, and the last of them."""
     brakes = Brakes("h")
     last = lane("")
@@ -101,10 +103,10 @@ def test_a_probe_that_is_settled_without_an_answer_asks_no_more() -> None:
 
 def test_a_probe_goes_with_its_partition() -> None:
     """The other lanes that failed are still woken by an answer, those that went too are not."""
-    lanes: Lanes[int] = Lanes()
+    lanes: Lanes[Number] = Lanes()
     brakes = Brakes("h")
     for partition in range(5):
-        lanes.put(LaneKey("t", partition, b"support", b"c"), 1)
+        lanes.put(LaneKey("t", partition, b"support", b"c"), Number(1))
         taken = lanes.take()
         assert taken is not None
         brakes.failed(taken, down(), USUAL, NOW)

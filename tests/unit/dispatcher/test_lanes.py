@@ -1,21 +1,38 @@
 """One after another in a lane, side by side across lanes."""
 
+from typing import NamedTuple
+
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dispatcher.lanes import LaneKey, Lanes, State
+from dispatcher.lane import LaneKey, State
+from dispatcher.lanes import Lanes
 
 TOPIC = "t"
+
+
+class Number(int):
+    """A record."""
+
+    parkable = True
+
+
+class Script(NamedTuple):
+    """A record that fails so often."""
+
+    key: bytes
+    number: int
+    parkable: bool = True
 
 
 def lane(key: bytes, partition: int = 0) -> LaneKey:
     return LaneKey(TOPIC, partition, b"support", key)
 
 
-def filled(*items: tuple[bytes, int]) -> Lanes[int]:
-    lanes: Lanes[int] = Lanes()
+def filled(*items: tuple[bytes, int]) -> Lanes[Number]:
+    lanes: Lanes[Number] = Lanes()
     for key, item in items:
-        lanes.put(lane(key), item)
+        lanes.put(lane(key), Number(item))
     return lanes
 
 
@@ -59,7 +76,7 @@ def test_a_lane_is_made_anew_after_it_was_empty() -> None:
     taken = lanes.take()
     assert taken is not None
     lanes.advance(taken)
-    lanes.put(lane(b"a"), 2)
+    lanes.put(lane(b"a"), Number(2))
     again = lanes.take()
     assert again is not None
     assert again.head == 2
@@ -84,16 +101,16 @@ def test_events_of_a_waiting_lane_wait_too() -> None:
     taken = lanes.take()
     assert taken is not None
     lanes.wait(taken, 5.0)
-    lanes.put(lane(b"a"), 2)
+    lanes.put(lane(b"a"), Number(2))
     assert lanes.take() is None
 
 
 def test_lanes_of_a_dropped_partition_are_gone() -> None:
     """Nothing of a partition that went away runs, also not what waited; the others stay."""
-    lanes: Lanes[int] = Lanes()
-    lanes.put(lane(b"a", 0), 1)
-    lanes.put(lane(b"b", 0), 2)
-    lanes.put(lane(b"c", 1), 3)
+    lanes: Lanes[Number] = Lanes()
+    lanes.put(lane(b"a", 0), Number(1))
+    lanes.put(lane(b"b", 0), Number(2))
+    lanes.put(lane(b"c", 1), Number(3))
     waits = lanes.take()
     assert waits is not None
     lanes.wait(waits, 5.0)
@@ -111,7 +128,7 @@ def test_what_runs_while_its_partition_goes_has_no_effect_any_more() -> None:
     taken = lanes.take()
     assert taken is not None
     lanes.drop([(TOPIC, 0)])
-    lanes.put(lane(b"a"), 2)
+    lanes.put(lane(b"a"), Number(2))
     lanes.advance(taken)
     lanes.wait(taken, 1.0)
     assert (taken.state, lanes.next_wake(), lanes.waiting, len(lanes)) == (State.GONE, None, 0, 1)
@@ -119,21 +136,21 @@ def test_what_runs_while_its_partition_goes_has_no_effect_any_more() -> None:
 
 def test_keys_of_two_sources_are_two_lanes() -> None:
     """A key belongs to its source."""
-    lanes: Lanes[int] = Lanes()
-    lanes.put(LaneKey(TOPIC, 0, b"one", b"a"), 1)
-    lanes.put(LaneKey(TOPIC, 0, b"two", b"a"), 2)
+    lanes: Lanes[Number] = Lanes()
+    lanes.put(LaneKey(TOPIC, 0, b"one", b"a"), Number(1))
+    lanes.put(LaneKey(TOPIC, 0, b"two", b"a"), Number(2))
     assert None not in (lanes.take(), lanes.take())
 
 
 @given(st.lists(st.tuples(st.sampled_from([b"a", b"b", b"c"]), st.integers(0, 2)), max_size=60))
 def test_every_item_runs_once_and_in_order(script: list[tuple[bytes, int]]) -> None:
     """Whatever waits and however often, each lane gives its items in order, each until it is settled."""
-    lanes: Lanes[tuple[bytes, int]] = Lanes()
-    failures: dict[tuple[bytes, int], int] = {}
+    lanes: Lanes[Script] = Lanes()
+    failures: dict[Script, int] = {}
     for number, (key, fails) in enumerate(script):
-        failures[(key, number)] = fails
-        lanes.put(lane(key), (key, number))
-    settled: list[tuple[bytes, int]] = []
+        failures[Script(key, number)] = fails
+        lanes.put(lane(key), Script(key, number))
+    settled: list[Script] = []
     now = 0.0
     while len(lanes):
         lanes.wake(now)
@@ -149,7 +166,7 @@ def test_every_item_runs_once_and_in_order(script: list[tuple[bytes, int]]) -> N
             lanes.advance(taken)
     for wanted in (b"a", b"b", b"c"):
         expected = [number for number, (key, _) in enumerate(script) if key == wanted]
-        assert [number for key, number in settled if key == wanted] == expected
+        assert [number for key, number, _ in settled if key == wanted] == expected
 
 
 def test_a_lane_that_need_not_wait_is_ready_at_once() -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from dispatcher.lanes import LaneKey
+from dispatcher.lane import LaneKey
 from dispatcher.partition import Partition, Recent
 from dispatcher.reader import Wanted
 from dispatcher.tracker import Tracker
