@@ -1,4 +1,4 @@
-"""CustomGPT.ai on localhost, replaying recorded exchanges."""
+"""CustomGPT.ai on localhost, replaying documented exchanges."""
 
 import json
 from collections.abc import AsyncIterator
@@ -22,7 +22,7 @@ UNLIMITED = {"chat": "1000/s", "data": "1000/s"}
 
 
 def sample(name: str) -> dict[str, Any]:
-    """One recorded exchange: where it stands, the request, the answer."""
+    """One exchange, written from the platform's page: where it stands, the request, the answer."""
     value: dict[str, Any] = json.loads((SAMPLES / f"rest_{name}.json").read_text(encoding="utf-8"))
     return value
 
@@ -35,13 +35,13 @@ def requests(*names: str) -> list[dict[str, Any]]:
 def open_client(base_url: str, *, edges: Edges | None = None, **more: Any) -> CustomGPT:
     """A client of a server on localhost; waits are not waited but only noted."""
     values = {"platform": "customgpt", "api_key": KEY, "project_id": 2021, "base_url": base_url, "limits": UNLIMITED}
-    # Recorded requests are the platform's own examples, without a mark of ours.
+    # The requests of the samples are the platform's own examples, without a mark of ours.
     settings = CustomGPTSettings.model_validate({"allow_private": True, "mark_own": False, **values, **more})
     return CustomGPT("help", settings, edges=edges or Edges(clock=FakeClock(auto=True), jitter=lambda: 0.5))
 
 
 class Platform(wire.Platform):
-    """Gives the recorded answers in order, whatever it is asked, and keeps what it was asked."""
+    """Gives the answers of the samples in order, whatever it is asked, and keeps what it was asked."""
 
     def __init__(self, *names: str) -> None:
         super().__init__()

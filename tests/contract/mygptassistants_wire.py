@@ -1,4 +1,4 @@
-"""MyGPTAssistants on localhost, replaying recorded exchanges and servers that speak by hand."""
+"""MyGPTAssistants on localhost, replaying documented exchanges, and servers that speak by hand."""
 
 import asyncio
 import json
@@ -25,7 +25,7 @@ Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
 def sample(name: str) -> dict[str, Any]:
-    """One recorded exchange: where it stands, the request, the answer."""
+    """One exchange, written from the platform's page: where it stands, the request, the answer."""
     value: dict[str, Any] = json.loads((SAMPLES / f"rest_{name}.json").read_text(encoding="utf-8"))
     return value
 
@@ -38,7 +38,7 @@ def requests(*names: str) -> list[dict[str, Any]]:
 def open_client(base_url: str, *, edges: Edges | None = None, **more: Any) -> MyGPTAssistants:
     """A client of a server on localhost; waits are not waited but only noted."""
     values = {"platform": "mygptassistants", "api_key": KEY, "bot_id": "bot_123", "base_url": base_url}
-    # Recorded requests are the platform's own examples, without a mark of ours.
+    # The requests of the samples are the platform's own examples, without a mark of ours.
     settings = MyGPTAssistantsSettings.model_validate({"allow_private": True, "mark_own": False, **values, **more})
     return MyGPTAssistants("support", settings, edges=edges or Edges(clock=FakeClock(auto=True), jitter=lambda: 0.5))
 
@@ -72,7 +72,7 @@ def by_name(other: MyGPTAssistants, resolver: Scripted | None = None) -> MyGPTAs
 
 
 class Platform:
-    """Gives the recorded answers in order, whatever it is asked, and keeps what it was asked."""
+    """Gives the answers of the samples in order, whatever it is asked, and keeps what it was asked."""
 
     def __init__(self, *names: str) -> None:
         self._answers = [sample(name)["answer"] for name in names]
@@ -84,7 +84,7 @@ class Platform:
         self._answers = [answer | {"headers": answer["headers"] | headers} for answer in self._answers]
 
     async def answer(self, request: web.Request) -> web.Response:
-        """Note the request and answer it; beyond the recorded ones every request is a 418."""
+        """Note the request and answer it; beyond those every request is a 418."""
         body = await request.read()
         headers = {name: value for name, value in request.headers.items() if name not in {"Host", "Content-Length"}}
         asked = {"method": request.method, "target": request.raw_path, "headers": headers}

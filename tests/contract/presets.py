@@ -29,7 +29,7 @@ OTHER, OTHER_WHSEC = "other-secret-0123456789x", "whsec_b3RoZXItc2VjcmV0LTAxMjM0
 
 @dataclass(frozen=True)
 class Sample:
-    """One recorded delivery, and what becomes of it."""
+    """One delivery, written from the sender's pages, and what becomes of it."""
 
     preset: str
     name: str

@@ -1,4 +1,4 @@
-"""The client of CustomGPT.ai against recorded exchanges: what it asks, header by header, and what it makes of it."""
+"""The client of CustomGPT.ai against documented exchanges: what it asks, header by header, and what it makes of it."""
 
 import asyncio
 from datetime import UTC, datetime
@@ -349,7 +349,7 @@ async def test_limits_are_kept() -> None:
 
 
 def test_every_sample_says_where_it_stands() -> None:
-    """A recorded exchange names the page it follows."""
+    """An exchange names the page it follows."""
     names = [path.stem.removeprefix("rest_") for path in sorted(SAMPLES.glob("rest_*.json"))]
     assert names
     assert [name for name in names if not sample(name)["source"]] == []

@@ -1,4 +1,4 @@
-"""The client of GPTBots against recorded exchanges: what it asks, header by header, and what it makes of it."""
+"""The client of GPTBots against documented exchanges: what it asks, header by header, and what it makes of it."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -288,6 +288,6 @@ async def test_handoff_goes_to_its_own_host() -> None:
 
 
 def test_every_sample_says_where_it_stands() -> None:
-    """A recorded exchange names the page it follows, or says that no page does."""
+    """An exchange names the page it follows, or says that no page does."""
     names = [path.stem.removeprefix("rest_") for path in sorted((sample.__globals__["SAMPLES"]).glob("rest_*.json"))]
     assert [name for name in names if not sample(name)["source"]] == []

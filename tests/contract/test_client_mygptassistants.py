@@ -1,4 +1,4 @@
-"""The client of MyGPTAssistants against recorded exchanges: what it asks, header by header, and what it makes of it."""
+"""The client of MyGPTAssistants against documented exchanges: what it asks, header for header, and how it reads it."""
 
 import asyncio
 import gzip

@@ -1,4 +1,4 @@
-"""The client of YourGPT against recorded exchanges: what it asks, header by header, and what it makes of it."""
+"""The client of YourGPT against documented exchanges: what it asks, header by header, and what it makes of it."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any

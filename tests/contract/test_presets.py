@@ -1,4 +1,4 @@
-"""What every preset must do, with recorded bodies: accept what its sender signs, name it, map it."""
+"""What every preset must do, with bodies from the senders' pages: accept what its sender signs, name it, map it."""
 
 import json
 from datetime import datetime, timedelta
@@ -51,13 +51,13 @@ def told(record: Record) -> dict[str, Any]:
 
 @pytest.mark.parametrize("preset", PRESETS)
 def test_every_preset_has_samples(preset: str) -> None:
-    """One without recorded bodies is not shown to work."""
+    """One without samples is not shown to work."""
     assert samples(preset)
 
 
 @each
 def test_sample_becomes_the_expected_events(sample: Sample) -> None:
-    """A recorded body, signed, is read back from its records as the events that stand beside it."""
+    """A sample, signed, is read back from its records as the events that stand beside it."""
     assert [told(named.record) for named in taken(sample).records] == sample.events
 
 

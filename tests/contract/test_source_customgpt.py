@@ -37,7 +37,7 @@ def body_of(name: str) -> bytes:
 
 
 def events_of(name: str) -> list[Event]:
-    """The events of a recorded answer."""
+    """The events of a documented answer."""
     outcome = polled(source(), body_of(name), TOPICS, NOW)
     assert isinstance(outcome, Accepted)
     fields = ("topic", "key", "value", "headers", "timestamp")

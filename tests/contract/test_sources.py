@@ -1,4 +1,4 @@
-"""What every source must do, on every platform, with recorded bodies."""
+"""What every source must do, on every platform, with bodies written from the platforms' pages."""
 
 import json
 from datetime import datetime, timedelta
@@ -37,7 +37,7 @@ def expected(platform: str, name: str) -> dict[str, Any]:
 
 
 def taken(platform: str, name: str, now: datetime = NOW) -> Accepted:
-    """A recorded body, signed, at the path it is posted to."""
+    """A sample, signed, at the path it is posted to."""
     body, suffix = body_of(platform, name), expected(platform, name).get("suffix")
     posted = delivery(body, signed(platform, body, now=now), target=address(platform, suffix=suffix))
     outcome = intake(source(platform), posted, TOPICS, now)
@@ -52,13 +52,13 @@ def event_of(accepted: Accepted) -> Event:
 
 
 def test_every_platform_has_samples() -> None:
-    """A platform without recorded bodies is not shown to work; one that is asked has a test of its own."""
+    """A platform without samples is not shown to work; one that is asked has a test of its own."""
     assert {platform for platform, _ in CASES} == set(POSTING)
 
 
 @pytest.mark.parametrize(("platform", "name"), CASES, ids=ids)
 def test_sample_becomes_the_expected_event(platform: str, name: str) -> None:
-    """A recorded body, signed, is read back from its record as the event that stands beside it."""
+    """A sample, signed, is read back from its record as the event that stands beside it."""
     event = event_of(taken(platform, name))
     wanted = {key: value for key, value in expected(platform, name).items() if key != "suffix"}
     assert {

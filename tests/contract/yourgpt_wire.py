@@ -1,4 +1,4 @@
-"""YourGPT on localhost, replaying recorded exchanges."""
+"""YourGPT on localhost, replaying documented exchanges."""
 
 import json
 from collections.abc import AsyncIterator
@@ -22,7 +22,7 @@ TOKEN = {"api_key": "api-v1-token", "project_uid": "p-123"}
 
 
 def sample(name: str) -> dict[str, Any]:
-    """One recorded exchange: where it stands, the request, the answer."""
+    """One exchange, written from the platform's page: where it stands, the request, the answer."""
     value: dict[str, Any] = json.loads((SAMPLES / f"rest_{name}.json").read_text(encoding="utf-8"))
     return value
 
@@ -41,7 +41,7 @@ def open_client(base_url: str, *, edges: Edges | None = None, **more: Any) -> Yo
 
 
 class Platform(wire.Platform):
-    """Gives the recorded answers in order, whatever it is asked, and keeps what it was asked; forms as they came."""
+    """Gives the answers of the samples in order, whatever it is asked; keeps what it was asked, forms as they came."""
 
     def __init__(self, *names: str) -> None:
         super().__init__()
