@@ -278,8 +278,11 @@ class Runner:
         """Why it is dead. That an effect of any attempt may have happened outweighs every other reason.
 
         Raises:
+            NotOwned: the partition has another owner.
             StoreError: nobody can tell now.
         """
+        # a frozen worker's last attempt says nothing of an event that another has meanwhile
+        await self.equipment.store.owners.confirm(self.entry.name, work.partition.at, work.partition.epoch)
         if outcome.reason in {"uncertain", "undecodable"}:
             return outcome
         effects, event = self.equipment.store.effects, names_of(work)

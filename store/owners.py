@@ -103,6 +103,22 @@ class Owners:
 
         return await self._database.write(work) if epochs else frozenset()
 
+    async def confirm(self, handler: str, at: TopicPartition, epoch: Epoch) -> None:
+        """Make sure that a partition is ours now, before something that no transaction can take back.
+
+        Raises:
+            NotOwned: it has another owner.
+            StoreError: the database failed.
+        """
+
+        async def work(connection: AsyncConnection) -> bool:
+            return (
+                await connection.execute(select(literal(1)).where(_these(handler, {at: epoch})))
+            ).first() is not None
+
+        if not await self._database.read(work):
+            raise NotOwned(handler, at, epoch.value)
+
     async def is_owned(self, handler: str, topic: str, log: str) -> bool:
         """Whether somebody claimed a partition of a topic and did not release it: an owner, or one that crashed.
 

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from dispatcher.dispatcher import Dispatcher
+from dispatcher.metrics import Metrics
 from dispatcher.outcome import Done
-from handlers.api import Context, Handler, handler
+from handlers.api import Context, GiveUp, Handler, handler
 from schemas.events import Event, MessageCreated, Timer, WorkflowFinished
 from schemas.record import TopicPartition
 from tests.contract.dispatchers import FAST, STOPS, WITHIN, Rig, message, on_any, on_sqlite, quick, until
@@ -52,8 +53,9 @@ class Held:
 async def test_a_worker_that_lost_its_partition_can_write_nothing(rig: Rig) -> None:
     """It was frozen while another claimed the partition: no effect begins, nothing is settled, it joins anew."""
     held = Held()
+    metrics = Metrics()
     await rig.append(message(0))
-    async with rig.running(held.handler) as dispatcher:
+    async with rig.running(held.handler, metrics=metrics) as dispatcher:
         await asyncio.wait_for(held.begun.wait(), WITHIN)
         await rig.store.owners.claim("held", [TopicPartition(rig.conversations, 0)], await rig.log.identity())
         held.word.set()
@@ -63,6 +65,29 @@ async def test_a_worker_that_lost_its_partition_can_write_nothing(rig: Rig) -> N
         await dispatcher.stop(STOPS)
     assert [each.outcome for each in rig.attempts] == [Done()]
     assert len(await rig.records("platform")) == 1
+
+    assert metrics.registry.get_sample_value("hookline_handler_stale_results_total", {"handler": "held"}) == 1
+
+
+async def test_a_worker_that_lost_its_partition_buries_nothing(rig: Rig) -> None:
+    """Its last attempt fails after another has claimed the partition: the event is not dead, the other may be done."""
+    word, begun = asyncio.Event(), asyncio.Event()
+
+    @handler("h", on=MessageCreated)
+    async def h(event: Event[MessageCreated], ctx: Context) -> None:
+        if not begun.is_set():
+            begun.set()
+            await word.wait()
+            raise GiveUp("it was frozen for long")
+
+    await rig.append(message(0))
+    async with rig.running(h):
+        await asyncio.wait_for(begun.wait(), WITHIN)
+        await rig.store.owners.claim("h", [TopicPartition(rig.conversations, 0)], await rig.log.identity())
+        word.set()
+        await until(lambda: bool(rig.attempts), "it is attempted anew")
+    assert [each.outcome for each in rig.attempts] == [Done()]
+    assert await rig.records("dead") == []
 
 
 async def test_another_worker_takes_over(tmp_path: Path) -> None:

@@ -119,3 +119,13 @@ async def test_a_former_owner_does_not_say_that_an_entry_began(store: Store) -> 
     with pytest.raises(NotOwned):
         await store.owners.begun("h", former)
     assert (await store.owners.claim("h", [OTHER], LOG))[OTHER].started is False
+
+
+async def test_who_was_followed_is_told(store: Store) -> None:
+    """Before it does what no transaction can take back."""
+    former = await store.owners.claim("h", [AT, OTHER], LOG)
+    present = await store.owners.claim("h", [AT], LOG)
+    await store.owners.confirm("h", AT, present[AT])
+    await store.owners.confirm("h", OTHER, former[OTHER])
+    with pytest.raises(NotOwned):
+        await store.owners.confirm("h", AT, former[AT])
