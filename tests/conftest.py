@@ -11,6 +11,11 @@ pytest_plugins = ["tests.servers.plugin"]
 PACKAGES = Path(pytest.__file__).parents[1]
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """How long workers are killed and frozen in `tests/faults/test_chaos.py`."""
+    parser.addoption("--chaos", type=float, default=20.0, metavar="SECONDS", help="how long the chaos lasts")
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(call: pytest.CallInfo[None]) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Begin a failure's traceback at our own code: `--tb=native` would show forty lines of pytest first."""
