@@ -84,6 +84,18 @@ def test_commands_in_the_text_exist(page: Path) -> None:
     assert {words: said for words, said in wrong.items() if "Missing argument" not in said} == {}
 
 
+@pytest.mark.parametrize(
+    "page", sorted([*ROOT.glob("docs/platforms/*.md"), *ROOT.glob("docs/connect-*.md")]), ids=lambda page: page.stem
+)
+def test_every_platform_is_told_with_what_is_not_known(page: Path) -> None:
+    """How to connect it, what its pages say, what is inferred, what it cannot do."""
+    documented = {"what-the-platform-documents", "what-is-verified", "what-is-checked"}
+    found = anchors(page)
+    assert {"what-hookline-infers", "what-it-cannot-do"} <= found
+    assert documented & found
+    assert [block for block in fences("toml") if block.page == page and "[sources." in block.text]
+
+
 def test_every_problem_has_a_section() -> None:
     """A sender that meets a problem finds what to do."""
     assert set(PROBLEMS) - anchors(REFERENCE / "problems.md") == set()

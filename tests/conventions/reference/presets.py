@@ -9,6 +9,10 @@ from schemas.schemes import Items, KeyValues, Plain, Scheme
 from tests.conventions.reference.blocks import code, table
 
 NAMES = sorted(presets.names())
+_DOCUMENTED = (
+    "This and the next section are what the sender [documents](#pages-of-the-sender), but for what is "
+    "[inferred](#what-hookline-infers)."
+)
 
 
 def page_of(name: str) -> str:
@@ -57,7 +61,7 @@ def _page(name: str, recipe: Recipe) -> str:
     parts = [
         beginning,
         _steps(name, recipe, about),
-        "## What is verified\n\n" + table(["", ""], list(_verified(recipe))),
+        f"## What is verified\n\n{_DOCUMENTED}\n\n" + table(["", ""], list(_verified(recipe))),
         "## What becomes of a delivery\n\n" + _events(recipe),
         "## What hookline infers\n\n" + _listed(inferred, "Nothing."),
         "## What it cannot do\n\n" + _listed(about.cannot, "Nothing is known to be missing."),
