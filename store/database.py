@@ -256,7 +256,7 @@ def _sqlite(address: SqliteAddress, patience: timedelta, connections: int) -> As
         del record
         cursor = connection.cursor()
         # FULL: a commit in the WAL is on the disk when it returns (https://www.sqlite.org/pragma.html#pragma_synchronous).
-        for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
+        for pragma in ("synchronous = FULL", "foreign_keys = ON"):
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
 

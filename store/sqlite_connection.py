@@ -9,12 +9,16 @@ This leans on two private names of aiosqlite (`_execute`, `_thread`), which a te
 
 import functools
 import sqlite3
+import time
 from collections.abc import Iterable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Self
 
 import aiosqlite
+
+# Seconds between two tries.
+_PAUSE = 0.005
 
 
 class Cursor:
@@ -81,10 +85,32 @@ async def connect(path: Path, *, patience: timedelta) -> Connection:
     Raises:
         sqlite3.Error: it cannot be opened.
     """
-    # Transactions begin when we say so (isolation_level None); the driver would begin one before the first write only.
-    connector = functools.partial(sqlite3.connect, str(path), isolation_level=None, timeout=patience.total_seconds())
-    connection = Connection(connector, iter_chunk_size=64)
+    connection = Connection(functools.partial(_open, path, patience.total_seconds()), iter_chunk_size=64)
     # A thread that waits for a lock must not keep the process from ending.
     connection._thread.daemon = True  # noqa: SLF001 - as SQLAlchemy does for connections it makes itself
     _ = await connection
     return connection
+
+
+def _open(path: Path, patience: float) -> sqlite3.Connection:
+    # Transactions begin when we say so (isolation_level None); the driver would begin one before the first write only.
+    connection = sqlite3.connect(str(path), isolation_level=None, timeout=patience)
+    try:
+        _use_wal(connection, time.monotonic() + patience)
+    except sqlite3.Error:
+        connection.close()
+        raise
+    return connection
+
+
+def _use_wal(connection: sqlite3.Connection, deadline: float) -> None:
+    """Switch to the write-ahead log. SQLite does not wait for somebody else who is about to write, or to switch."""
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL").close()
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(_PAUSE)
+        else:
+            return

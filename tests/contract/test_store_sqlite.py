@@ -1,6 +1,8 @@
 """The connection that needs one trip to its thread per statement, and the plans SQLite makes of our statements."""
 
+import asyncio
 import sqlite3
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -53,6 +55,23 @@ async def test_an_error_comes_out_and_the_connection_goes_on(tmp_path: Path) -> 
         assert await cursor.fetchall() == [(1,)]
     finally:
         await connection.close()
+
+
+async def test_a_file_that_another_writes_to_before_it_has_a_log_is_waited_for(tmp_path: Path) -> None:
+    """SQLite itself says at once that it is locked, however patient it was told to be."""
+    with closing(sqlite3.connect(tmp_path / "x.db", isolation_level=None, check_same_thread=False)) as other:
+        other.execute("CREATE TABLE t (a)")
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(sqlite3.OperationalError, match="locked"):
+            _ = await connect(tmp_path / "x.db", patience=SECOND / 20)
+        opening = asyncio.create_task(connect(tmp_path / "x.db", patience=SECOND * 20))
+        done, _ = await asyncio.wait({opening}, timeout=0.1)
+        assert not done
+        other.execute("COMMIT")
+        connection = await opening
+    cursor = await connection.cursor().execute("PRAGMA journal_mode")
+    assert await cursor.fetchall() == [("wal",)]
+    await connection.close()
 
 
 def test_aiosqlite_still_has_what_is_leaned_on() -> None:
