@@ -200,7 +200,6 @@ async def test_processes_may_migrate_at_once(store_url: str) -> None:
     assert sorted(out.decode().strip() for out, _ in ends) == [str(STEPS), "[]", "[]", "[]"]
 
 
-@pytest.mark.flaky(reruns=2)  # four at once may outwait the lock on a loaded machine
 async def test_tasks_may_migrate_at_once(store_url: str) -> None:
     """Roles that start in one process share no global of the migration tool."""
     taken = await asyncio.gather(*(migrate(store_url) for _ in range(4)))
