@@ -1,43 +1,12 @@
-"""Taking over the positions of a group whose state store is lost, for the store there is now.
+"""Taking over the positions of a group whose state store is lost, for the store there is now."""
 
-Joining the group is the lock: whoever is given all its partitions knows that no worker of it has work, on any machine.
-A group of Kafka's with more members than partitions may give them all to us while a worker stands by: that one stops
-with `ForeignStore` when it is given them back.
-"""
-
-import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import timedelta
 
 from dispatcher import metadata
-from dispatcher.errors import GroupInUse
+from dispatcher.alone import ALONE, alone, partitions_of
 from dispatcher.tracker import Progress
-from eventlog.log import Commit, EventLog, Member
+from eventlog.log import Commit, EventLog
 from schemas.record import TopicPartition
-
-# Seconds until the group has surely given us what nobody else holds: a crashed member is forgotten by then.
-_ALONE = 60.0
-_TURN = timedelta(milliseconds=200)
-_LEAVES = timedelta(seconds=5)
-
-
-@dataclass(slots=True)
-class _Held:
-    """An `Assignment` that reads nothing."""
-
-    partitions: set[TopicPartition] = field(default_factory=set)
-    member: Member | None = None
-
-    async def revoked(self, partitions: frozenset[TopicPartition]) -> None:
-        self.partitions -= partitions
-
-    async def assigned(self, partitions: frozenset[TopicPartition]) -> None:
-        if self.member is None:
-            raise AssertionError("unreachable: it is set before the member starts")
-        for at in partitions:
-            self.member.seek(at, 0)
-        self.partitions |= partitions
 
 
 async def foreign(
@@ -48,12 +17,10 @@ async def foreign(
     Raises:
         LogUnavailable: the log is away.
     """
-    counts = await log.partitions(topics)
-    partitions = [TopicPartition(name, number) for name, count in counts.items() for number in range(count)]
-    return _foreign(await log.group_positions(group, partitions), ours)
+    return _foreign(await log.group_positions(group, await partitions_of(log, topics)), ours)
 
 
-async def adopt(log: EventLog, group: str, topics: Sequence[str], *, ours: str, alone: float = _ALONE) -> int:
+async def adopt(log: EventLog, group: str, topics: Sequence[str], *, ours: str, within: float = ALONE) -> int:
     """Make the positions of a group those of another state store; returns how many were not.
 
     What was settled stays settled; what waited in the former store is not brought back.
@@ -63,30 +30,19 @@ async def adopt(log: EventLog, group: str, topics: Sequence[str], *, ours: str, 
         group: the consumer group of a handler's entry.
         topics: those the entry reads.
         ours: the id of the store.
-        alone: how long to wait for the whole group, in seconds.
+        within: how long to wait for the whole group, in seconds.
 
     Raises:
         GroupInUse: others are members of the group.
         EventLogError: the log failed.
     """
-    wanted = (await foreign(log, group, topics, ours=ours)).keys()
-    if not wanted:
+    if not await foreign(log, group, topics, ours=ours):
         return 0
-    held = _Held()
-    member = held.member = log.member(group, topics, held)
-    try:
-        try:
-            async with asyncio.timeout(alone):
-                await member.start()
-                while not wanted <= held.partitions:
-                    await member.fetch([], max_records=1, timeout=_TURN)
-        except TimeoutError as error:
-            raise GroupInUse(group) from error
-        committed = await member.committed(wanted)
+    partitions = await partitions_of(log, topics)
+    async with alone(log, group, partitions, within=within) as held:
+        committed = await log.group_positions(group, partitions)
         theirs = _foreign(committed, ours)
-        await member.commit({at: _ours(commit, theirs[at], ours) for at, commit in committed.items() if at in theirs})
-    finally:
-        await member.stop(_LEAVES)
+        await held.commit({at: _ours(commit, theirs[at], ours) for at, commit in committed.items() if at in theirs})
     return len(theirs)
 
 

@@ -1,6 +1,7 @@
 """What can go wrong between an entry of the configuration and its running handler.
 
 DispatcherError
+├── ChangeRefused       an entry cannot be renamed or rewound as asked; nothing was changed
 ├── ContextMisused      a handler asked its context for what cannot be: the call is at fault
 ├── EffectUncertain     an outside effect may have happened and nobody can tell: the event is dead, reason `uncertain`
 ├── GroupInUse          the positions of a group cannot be changed while others read for it
@@ -47,6 +48,10 @@ class EffectUncertain(DispatcherError):
             "happen, `hookline dead replay` the event with --redo-effects; if it did, `hookline dead discard` it"
         )
         self.name = name
+
+
+class ChangeRefused(DispatcherError):
+    """An entry cannot be renamed or rewound as asked; nothing was changed."""
 
 
 class GroupInUse(DispatcherError):

@@ -27,7 +27,7 @@ from eventlog.errors import LogUnavailable, RecordRefused
 from handlers.api import GiveUp, RetryLater
 from store.errors import StoreMisconfigured, StoreRefused, StoreUnavailable
 
-DeadReason: TypeAlias = Literal["rejected", "exhausted", "undecodable", "oversize", "uncertain", "crashed"]
+DeadReason: TypeAlias = Literal["rejected", "exhausted", "undecodable", "oversize", "uncertain", "crashed", "forgotten"]
 """Why an event went to the dead letters; the value of `x-dlq-reason`."""
 
 _NOT_THE_EVENTS_FAULT = (

@@ -48,5 +48,5 @@ async def test_positions_are_left_alone_while_a_worker_runs(eventlog: Logs, tmp_
         async with rig.running(quick(h)) as dispatcher:
             await dispatcher.until_empty()
             with pytest.raises(GroupInUse, match="stop all its workers"):
-                await adopt(rig.log, group(rig), [rig.conversations], ours=store.id, alone=3.0)
+                await adopt(rig.log, group(rig), [rig.conversations], ours=store.id, within=3.0)
         assert len(await foreign(rig.log, group(rig), [rig.conversations], ours=store.id)) == 2
