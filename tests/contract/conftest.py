@@ -1,6 +1,8 @@
 """The implementations each contract suite runs on."""
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 
@@ -9,12 +11,15 @@ import pytest
 from eventlog.kafka_settings import KafkaSettings
 from eventlog.log import EventLog
 from eventlog.open import EventLogSettings, open_log
+from store.migrations import migrate
 from store.store import Store
 from tests.contract.eventlogs import STOPS, Kind, Logs
-from tests.contract.stores import opened
+from tests.contract.stores import clear, opened
 from tests.servers.broker import Broker
+from tests.servers.postgres import PostgresServer
 
 KINDS: tuple[Kind, ...] = ("sqlite", "mock", "kafka")
+DATABASES = ("sqlite", pytest.param("postgres", marks=pytest.mark.postgres))
 FIXTURES = {"mock": "mock_kafka", "kafka": "kafka"}
 
 
@@ -39,13 +44,34 @@ async def eventlog(request: pytest.FixtureRequest, tmp_path: Path, fresh_prefix:
         await log.stop(STOPS)
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+@pytest.fixture(scope="session")
+def postgres_tables(postgres: PostgresServer) -> Iterator[str]:
+    """The url of a migrated PostgreSQL database, which each test leaves empty."""
+    # in a thread: this one's event loop is pytest-asyncio's
+    with ThreadPoolExecutor(1) as thread:
+        name = thread.submit(asyncio.run, postgres.create_database()).result()
+        thread.submit(asyncio.run, migrate(postgres.url_of(name))).result()
+        yield postgres.url_of(name)
+        thread.submit(asyncio.run, postgres.drop_database(name)).result()
+
+
+@pytest.fixture
+async def cleared_url(postgres_tables: str) -> AsyncIterator[str]:
+    """The same for one test."""
+    yield postgres_tables
+    await clear(postgres_tables)
+
+
+@pytest.fixture(params=DATABASES)
 def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """The url of an empty database, SQLite and PostgreSQL in turn."""
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path}/state.db"
-    url: str = request.getfixturevalue("postgres_url")
-    return url
+    """The url of a database without a row, SQLite and PostgreSQL in turn."""
+    return f"sqlite:///{tmp_path}/state.db" if request.param == "sqlite" else request.getfixturevalue("cleared_url")
+
+
+@pytest.fixture(params=DATABASES)
+def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The url of a database without a table, likewise."""
+    return f"sqlite:///{tmp_path}/state.db" if request.param == "sqlite" else request.getfixturevalue("postgres_url")
 
 
 @pytest.fixture

@@ -1,18 +1,25 @@
 """What the store's suites run on, and the few words they share."""
 
+import asyncio
 import sqlite3
 import stat
+import tempfile
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
+from uuid import uuid4
 
 import asyncpg  # type: ignore[import-untyped]  # asyncpg ships no types
 
 from schemas.contacts import Identity
 from schemas.record import TopicPartition
-from store.migrations import migrate
+from store.addresses import SqliteAddress, address
+from store.files import ready_file
+from store.migrations import VERSION_TABLE, migrate
 from store.store import Store
+from store.tables import metadata
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -36,13 +43,52 @@ def minute(number: int) -> datetime:
 @asynccontextmanager
 async def opened(url: str, *, deadline: timedelta = timedelta(seconds=15)) -> AsyncIterator[Store]:
     """A migrated and started store, stopped afterwards."""
-    await migrate(url)
+    await prepare(url)
     store = Store.open(url, deadline=deadline)
     await store.start()
     try:
         yield store
     finally:
         await store.stop()
+
+
+async def prepare(url: str) -> None:
+    """What `migrate` does; a new SQLite file is made by copying, for the steps take longer than most tests."""
+    where = address(url)
+    if not isinstance(where, SqliteAddress) or where.path.exists():
+        await migrate(url)
+        return
+    content = await asyncio.to_thread(migrated_file)
+    ready_file(where.path)
+    where.path.write_bytes(content)
+    with closing(sqlite3.connect(where.path)) as connection, connection:
+        connection.execute("UPDATE meta SET value = ? WHERE name = 'store_id'", (str(uuid4()),))
+
+
+@cache
+def migrated_file() -> bytes:
+    """What is in the file of an empty store."""
+    with tempfile.TemporaryDirectory() as folder:
+        asyncio.run(migrate(f"sqlite:///{folder}/state.db"))
+        return Path(folder, "state.db").read_bytes()
+
+
+async def clear(url: str) -> None:
+    """Make a migrated PostgreSQL database empty again.
+
+    Raises:
+        asyncpg.PostgresError: somebody still holds a lock in it.
+    """
+    raw = await asyncpg.connect(url.replace("postgresql+asyncpg", "postgresql"))
+    try:
+        await raw.execute("SET lock_timeout = '10s'")
+        found = {row[0] for row in await raw.fetch("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")}
+        ours = {*metadata.tables, VERSION_TABLE}
+        for name in found - ours:
+            await raw.execute(f'DROP TABLE "{name}"')
+        await raw.execute(f"TRUNCATE {', '.join(sorted(found & ours - {'meta', VERSION_TABLE}))} RESTART IDENTITY")
+    finally:
+        await raw.close()
 
 
 async def rows(url: str, query: str) -> list[tuple[object, ...]]:

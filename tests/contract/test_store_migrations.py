@@ -52,12 +52,12 @@ async def execute(url: str, statement: str) -> None:
         await store._database.write(work)
 
 
-async def test_a_new_database_gets_every_step(store_url: str) -> None:
+async def test_a_new_database_gets_every_step(empty_url: str) -> None:
     """Once; then there is nothing to do."""
-    assert await pending(store_url) == STEPS
-    assert await migrate(store_url) == STEPS
-    assert await pending(store_url) == []
-    assert await migrate(store_url) == []
+    assert await pending(empty_url) == STEPS
+    assert await migrate(empty_url) == STEPS
+    assert await pending(empty_url) == []
+    assert await migrate(empty_url) == []
 
 
 def differences(connection: Connection) -> list[object]:
@@ -79,19 +79,19 @@ async def test_the_steps_make_exactly_the_tables_of_the_code(store: Store) -> No
     assert await store._database.read(work) == []
 
 
-async def test_a_store_has_an_id_that_stays(store_url: str) -> None:
+async def test_a_store_has_an_id_that_stays(empty_url: str) -> None:
     """Made with the first table, the same for every process, another for another database."""
     ids = []
     for _ in range(2):
-        async with opened(store_url) as store:
+        async with opened(empty_url) as store:
             ids.append(store.id)
     assert ids[0] == ids[1]
     assert len(ids[0]) == 36
 
 
-async def test_a_database_without_tables_is_refused(store_url: str) -> None:
+async def test_a_database_without_tables_is_refused(empty_url: str) -> None:
     """With the command that makes them."""
-    store = Store.open(store_url)
+    store = Store.open(empty_url)
     try:
         told = rf"behind this hookline by {len(STEPS)} step\(s\).*Run `hookline migrate`"
         with pytest.raises(StoreMisconfigured, match=told):
@@ -122,24 +122,24 @@ async def untouched(url: str, work: Callable[[AsyncConnection], Awaitable[Any]])
         await database.stop()
 
 
-async def test_an_older_schema_is_refused_and_brought_up_to_date(store_url: str) -> None:
+async def test_an_older_schema_is_refused_and_brought_up_to_date(empty_url: str) -> None:
     """What was in its tables stays."""
-    await older(store_url, [v0001_first])
+    await older(empty_url, [v0001_first])
     await untouched(
-        store_url,
+        empty_url,
         lambda connection: connection.exec_driver_sql(
             "INSERT INTO entries (handler, start_at, registered_at) VALUES ('h', NULL, 5)"
         ),
     )
-    store = Store.open(store_url)
+    store = Store.open(empty_url)
     try:
         told = rf"behind this hookline by {len(STEPS) - 1} step\(s\), from 0002 on"
         with pytest.raises(StoreMisconfigured, match=told):
             await store.start()
     finally:
         await store.stop()
-    assert await migrate(store_url) == STEPS[1:]
-    async with opened(store_url) as store:
+    assert await migrate(empty_url) == STEPS[1:]
+    async with opened(empty_url) as store:
         assert (await store.entries.start_of("h", "now", NOW)).first is False
 
 
@@ -154,19 +154,19 @@ async def test_an_older_schema_is_refused_and_brought_up_to_date(store_url: str)
     ],
 )
 async def test_timers_of_before_logs_were_told_apart_go_on(
-    store_url: str, before: str, conversation: str | None, data: object
+    empty_url: str, before: str, conversation: str | None, data: object
 ) -> None:
     """With what their handler gave them, in whichever log is read next."""
-    await older(store_url, [v0001_first, v0002_replays])
+    await older(empty_url, [v0001_first, v0002_replays])
     statement = sa.text(
         "INSERT INTO schedule (kind, handler, topic, partition, slot, source, key, name, state, setter_offset,"
         " setter_id, due, firing, platform, conversation_id, received_at, written_at)"
         " VALUES ('timer', 'h', :topic, 3, :slot, 'support', 'c1', 'ask', 'set', 7, 'e7', 60000000, 'f', 'p',"
         " :conversation, 0, 0)"
     ).bindparams(topic=AT.topic, slot=fingerprint("support", "c1", "ask"), conversation=before)
-    await untouched(store_url, lambda connection: connection.execute(statement))
-    await migrate(store_url)
-    async with opened(store_url) as store:
+    await untouched(empty_url, lambda connection: connection.execute(statement))
+    await migrate(empty_url)
+    async with opened(empty_url) as store:
         epoch = (await store.owners.claim("h", [AT], LOG))[AT]
         await store.strays.adopt("h", AT, epoch, await store.strays.found("h", LOG), now=NOW)
         [row] = await store.schedule.load("h", AT, LOG)
@@ -175,23 +175,23 @@ async def test_timers_of_before_logs_were_told_apart_go_on(
     assert (row.firing, row.setter_id, row.due) == ("f", "e7", datetime(1970, 1, 1, 0, 1, tzinfo=UTC))
 
 
-async def test_a_newer_schema_is_refused(store_url: str) -> None:
+async def test_a_newer_schema_is_refused(empty_url: str) -> None:
     """By everything that could touch it: this code does not know what it means."""
-    await execute(store_url, f"UPDATE {VERSION_TABLE} SET version_num = '9999'")  # noqa: S608 - a constant
-    store = Store.open(store_url)
+    await execute(empty_url, f"UPDATE {VERSION_TABLE} SET version_num = '9999'")  # noqa: S608 - a constant
+    store = Store.open(empty_url)
     try:
-        for call in (store.start(), migrate(store_url), pending(store_url)):
+        for call in (store.start(), migrate(empty_url), pending(empty_url)):
             with pytest.raises(StoreMisconfigured, match="newer than this hookline: it stands at 9999"):
                 await call
     finally:
         await store.stop()
 
 
-async def test_processes_may_migrate_at_once(store_url: str) -> None:
+async def test_processes_may_migrate_at_once(empty_url: str) -> None:
     """One takes the steps, the others wait and find nothing to do."""
     processes = [
         await asyncio.create_subprocess_exec(
-            sys.executable, "-c", MIGRATE, store_url, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+            sys.executable, "-c", MIGRATE, empty_url, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
         )
         for _ in range(4)
     ]
@@ -200,15 +200,15 @@ async def test_processes_may_migrate_at_once(store_url: str) -> None:
     assert sorted(out.decode().strip() for out, _ in ends) == [str(STEPS), "[]", "[]", "[]"]
 
 
-async def test_tasks_may_migrate_at_once(store_url: str) -> None:
+async def test_tasks_may_migrate_at_once(empty_url: str) -> None:
     """Roles that start in one process share no global of the migration tool."""
-    taken = await asyncio.gather(*(migrate(store_url) for _ in range(4)))
+    taken = await asyncio.gather(*(migrate(empty_url) for _ in range(4)))
     assert sorted(taken) == [[], [], [], STEPS]
 
 
-async def test_a_step_that_fails_leaves_nothing(store_url: str, tmp_path: Path) -> None:
+async def test_a_step_that_fails_leaves_nothing(empty_url: str, tmp_path: Path) -> None:
     """Somebody else's table of one of our names: all steps are undone, and the error says what to do."""
-    database = f"sqlite:///{tmp_path}/state.db" if store_url.startswith("sqlite") else store_url
+    database = f"sqlite:///{tmp_path}/state.db" if empty_url.startswith("sqlite") else empty_url
     await make_foreign_table(database)
     with pytest.raises(StoreMisconfigured, match="give hookline a database of its own"):
         await migrate(database)
