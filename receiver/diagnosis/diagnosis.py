@@ -70,7 +70,7 @@ class Diagnosis:
             sources=self._sources,
         )
         hints = list(LOOKS[reason](case))
-        if reason in _SEARCHED and source.ring.scheme.signs:
+        if reason in _SEARCHED and source.ring.scheme.signs and not _is_unread(delivery):
             hints.append(looked_into(case) if self._may_search(source.name) else _BUSY)
         # A search that found nothing adds nothing to a form that is wrong.
         told = [hint for hint in hints if hint.kind != "secret" or len(hints) == 1]
@@ -100,3 +100,9 @@ class Diagnosis:
         if bucket is None:
             bucket = buckets[source] = Bucket(*rate)
         return not bucket.take(self._monotonic())
+
+
+def _is_unread(delivery: Delivery) -> bool:
+    """Whether it was refused before its body was read, of which nothing can be tried then."""
+    told = delivery.headers.get(b"content-length") or b""
+    return told.isdigit() and int(told[:20]) > len(delivery.body)

@@ -250,6 +250,14 @@ def test_large_body_is_not_tried() -> None:
     )
 
 
+def test_body_that_was_not_read_is_not_tried() -> None:
+    """A long one is refused for the form of its signature alone, which is told."""
+    value = made(SECRET.encode(), BODY)
+    delivery = posted(MGA, b"", x_mga_signature=value, content_length="1000000")
+    form = "the header x-mga-signature: nothing stands before it, where 'sha256=' is due"
+    assert told(MGA, delivery) == ("signature-malformed", [("form", form)])
+
+
 def test_many_sources_are_not_all_tried() -> None:
     """A bound for each delivery, whatever the configuration."""
     many = {f"s{n}": {"platform": "mygptassistants", "secrets": [f"secret-number-{n:04}-abcdef"]} for n in range(200)}
