@@ -112,11 +112,11 @@ def _weakness(secret: str, scheme: Scheme | None) -> str | None:
 
 
 def _blank(secret: str) -> str | None:
-    """Why a secret was pasted wrongly: a blank may belong to it, but to guess would refuse deliveries silently."""
-    if all(char.isprintable() and not char.isspace() for char in secret):
+    """Why a secret was pasted wrongly. Blanks within are a passphrase's; around it they belong to whoever pasted it."""
+    if secret == secret.strip() and all(char == " " or (char.isprintable() and not char.isspace()) for char in secret):
         return None
     return (
-        "it has a blank, a line break or a control character in it or around it, and every delivery would be answered "
+        "it has a blank around it, or a line break or a control character in it, and every delivery would be answered "
         "401; set it again without, in a list if these are several"
     )
 
