@@ -6,14 +6,11 @@ free-form metadata, where the platform has such a thing, and sources give a mark
 """
 
 import hashlib
-import re
 from collections.abc import Mapping
 from typing import Any
 
 TAG = "hookline"
 """The metadata field of a message that says that it is ours: the fingerprint of its text."""
-
-_SPACE = re.compile(r"\s+")
 
 
 def marked(metadata: Mapping[str, Any] | None, text: str) -> dict[str, Any]:
@@ -26,9 +23,11 @@ def is_marked(metadata: object, text: str) -> bool:
 
     A platform may copy the metadata of one message to later ones of the conversation: those have another text.
     """
-    return isinstance(metadata, Mapping) and metadata.get(TAG) == fingerprint(text)
+    mark = metadata.get(TAG) if isinstance(metadata, Mapping) else None
+    # Most messages have no mark: a long text is not read through for them.
+    return isinstance(mark, str) and mark == fingerprint(text)
 
 
 def fingerprint(text: str) -> str:
     """Tells a text from others, whatever a platform does to its white space."""
-    return hashlib.sha256(_SPACE.sub(" ", text.strip()).encode("utf-8", "replace")).hexdigest()[:16]
+    return hashlib.sha256(" ".join(text.split()).encode("utf-8", "replace")).hexdigest()[:16]
