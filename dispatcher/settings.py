@@ -8,7 +8,6 @@ import difflib
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import MAXYEAR, UTC, datetime, timedelta
-from types import MappingProxyType
 from typing import Any, Literal, Self
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
@@ -291,7 +290,3 @@ def _keys(model: type[BaseModel]) -> frozenset[str]:
 def _suggest(word: str, known: Iterable[str]) -> str:
     close = difflib.get_close_matches(word, list(known), n=1)
     return f". Did you mean {close[0]!r}?" if close else ""
-
-
-NO_SURROUNDINGS = Surroundings(accounts=MappingProxyType({}), account_of=MappingProxyType({}), sources=())
-"""No account and no source: for tests and tools that check neither."""

@@ -12,9 +12,11 @@ from clients.account import Account, Sent
 from dispatcher.errors import PluginBroken
 from dispatcher.outcome import Policy
 from dispatcher.registry import Loaded, Registry
-from dispatcher.settings import NO_SURROUNDINGS, Entry, Plan, Surroundings, plan
+from dispatcher.settings import Entry, Plan, Surroundings, plan
 from handlers.api import AccountName, Context, Handler, handler
 from schemas.events import Event, MessageCreated
+
+NO_SURROUNDINGS = Surroundings(accounts=MappingProxyType({}), account_of=MappingProxyType({}), sources=())
 
 
 class AskConfig(BaseModel):
