@@ -76,8 +76,7 @@ class Lanes(Generic[T]):
             lane.items.append(item)
         else:
             self._pass(lane, lane.postponed, item)
-        if (lane.stored and item.parkable) or (lane.state is State.WAITING and self._is_to_leave(lane)):
-            self._moves[lane] = None
+        self._mark(lane)
 
     def restore(self, key: LaneKey, rows: int, until: float) -> None:
         """A lane of a partition that was taken over has rows; the first of them is tried again at `until`."""
@@ -110,6 +109,7 @@ class Lanes(Generic[T]):
             lane.rows.pop(0)
             self.loaded -= 1
             self._store(lane, -1)
+            self._mark(lane)
         else:
             item = lane.items.pop(0)
             if item is lane.postponed:
@@ -132,8 +132,7 @@ class Lanes(Generic[T]):
             return
         self._wait(lane, until)
         lane.leaving = lane.head.parkable and (long or bool(lane.rows))
-        if self._is_to_leave(lane):
-            self._moves[lane] = None
+        self._mark(lane)
 
     def hasten(self, lane: Lane[T]) -> None:
         """A lane need not wait any longer."""
@@ -170,12 +169,10 @@ class Lanes(Generic[T]):
         """What is to be written of lanes: each is to be told of by `moved` or `stayed`."""
         found = []
         for lane in [lane for lane in self._moves if not lane.moving]:
-            move = self._move(lane)
-            if move is not None:
+            self._mark(lane)
+            if lane in self._moves:
+                found.append(self._move(lane))
                 lane.moving = True
-                found.append(move)
-            elif not self._is_full(lane):
-                del self._moves[lane]
         return found
 
     def moved(self, move: Move[T]) -> None:
@@ -192,7 +189,7 @@ class Lanes(Generic[T]):
             lane.rows = []
             self._rest(lane, lane.until)
         lane.leaving = False
-        self._note_tail(lane)
+        self._mark(lane)
 
     def stayed(self, move: Move[T]) -> None:
         """It could not be written: the lane waits in memory."""
@@ -200,9 +197,9 @@ class Lanes(Generic[T]):
         if lane.state is State.GONE:
             return
         lane.moving = False
-        self._moves[lane] = None
         if lane.leaving and lane.state is State.PARKED:
             self._wait(lane, lane.until)
+        self._mark(lane)
 
     def loads(self, room: int) -> list[Lane[T]]:
         """Parked lanes whose rows are to be loaded, at most so many: `load` or `rest` them."""
@@ -284,6 +281,7 @@ class Lanes(Generic[T]):
     def _rest(self, lane: Lane[T], until: float) -> None:
         lane.state = State.PARKED
         self._sleep(lane, until)
+        self._mark(lane)
 
     def _sleep(self, lane: Lane[T], until: float) -> None:
         self._serial += 1
@@ -313,31 +311,30 @@ class Lanes(Generic[T]):
         if place == 0 and lane.state is State.WAITING:
             self._make_ready(lane)
 
-    def _is_to_leave(self, lane: Lane[T]) -> bool:
-        """Whether a waiting lane is to be parked."""
-        if not lane.leaving and len(lane.items) > self._records and lane.head.parkable:
+    def _mark(self, lane: Lane[T]) -> None:
+        """Note whether something of a lane is to be written."""
+        if lane.state is State.WAITING and lane.head.parkable and len(lane.items) > self._records:
             lane.leaving = True
-        return lane.leaving
+        if (lane.leaving and lane.state is State.WAITING) or self._has_tail(lane):
+            self._moves[lane] = None
+        else:
+            self._moves.pop(lane, None)
 
-    def _is_full(self, lane: Lane[T]) -> bool:
-        return lane.stored >= self._rows
+    def _has_tail(self, lane: Lane[T]) -> bool:
+        """Whether records are to be stored behind others: all while a lane rests, many at once while it goes on."""
+        room = self._rows - lane.stored if lane.stored else 0
+        if lane.state is State.PARKED and lane not in self._due:
+            return room > 0 and any(item.parkable for item in lane.items)
+        return min(room, len(lane.items)) > self._records
 
-    def _move(self, lane: Lane[T]) -> Move[T] | None:
+    def _move(self, lane: Lane[T]) -> Move[T]:
         """What is to be written of a lane now; one that is to be parked waits in the store from here on."""
         leaves = lane.leaving and lane.state is State.WAITING
-        if not leaves and not lane.stored:
-            return None
         records = [item for item in lane.items if item.parkable][: max(0, self._rows - lane.stored)]
-        if not leaves and not records:
-            return None
         if leaves:
             self._waiting -= 1
             lane.state = State.PARKED
         return Move(lane, records, lane.rows[0] if leaves and lane.rows else None)
-
-    def _note_tail(self, lane: Lane[T]) -> None:
-        if not (lane.stored and any(item.parkable for item in lane.items)):
-            self._moves.pop(lane, None)
 
     def _store(self, lane: Lane[T], rows: int) -> None:
         """A lane has so many rows more, or less."""
