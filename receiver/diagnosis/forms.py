@@ -17,9 +17,9 @@ _MOST = 8
 _LONGEST = 4_096
 _HEX = re.compile(rb"(?<![0-9A-Za-z+/_-])[0-9A-Fa-f]{40,128}(?![0-9A-Za-z+/_-])")
 _BASE64 = re.compile(rb"(?<![A-Za-z0-9+/_-])[A-Za-z0-9+/_-]{27,88}={0,2}(?![A-Za-z0-9+/_-])")
-# What may be a prefix, and no piece of a secret.
-_PREFIX = re.compile(rb"[A-Za-z0-9]{1,8}[=,: ]")
-_NAME = re.compile(r"[A-Za-z0-9_-]{1,12}")
+# What is shown of a header: words that are no piece of a secret.
+_PREFIX = re.compile(rb"(?i:(?:hmac-?)?(?:sha-?[0-9]{1,3}|md5)|v[0-9][a-z]?|sig|signature|hmac)[=,: ]")
+_PAIR = re.compile(rb" *([A-Za-z0-9_-]{1,8})=[^=]")
 _WORDS: dict[Encoding, str] = {"hex": "hexadecimal digits", "base64": "base64"}
 _HASHES = {20: "SHA-1", 32: "SHA-256", 48: "SHA-384", 64: "SHA-512"}
 
@@ -100,16 +100,15 @@ def _around(location: Location, given: Given) -> str | None:
     match location:
         case Plain(prefix=prefix) if prefix and not value.startswith(prefix.encode()):
             other = _PREFIX.match(value)
-            told = f"{other[0].decode()!r} stands" if other else "nothing stands"
-            return f"{told} before it, where {prefix!r} is due"
+            bare = "nothing" if _HEX.match(value) or _BASE64.match(value) else "something else"
+            return f"{repr(other[0].decode()) if other else bare} stands before it, where {prefix!r} is due"
         case Plain(prefix="") if (other := _PREFIX.match(value)) is not None:
             return f"{other[0].decode()!r} stands before it, where nothing is due"
         case KeyValues(separator=separator, signature=name):
-            names = [
-                item.partition(b"=")[0].strip().decode("latin-1") for item in value.split(separator.encode(), _MOST)
-            ]
-            shown = ", ".join(one for one in names if _NAME.fullmatch(one))
-            return None if name in names else f"no pair is named {name!r}" + (f", only {shown}" if shown else "")
+            pairs = map(_PAIR.match, value.split(separator.encode(), _MOST))
+            names = [pair[1].decode() for pair in pairs if pair]
+            shown = f", only {', '.join(names)}" if names else ""
+            return None if name in names else f"no pair is named {name!r}{shown}"
         case Items(separator=separator, prefix=prefix, asymmetric_prefix=other_prefix):
             begins = tuple(one.encode() for one in (prefix, other_prefix) if one)
             items = value.split(separator.encode(), 2 * _MOST)

@@ -1,5 +1,6 @@
 """What can be seen of a refused delivery at once: a look for each reason. Pure, and costs next to nothing."""
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from datetime import timedelta
 from functools import cache
@@ -19,6 +20,8 @@ from schemas.signatures import query_value
 Look = Callable[[Case], Iterator[Hint]]
 
 _HOUR = 3_600
+# What is shown of a time that is none.
+_TIME = re.compile(r"[0-9TZ:+. -]{1,40}")
 
 
 # ------------------------------------------------------------------------------------------------- the request
@@ -151,8 +154,9 @@ def _time_form(case: Case) -> Iterator[Hint]:
     timestamp = case.source.ring.scheme.timestamp
     due = {"iso": "ISO 8601", "s": "whole seconds", "ms": "whole milliseconds", "epoch": "a whole number"}
     form = due[timestamp.format] if timestamp else "a time"
-    told = plain(_told_time(case).encode("latin-1", "replace"))
-    yield Hint("time-form", f"{_time_place(timestamp)} says {told}, where {form} of a time we know is due")
+    told = _told_time(case)
+    shown = repr(told) if _TIME.fullmatch(told) else "something else"
+    yield Hint("time-form", f"{_time_place(timestamp)} says {shown}, where {form} of a time we know is due")
     yield from _unit(case)
 
 

@@ -52,7 +52,13 @@ AUTH, QUOTED = "the header Authorization", "with quotes or white space around it
             "stripe",
             {"stripe_signature": "t=soon,v1=" + "0" * 64},
             "timestamp-malformed",
-            [("time-form", "the pair t says 'soon', where whole seconds of a time we know is due")],
+            [("time-form", "the pair t says something else, where whole seconds of a time we know is due")],
+        ),
+        (
+            "stripe",
+            {"stripe_signature": "t=-5,v1=" + "0" * 64},
+            "timestamp-malformed",
+            [("time-form", "the pair t says '-5', where whole seconds of a time we know is due")],
         ),
         (
             "stripe",

@@ -121,6 +121,7 @@ def test_hexadecimal_digits_where_base64_is_due_are_recognised() -> None:
         ("sha256=", "nothing in it looks like a signature"),
         ("sha256=" + "0" * 40, "it is as long as SHA-1 makes it, where SHA-256 is due"),
         ("none of your business", "nothing in it looks like a signature"),
+        (f"sesame {'0' * 64}", "something else stands before it, where 'sha256=' is due"),
     ],
 )
 def test_form_of_a_forgery_is_told_alone(value: str, form: str) -> None:
@@ -225,6 +226,16 @@ def test_delivery_for_another_source_is_recognised() -> None:
         known, secret="the-code-secret-0123456789", platform="github", x_mga_signature="sha256=" + "0" * 64
     )
     assert ("other-source", "the signature is right by the secret of the source code") in told(known, as_github)[1]
+
+
+def test_names_of_pairs_are_told() -> None:
+    """Of a header that should hold pairs; what may be a secret is not shown."""
+    stripe = of("stripe")
+    told_of = [told(stripe, posted(stripe, stripe_signature=value))[1][0] for value in (f"t=1,v0={'0' * 64}", f"sesame {'0' * 64}")]
+    assert told_of == [
+        ("form", "the header stripe-signature: no pair is named 'v1', only t, v0"),
+        ("form", "the header stripe-signature: no pair is named 'v1'"),
+    ]
 
 
 def test_second_secret_is_told_by_its_place() -> None:
