@@ -39,13 +39,14 @@ def explain(
     asked = ask(roles, request=name, source=source, limit=limit)
     for silent in asked.silent:
         sys.stderr.write(f"hookline: {silent}\n")
-    return _newest(asked, limit, as_json=as_json) if name is None else _one(asked, name, as_json=as_json)
+    return newest(asked, limit, as_json=as_json) if name is None else _one(asked, name, as_json=as_json)
 
 
-def _newest(asked: Asked, limit: int, *, as_json: bool) -> int:
+def newest(asked: Asked, limit: int, *, as_json: bool) -> int:
+    """Show the newest refusals of all receivers; the exit status."""
     found = [one for answer in asked.answers for one in answer.get("refusals", ())]
-    newest = sorted(found, key=lambda one: str(one["at"]), reverse=True)[:limit]
-    rows = newest if as_json else [{**one, "at": _local(one["at"]), "why": _why(one)} for one in newest]
+    chosen = sorted(found, key=lambda one: str(one["at"]), reverse=True)[:limit]
+    rows = chosen if as_json else [{**one, "at": _local(one["at"]), "why": _why(one)} for one in chosen]
     listing(rows, _COLUMNS, as_json=as_json, empty="nothing was refused")
     return 0 if asked.answers else 1
 
@@ -53,7 +54,7 @@ def _newest(asked: Asked, limit: int, *, as_json: bool) -> int:
 def _one(asked: Asked, name: str, *, as_json: bool) -> int:
     found = next((one for answer in asked.answers if (one := answer.get("refusal"))), None)
     if found is None:
-        raise CommandFailed(f"{_missing(asked, name)}: {_in_the_log(name)}")
+        raise CommandFailed(f"{missing(asked, name)}: {_in_the_log(name)}")
     if as_json:
         json_line(found)
     else:
@@ -61,7 +62,7 @@ def _one(asked: Asked, name: str, *, as_json: bool) -> int:
     return 0
 
 
-def _missing(asked: Asked, name: str) -> str:
+def missing(asked: Asked, name: str) -> str:
     """Why a request is not known, as far as its id tells."""
     own = next((answer for answer in asked.answers if name.startswith(f"{answer['receiver']}-")), None)
     if not asked.answers:
