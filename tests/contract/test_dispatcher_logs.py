@@ -20,6 +20,7 @@ from schemas.topics import Topics, TopicSettings
 from tests.contract.clocks import later
 from tests.contract.dispatchers import FAST, LEASE, NOW, STOPS, WITHIN, Rig, ended, message, on_any, quick, until
 from tests.contract.eventlogs import Logs
+from tests.contract.fickle import Fickle
 from tests.contract.stores import opened
 
 SOON = replace(FAST, replays_every=timedelta(milliseconds=50))
@@ -101,6 +102,35 @@ async def test_timers_go_with_the_entry_to_another_log_and_back(eventlog: Logs, 
         await asks.settle(here, hours=2)
     assert len(asks.said) == 6
     assert len(asks.handled) == len(set(asks.handled)) == 12
+
+
+async def test_parked_lanes_go_with_the_entry_to_another_log(eventlog: Logs, tmp_path: Path) -> None:
+    """To every log: before all that is new of their keys, each once, and a letter tells the first place."""
+    fickle = Fickle(down={f"k{number}" for number in range(8)})
+    async with (
+        on_any(eventlog, tmp_path, partitions=3) as there,
+        on_file(tmp_path / "here.db", there.topics, partitions=4) as log,
+    ):
+        here = Rig(log=log, store=there.store, topics=there.topics)
+        await here.append(*(message(number, key=f"k{number % 8}") for number in range(16)))
+        async with here.running(fickle.entry, clock=fickle.clock) as dispatcher:
+            await until(lambda: dispatcher.loads()["h"].parked == 16, "all wait")
+        places = {
+            record.key: (record.partition, record.offset) for record in (await here.records("conversations"))[::-1]
+        }
+        await there.append(*(message(100 + number, key=f"k{number}") for number in range(8)))
+        async with there.running(fickle.entry, clock=fickle.clock) as dispatcher:
+            await until(lambda: dispatcher.loads()["h"].parked == 24, "so do the new ones")
+            fickle.down, fickle.error = {"k3"}, lambda: GiveUp("no")
+            await fickle.pass_time(dispatcher, timedelta(minutes=10))
+            await until(lambda: dispatcher.loads()["h"].parked == 0, "all are settled")
+        letters = [dead.opened(each) for each in await there.records("dead")]
+        identity = await here.log.identity()
+    for number in (0, 1, 2, 4, 5, 6, 7):
+        assert fickle.of(number, number + 8, number + 100) == [f"m{number}", f"m{number + 8}", f"m{number + 100}"]
+    assert len(fickle.handled) == 21
+    first = min((each for each in letters if each is not None), key=lambda each: each.name.offset)
+    assert (first.record.partition, first.record.offset, first.log) == (*places[b"k3"], identity)
 
 
 async def test_each_log_is_read_from_where_the_entry_was_in_it(tmp_path: Path) -> None:

@@ -1,8 +1,8 @@
 """Lanes that wait long wait in the store: others flow on, order holds, and nothing is forgotten by a restart."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, field, replace
+from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -10,18 +10,19 @@ from typing import Any
 import pytest
 
 from clients.errors import PlatformDown
+from dispatcher import dead
 from dispatcher.dispatcher import Dispatcher
 from dispatcher.equipment import Limits
 from dispatcher.outcome import Retry
-from dispatcher.settings import Entry
 from eventlog.log import Commit
-from handlers.api import Context, RetryLater, handler
+from handlers.api import Context, GiveUp, RetryLater, handler
 from schemas.events import Event, MessageCreated, Timer
 from schemas.record import TopicPartition
 from store.errors import StoreUnavailable
 from tests.contract.clocks import WarpedClock
 from tests.contract.dispatchers import FAST, WITHIN, Rig, message, on_any, on_sqlite, quick, store_position, until
 from tests.contract.eventlogs import Logs
+from tests.contract.fickle import Fickle
 
 MINUTE = timedelta(minutes=1)
 
@@ -30,42 +31,6 @@ MINUTE = timedelta(minutes=1)
 async def rig(tmp_path: Path) -> AsyncIterator[Rig]:
     async with on_sqlite(tmp_path, partitions=1) as made:
         yield made
-
-
-@dataclass
-class Fickle:
-    """A handler that asks to be tried again ten minutes later for keys that are down, and what it has handled."""
-
-    down: set[str] = field(default_factory=set)
-    handled: list[str] = field(default_factory=list)
-    error: Callable[[], Exception] = lambda: RetryLater("not yet", after="10m")
-    clock: WarpedClock = field(default_factory=WarpedClock)
-    settings: dict[str, Any] = field(default_factory=lambda: {"attempts": 100})
-
-    def __post_init__(self) -> None:
-        @handler("h", on=MessageCreated)
-        async def h(event: Event[MessageCreated], ctx: Context) -> None:
-            if event.key in self.down:
-                raise self.error()
-            self.handled.append(event.data.message_id)
-
-        self.handler = h
-
-    @property
-    def entry(self) -> Entry:
-        return quick(self.handler, **self.settings)
-
-    def of(self, *numbers: int) -> list[str]:
-        """Of these messages those that were handled, in the order of handling."""
-        wanted = {f"m{number}" for number in numbers}
-        return [each for each in self.handled if each in wanted]
-
-    async def pass_time(self, dispatcher: Dispatcher, by: timedelta) -> None:
-        """Put the clock forward, and have it looked at."""
-        self.clock.by += by
-        membership = dispatcher._workers["h"]._membership
-        assert membership is not None
-        membership.holdings.rescheduled.set()
 
 
 def parked(dispatcher: Dispatcher) -> int:
@@ -313,31 +278,35 @@ async def test_a_copy_behind_a_parked_lane_is_skipped(rig: Rig) -> None:
 async def test_timers_and_replays_wait_for_a_parked_lane(rig: Rig) -> None:
     """A timer comes due, and a letter is replayed, while a message before them is not handled: their turn is later."""
     said: list[str] = []
-    down = False
+    wrong: dict[str, Exception] = {"m0": GiveUp("no")}
     clock = WarpedClock()
 
     @handler("h", on=(MessageCreated, Timer))
     async def h(event: Event[MessageCreated | Timer], ctx: Context) -> None:
-        match event.data:
-            case Timer():
-                said.append("timer")
-            case MessageCreated(message_id=name):
-                if down and name == "m1":
-                    raise RetryLater("not yet", after="10m")
-                said.append(name)
-                if name == "m0":
-                    await ctx.schedule("ask", after="1m")
+        name = event.data.message_id if isinstance(event.data, MessageCreated) else "timer"
+        if name in wrong:
+            raise wrong[name]
+        said.append(name)
+        if name == "m1":
+            await ctx.schedule("ask", after="1m")
 
-    await rig.append(message(0))
-    await rig.settle(h)
-    down = True
-    await rig.append(message(1))
-    async with rig.running(quick(h, attempts=9), clock=clock) as dispatcher:
+    entry = quick(h, attempts=9)
+    await rig.append(message(0), message(1))
+    await rig.settle(entry)
+    wrong = {"m2": RetryLater("not yet", after="10m")}
+    await rig.append(message(2))
+    limits = replace(FAST, replays_every=timedelta(milliseconds=50))
+    async with rig.running(entry, clock=clock, limits=limits) as dispatcher:
         await until(lambda: parked(dispatcher) == 1, "the lane is parked")
         clock.by += timedelta(minutes=5)
+        letter = dead.opened((await rig.records("dead"))[0])
+        assert letter is not None
+        await rig.store.replays.ask([letter.order()], clock.now())
+        # an alarm looks at the time every two seconds
         await asyncio.sleep(2.5)
-        assert said == ["m0"]
-        down = False
+        assert said == ["m1"]
+        wrong = {}
         clock.by += timedelta(minutes=5)
-        await until(lambda: len(said) == 3, "they go on")
-    assert said == ["m0", "m1", "timer"]
+        await until(lambda: len(said) == 4, "they go on")
+    assert said[:2] == ["m1", "m2"]
+    assert sorted(said[2:]) == ["m0", "timer"]
