@@ -113,6 +113,11 @@ class Membership:
         """Why nothing can be read now; empty while all is well."""
         return self._reader.away or self.equipment.log.health().detail
 
+    @property
+    def renewals(self) -> int:
+        """How often a silent connection to the log was given up."""
+        return self._member.renewals
+
     async def serve(self) -> End:
         """Join, work until something ends it, give everything back and leave."""
         tasks: list[asyncio.Task[None]] = []

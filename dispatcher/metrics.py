@@ -36,6 +36,7 @@ class Load:
     parked: int = 0
     timers: int = 0
     partitions: int = 0
+    renewals: int = 0
     # Whether it is to stand still, and for how many accounts it waits.
     stopped: int = 0
     accounts_away: int = 0
@@ -52,6 +53,7 @@ _GAUGES = {
     "parked": "Records in the state store, of lanes that wait for longer than memory is to be held for.",
     "timers": "Timers that are set.",
     "partitions": "Partitions this process owns.",
+    "renewals": "Times a silent connection to the log was given up since the worker joined its group.",
     "stopped": "1 while it stands still: it was paused, or too many of its events died.",
     "accounts_away": "Accounts whose platforms are away, for which it waits.",
 }

@@ -116,6 +116,7 @@ class Worker:
         if self._membership is not None:
             running = self._membership.runner.running
             load = self._membership.holdings.load(running, self.equipment.clock.now())
+            load = replace(load, renewals=self._membership.renewals)
         stopped = self.stops.of(self.entry.name) is not None
         return replace(load, stopped=int(stopped), accounts_away=len(self.away))
 

@@ -70,6 +70,7 @@ class KafkaMember:
         self._polling: Polling | None = None
         self._renewing: asyncio.Task[None] | None = None
         self._stopped = False
+        self.renewals = 0
 
     async def start(self) -> None:
         """See `Member.start`; returns when the group has given us our partitions."""
@@ -109,8 +110,8 @@ class KafkaMember:
             found = await self._poll(polling, partitions, max_records, min(SLICE, left))
             if found or _now() >= until:
                 break
-        if not found and polling.silence >= AWAY_AFTER:
-            raise self._unavailable(f"no broker answered for {polling.silence:.0f} s")
+        if not found and polling.silence.seconds >= AWAY_AFTER:
+            raise self._unavailable(f"no broker answered for {polling.silence.seconds:.0f} s")
         return found
 
     def seek(self, at: TopicPartition, offset: int) -> None:
@@ -186,12 +187,11 @@ class KafkaMember:
         if self._polling is None or self._consumer is None:
             raise LogUnavailable(f"the member of {self._group} is not in its group: start it first")
         if not self._health().ok:  # then it is not the consumer that is deaf
-            self._polling.silence = min(self._polling.silence, AWAY_AFTER)
-        reason = died_of(self._consumer)
-        if reason is None and self._polling.silence > self._cluster.settings.silent_after.total_seconds():
-            reason = f"no fetch was answered for {self._polling.silence:.0f} s, though Kafka is well"
-        if reason is not None:
-            self._renewing = asyncio.create_task(self._renew(reason), name="kafka-renew")
+            self._polling.silence.excuse(AWAY_AFTER)
+        died = died_of(self._consumer)
+        deaf = self._polling.silence.deaf(self._cluster.settings.silent_after.total_seconds())
+        if died is not None or deaf:
+            self._renewing = asyncio.create_task(self._renew(died, deaf), name="kafka-renew")
             await self._wait_renewal(until)
         try:
             async with asyncio.timeout_at(until):
@@ -209,24 +209,29 @@ class KafkaMember:
         renewing, self._renewing = self._renewing, None
         renewing.result()
 
-    async def _renew(self, reason: str) -> None:
-        """Give up a consumer that will never read again, and join anew; when all of Kafka is silent it is kept."""
+    async def _renew(self, died: str | None, deaf: Mapping[TopicPartition, float]) -> None:
+        """Give up a consumer that will never read again, and join anew; if Kafka is silent to others too it is kept."""
         began, consumer = _now(), self._consumer
-        if not died_of(consumer) and not await self._kafka_answers():
-            return
+        if died is None:
+            if not await self._others_hear(deaf):
+                return
+            partitions, seconds = [f"{at.topic}-{at.partition}" for at in sorted(deaf)], round(max(deaf.values()))
+            log.warning("consumer.silent", group=self._group, partitions=partitions, seconds=seconds)
+        self.renewals += 1
         self._rebalances.settled.clear()
         await within(self._joining.times.rebalance, self._rebalances.take_back())
         await abandon_consumer(consumer)
         await self._joining.join(self._rebalances, self._use)
+        reason = died or "it heard nothing of its partitions, though Kafka is well"
         log.warning("member.renewed", group=self._group, reason=reason, seconds=round(_now() - began, 3))
 
-    async def _kafka_answers(self) -> bool:
-        """Ask over another connection than the consumer's."""
+    async def _others_hear(self, partitions: Collection[TopicPartition]) -> bool:
+        """Ask the partitions' brokers over other connections than the consumer's."""
         try:
-            await self._admin.partitions(self._joining.topics)
+            await self._admin.offsets(partitions, "end")
         except LogUnavailable:
             if self._polling is not None:
-                self._polling.silence = AWAY_AFTER
+                self._polling.silence.excuse(AWAY_AFTER)
             return False
         return True
 

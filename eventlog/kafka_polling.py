@@ -15,6 +15,7 @@ from eventlog.errors import NotOwner
 from eventlog.kafka_private import count_fetches, last_answer, position_of
 from eventlog.kafka_reader import stored
 from eventlog.kafka_rebalance import Rebalances
+from eventlog.kafka_silence import Silence
 from schemas.record import StoredRecord, TopicPartition
 
 Found = Mapping[TopicPartition, list[StoredRecord]]
@@ -36,10 +37,8 @@ class Polling:
         self._epoch = -1
         self._before: dict[TopicPartition, int | None] = {}
         self._seeks: dict[TopicPartition, int] = {}
-        self._answer = 0
         self._began = 0.0
-        # Seconds spent in `getmany` without hearing of a broker; what is not asked for cannot be silent.
-        self.silence = 0.0
+        self.silence = Silence()
 
     async def next(self, wanted: Collection[TopicPartition], *, max_records: int, within: float) -> Found:
         """The next records of the partitions wanted, as far as they are ours; nothing after so many seconds.
@@ -60,7 +59,9 @@ class Polling:
         finally:
             if not task.cancelled() and task.exception() is not None:
                 count_fetches(self._consumer)
-        self._listen(found=bool(found))
+        took = asyncio.get_running_loop().time() - self._began
+        answers = {at: last_answer(self._consumer, at) for at in self._before}
+        self.silence.listened(took, answers, {TopicPartition(*each) for each in found})
         given, again = sort_out(
             found,
             mine=self._rebalances.owned,
@@ -106,13 +107,6 @@ class Polling:
         selection = [KafkaPartition(*at) for at in chosen] or [NOBODY]
         getmany = self._consumer.getmany(*selection, timeout_ms=max(0, int(within * 1000)), max_records=max_records)
         self._task = asyncio.create_task(getmany, name="kafka-getmany")
-
-    def _listen(self, *, found: bool) -> None:
-        """Note whether a broker answered a fetch, with records or without; it does so twice a second."""
-        answer = last_answer(self._consumer, self._before)
-        heard = found or answer != self._answer or not self._before
-        self.silence = 0.0 if heard else self.silence + asyncio.get_running_loop().time() - self._began
-        self._answer = answer
 
 
 def sort_out(

@@ -103,12 +103,11 @@ def position_of(consumer: Any, at: tuple[str, int]) -> int | None:
     return state.position if state is not None and state.has_valid_position else None
 
 
-def last_answer(consumer: Any, partitions: Iterable[tuple[str, int]]) -> int:
-    """When a broker last answered a fetch of any of these partitions, in ms of the wall clock; 0 for never."""
+def last_answer(consumer: Any, at: tuple[str, int]) -> int:
+    """When a broker last answered a fetch of this partition, in ms of the wall clock; 0 for never."""
     subscription = consumer._subscription.subscription
-    assignment = subscription.assignment if subscription else None
-    states = [assignment.state_value(at) for at in partitions] if assignment else []
-    return max((state.timestamp or 0 for state in states if state is not None), default=0)
+    state = subscription.assignment.state_value(at) if subscription and subscription.assignment else None
+    return 0 if state is None else state.timestamp or 0
 
 
 async def committed_of(

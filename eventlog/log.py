@@ -57,6 +57,9 @@ class Assignment(Protocol):
 class Member(Protocol):
     """One member of a consumer group. Its calls come from one task at a time, except `commit`."""
 
+    # How often it gave up a connection that would never have heard anything again, and joined anew.
+    renewals: int
+
     async def start(self) -> None:
         """Join the group. An absent log is waited for, not an error.
 

@@ -38,6 +38,9 @@ class LeaseSettings:
 class SqliteMember:
     """`Member` on the embedded log."""
 
+    # A file does not fall silent.
+    renewals = 0
+
     def __init__(
         self, file: File, group: str, topics: Sequence[str], assignment: Assignment, settings: LeaseSettings
     ) -> None:

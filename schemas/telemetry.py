@@ -32,6 +32,7 @@ LOG_EVENTS: Mapping[str, str] = MappingProxyType(
         "log.trimmed": "The embedded log dropped settled records before their age, to stay below `max_bytes`.",
         "producer.replaced": "A producer was abandoned after an error or a missed deadline and a new one is in use.",
         "log.slow": "The Kafka client runs without its C extensions: a batch costs many times the CPU; see `fix`.",
+        "consumer.silent": "A group member heard nothing of its partitions, though Kafka is well: it is given up.",
         "member.renewed": "A group member that would never have read again was given up, and joined anew.",
         "partitions.assigned": "This worker owns these partitions of a handler now.",
         "partitions.revoked": "This worker gave these partitions back.",

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 
 import pytest
+import structlog
 
 from eventlog.errors import LogMisconfigured, LogUnavailable, NotOwner, PositionLost
 from eventlog.kafka import KafkaEventLog
@@ -222,27 +223,28 @@ async def test_a_dead_coordination_is_renewed(kafka: Broker, fresh_prefix: str) 
         await reader.member.stop(STOPS)
 
 
-async def test_a_silent_consumer_is_renewed(kafka: Broker, fresh_prefix: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Fetches that nobody answers are noticed, though nothing failed and Kafka is well."""
-    topic, at = fresh_prefix + "t", TopicPartition(fresh_prefix + "t", 0)
-    await kafka.create_topic(topic)
-    async with log_on(kafka) as log:
-        await fill(log, topic, 1)
-        reader = await joined(log, topic, group=fresh_prefix + "g")
+async def test_a_silent_consumer_is_renewed(kafka_private: MakeBroker) -> None:
+    """A connection died without a word: its fetches get no answer, nothing fails, and Kafka is well over all others."""
+    broker = await kafka_private(proxied=True)
+    assert broker.proxy is not None
+    at = TopicPartition("t", 0)
+    await broker.create_topic("t")
+    async with log_on(broker) as log:
+        await fill(log, "t", 1)
+        reader = await joined(log, "t")
         await reader.collect(1)
         await reader.member.commit({at: Commit(1)})
-        before = inner(reader)._consumer
-        monkeypatch.setattr(before._client, "send", never)
-        await reader.member.fetch([at], max_records=1, timeout=SECOND)  # what was asked before is answered still
-        await fill(log, topic, 1)
-        assert values(await collect_patiently(reader, 1)) == [b"0"]
-        assert inner(reader)._consumer is not before
+        with structlog.testing.capture_logs() as logged:
+            assert broker.proxy.deafen_fetches() == 1
+            await fill(log, "t", 1)
+            assert values(await collect_patiently(reader, 1)) == [b"0"]
+        assert [line["event"] for line in logged if line["log_level"] == "warning"] == [
+            "consumer.silent",
+            "member.renewed",
+        ]
+        assert reader.member.renewals == 1
+        assert reader.revocations == [{at}]
         await reader.member.stop(STOPS)
-
-
-async def never(*_: object, **__: object) -> None:
-    """A request without an answer."""
-    await asyncio.Event().wait()
 
 
 class Failing(Reader):

@@ -23,6 +23,9 @@ class _Link:
     server: asyncio.StreamWriter | None = None
     # Bytes were swallowed, so what follows would be nonsense to the reader.
     torn: bool = False
+    # A Kafka client fetches records over it, and hears no answer any more.
+    fetches: bool = False
+    deaf: bool = False
 
     def close(self) -> None:
         """Close both when all is sent."""
@@ -121,6 +124,13 @@ class FaultProxy:
         self._no_requests = on
         self._mend()
 
+    def deafen_fetches(self) -> int:
+        """Swallow all that the server says on the open connections over which Kafka records are fetched; how many."""
+        fetching = [link for link in self._links if link.fetches]
+        for link in fetching:
+            link.deaf = True
+        return len(fetching)
+
     def reset(self) -> None:
         """Reset every open connection (RST, not FIN); new ones are welcome."""
         self._break(list(self._links))
@@ -159,7 +169,9 @@ class FaultProxy:
     ) -> None:
         while data := await reader.read(CHUNK):
             await self._flowing.wait()
-            if self._no_requests if from_client else self._no_answers:
+            # a request begins with its length and the number of its kind, 1 for Fetch
+            link.fetches |= from_client and data[4:6] == b"\0\1"
+            if self._no_requests if from_client else self._no_answers or link.deaf:
                 link.torn = True
                 continue
             size = self.piece or len(data)

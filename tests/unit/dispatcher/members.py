@@ -32,6 +32,7 @@ class FakeMember:
     sought: list[tuple[TopicPartition, int]] = field(default_factory=list)
     committed_: list[dict[TopicPartition, Commit]] = field(default_factory=list)
     errors: list[Exception] = field(default_factory=list)
+    renewals: int = 0
 
     async def start(self) -> None: ...
 
