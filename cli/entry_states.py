@@ -5,6 +5,7 @@ from datetime import datetime
 
 from console.app import Found
 from dispatcher.dispatcher import Dispatcher, EntryState
+from dispatcher.settings import Plan
 from dispatcher.stops import advice
 from dispatcher.worker import Phase
 from store.stops import Stop
@@ -20,6 +21,11 @@ def handlers_found(dispatcher: Dispatcher) -> Found:
     failing = _by_cause({state.entry: _failure(state) for state in states})
     standing = _by_cause({state.entry: _standstill(state) for state in states})
     return Found(not failing, "; ".join((*failing, *standing)))
+
+
+def configured(plan: Plan) -> frozenset[str]:
+    """Every entry that the configuration names, those that do not run too."""
+    return frozenset({*(entry.name for entry in plan.entries), *plan.disabled, *(one.entry for one in plan.problems)})
 
 
 def told(stop: Stop) -> str:

@@ -4,16 +4,14 @@ import asyncio
 from collections.abc import Mapping
 from pathlib import Path
 
-from cli.addresses import running
 from cli.base import Installation
 from cli.errors import CommandFailed
+from cli.idle import changes_explained, require_no_workers
 from cli.plugins import loaded
 from cli.wiring import opened_log, opened_store, store_url
 from dispatcher.adopting import adopt, foreign
-from dispatcher.errors import GroupInUse
 from dispatcher.settings import Entry
 from dispatcher.worker import topics_of
-from eventlog.errors import EventLogError
 from eventlog.log import EventLog
 from schemas.topics import Topics
 
@@ -23,7 +21,6 @@ LOST = (
 )
 # Seconds that looking at the store may take.
 _PATIENCE = 5
-_WORKERS = frozenset({"work", "run", "dev"})
 
 
 async def taken_over(here: Installation) -> Mapping[str, int]:
@@ -32,16 +29,13 @@ async def taken_over(here: Installation) -> Mapping[str, int]:
     Raises:
         CommandFailed: workers run, or the log or the store fails.
     """
-    if at_work := [f"{one.role} (process {one.pid})" for one in running(here.data) if one.role in _WORKERS]:
-        raise CommandFailed(f"workers run with this data folder: {', '.join(at_work)}. Stop all workers first")
+    require_no_workers(here)
     topics = here.settings.topics.topics()
     found = {}
-    try:
+    with changes_explained():
         async with opened_store(here) as store, opened_log(here) as log:
             for entry in loaded(here).plan.entries:
                 found[entry.name] = await adopt(log, _group(entry, topics), topics_of(entry, topics), ours=store.id)
-    except (EventLogError, GroupInUse) as error:
-        raise CommandFailed(str(error)) from error
     return found
 
 

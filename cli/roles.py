@@ -15,7 +15,7 @@ from cli import refusals
 from cli.addresses import Address, announced
 from cli.base import Installation
 from cli.dev_settings import public_url
-from cli.entry_states import handlers_found
+from cli.entry_states import configured, handlers_found
 from cli.errors import Misconfigured
 from cli.plugins import Plugins, loaded
 from cli.polling import pollers
@@ -251,14 +251,9 @@ async def _add_worker(
     registry: CollectorRegistry,
     stack: AsyncExitStack,
 ) -> None:
-    exchanged = found.exchanged = ClientMetrics(registry)
     hearing = Hearing()
-
-    def heard(exchange: Exchange) -> None:
-        exchanged(exchange)
-        hearing(exchange)
-
-    plugins = found.plugins = loaded(here, on_exchange=heard)
+    found.exchanged = ClientMetrics(registry)
+    plugins = found.plugins = loaded(here, on_exchange=_both(found.exchanged, hearing))
     for account in plugins.accounts.values():
         stack.push_async_callback(account.aclose)
     if plugins.problems and roles.strict:
@@ -277,6 +272,7 @@ async def _add_worker(
             on_abandoned=found.abandon,
             hearing=hearing,
             dead_limit=roles.dead_limit,
+            configured=configured(plugins.plan),
             version=version(),
         ),
     )
@@ -286,6 +282,14 @@ async def _add_worker(
     await stack.enter_async_context(background(seen.run()))
     found.checks["store"] = lambda: Found(not seen.problem, seen.problem)
     found.checks["handlers"] = lambda: handlers_found(dispatcher)
+
+
+def _both(one: Callable[[Exchange], None], other: Callable[[Exchange], None]) -> Callable[[Exchange], None]:
+    def told(exchange: Exchange) -> None:
+        one(exchange)
+        other(exchange)
+
+    return told
 
 
 def _entries(plugins: Plugins, roles: Roles) -> list[Entry]:

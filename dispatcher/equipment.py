@@ -84,6 +84,8 @@ class Equipment:
     limits: Limits = field(default_factory=Limits)
     # Called when an attempt goes on in a partition that is another's by now; whether the process ends because of it.
     on_abandoned: Callable[[], bool] = lambda: False
+    # Every entry of the configuration, those that do not run too; None: nobody knows.
+    configured: frozenset[str] | None = None
     # The version of hookline, for dead letters.
     version: str = ""
 

@@ -1,4 +1,4 @@
-"""Throws away rows of the store that nothing can ask for any more. One task per process, hourly."""
+"""Throws away rows of the store that nothing can ask for any more, and tells of those that wait for nobody: hourly."""
 
 import asyncio
 from dataclasses import dataclass
@@ -8,6 +8,7 @@ import structlog
 
 from dispatcher.equipment import Equipment
 from dispatcher.errors import describe
+from dispatcher.leftovers import Leftovers
 from store.errors import StoreError
 
 log = structlog.get_logger()
@@ -17,13 +18,13 @@ _EVERY = timedelta(hours=1)
 
 @dataclass(slots=True)
 class Housekeeping:
-    """Expires effects, settled timers and caps."""
+    """Of one process."""
 
     equipment: Equipment
     _task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        """Begin; the first round comes after an hour, or an hour and a bit, so that processes do not start at once."""
+        """Begin: what waits for nobody is told now, the rest comes after an hour, or an hour and a bit."""
         self._task = asyncio.create_task(self._run(), name="housekeeping")
 
     async def stop(self) -> None:
@@ -34,6 +35,7 @@ class Housekeeping:
 
     async def _run(self) -> None:
         while True:
+            await Leftovers(self.equipment).look()
             await self.equipment.clock.sleep(_EVERY.total_seconds() * (1 + 0.1 * self.equipment.jitter()))
             try:
                 await self.equipment.store.expire(self.equipment.clock.now())

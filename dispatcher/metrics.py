@@ -3,12 +3,12 @@
 Counters and the histogram are fed per attempt; the gauges are read from the workers when somebody scrapes.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from typing import get_args
 
-from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
@@ -82,6 +82,7 @@ class Metrics:
     lag: Histogram = field(init=False)
     _loads: dict[str, Callable[[], Load]] = field(default_factory=dict)
     _make: Callable[[str], EntryMetrics] = field(init=False)
+    _left: Gauge = field(init=False)
 
     def __post_init__(self) -> None:
         self._make = _factory(self.registry)
@@ -90,6 +91,12 @@ class Metrics:
             "How late the process came to look around, which it does four times a second: what held it up.",
             registry=self.registry,
             buckets=_BUCKETS,
+        )
+        self._left = Gauge(
+            "hookline_left_rows",
+            "What waits in the store for entries that are not configured: timers, parked events and so on.",
+            ["handler", "kind"],
+            registry=self.registry,
         )
         self.registry.register(_Loads(self._loads))
 
@@ -100,6 +107,13 @@ class Metrics:
     def watch(self, entry: str, load: Callable[[], Load]) -> None:
         """Report an entry's load whenever somebody scrapes; the last call for an entry counts."""
         self._loads[entry] = load
+
+    def left(self, found: Mapping[str, Mapping[str, int]]) -> None:
+        """Report what waits for entries that are not configured: entry → kind → rows."""
+        self._left.clear()
+        for entry, kept in found.items():
+            for kind, count in kept.items():
+                self._left.labels(entry, kind).set(count)
 
 
 class _Loads(Collector):

@@ -63,6 +63,8 @@ LOG_EVENTS: Mapping[str, str] = MappingProxyType(
         "handler.started": "A handler reads its topics.",
         "handler.paused": "A handler stands still: somebody paused it, or too many of its events died; see `advice`.",
         "handler.resumed": "A handler that stood still goes on where it was.",
+        "entry.missing": "Something waits in the store for an entry that is not configured; `advice` says what to do.",
+        "leftovers.unknown": "Whether anything waits for entries that are not configured cannot be asked.",
         "stops.unknown": "Which handlers are to stand still cannot be asked: the store is away; what was known holds.",
         "account.away": "An account's platform does not answer: the handler waits, and asks with one event at a time.",
         "account.back": "The platform answers again: all that waited for it goes on.",

@@ -20,9 +20,10 @@ from cli.addresses import Address, running
 from cli.base import Installation, installation
 from cli.commands import check
 from cli.damage import integrity
-from cli.entry_states import told
+from cli.entry_states import configured, told
 from cli.errors import CommandFailed
 from cli.findings import Finding, show
+from cli.idle import WORKERS
 from cli.lags import lags as lags_of
 from cli.new_store import strangers
 from cli.plugins import loaded
@@ -30,6 +31,7 @@ from cli.poll_states import poll_states
 from cli.topic_state import look
 from cli.undealt import undealt
 from cli.wiring import log_url, opened_log, opened_store, store_url
+from dispatcher import leftovers
 from eventlog.errors import EventLogError
 from eventlog.log import EventLog
 from eventlog.open import sqlite_path
@@ -46,8 +48,6 @@ PATIENCE = 15
 WATCHED = 2.0
 # Seconds by which clocks of one machine may seem to differ.
 SKEW = 60
-# Roles that run handlers.
-WORKERS = frozenset({"work", "run", "dev"})
 # Bytes that should be free for the embedded log and the store.
 FREE = 1024**3
 # With fewer, hardly a record fits.
@@ -97,6 +97,15 @@ async def _stops(here: Installation) -> Mapping[str, Stop]:
             return {}
         async with opened_store(here) as store:
             return await store.stops.all()
+    except (StoreError, CommandFailed):
+        return {}
+
+
+async def _left(here: Installation) -> Mapping[str, Mapping[str, int]]:
+    """What waits for entries that are not configured; nothing while the store is away, which others tell."""
+    try:
+        async with opened_store(here) as store:
+            return await store.entry_rows.left(configured(loaded(here).plan))
     except (StoreError, CommandFailed):
         return {}
 
@@ -193,6 +202,9 @@ async def _store(here: Installation) -> AsyncIterator[Finding]:
         yield Finding("state store", "ok", f"{where} answers and is up to date")
         for finding in await poll_states(here, datetime.now(UTC)):
             yield finding
+        for name, kept in (await _left(here)).items():
+            why = f"it is not configured, and the store keeps for it {leftovers.told(kept)}"
+            yield Finding(f"entry {name}", "degraded", f"{why}: {leftovers.advice(name)}")
 
 
 def _machine(here: Installation) -> Iterator[Finding]:

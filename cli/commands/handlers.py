@@ -10,7 +10,7 @@ import typer
 
 from cli import process
 from cli.base import Installation, installation
-from cli.commands import handlers_stops
+from cli.commands import handlers_moves, handlers_stops
 from cli.entry_states import told
 from cli.errors import CommandFailed
 from cli.lags import Standing, standings
@@ -21,6 +21,9 @@ from store.stops import Stop
 app = typer.Typer(no_args_is_help=True, help="The handlers of this configuration.")
 app.command("pause")(handlers_stops.pause)
 app.command("resume")(handlers_stops.resume)
+app.command("rewind")(handlers_moves.rewind)
+app.command("rename")(handlers_moves.rename)
+app.command("forget")(handlers_moves.forget)
 # Seconds until the lags are left out.
 PATIENCE = 15
 WHY = ("entry", "state", "about", "on", "origin")

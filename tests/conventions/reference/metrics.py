@@ -63,6 +63,7 @@ def _dispatcher() -> CollectorRegistry:
     made = DispatcherMetrics(registry)
     made.of("h").dead("exhausted").inc()
     made.watch("h", Load)
+    made.left({"h": {"timers": 1}})
     return registry
 
 
