@@ -22,7 +22,7 @@ def ready_file(path: Path) -> None:
     """
     refuse_network(path)
     try:
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, _MODE))
+        _make(path)
         if path.stat().st_mode & 0o077:
             path.chmod(_MODE)
     except OSError as error:
@@ -34,6 +34,21 @@ def ready_file(path: Path) -> None:
             f"The store's file {path} cannot be opened for writing: {error.strerror}. Its folder must exist and belong"
             " to the user hookline runs as."
         ) from error
+
+
+def _make(path: Path) -> None:
+    """Make the file, or see that it can be written.
+
+    A file that is there is never opened: closing it again would take away every lock that SQLite has on it in this
+    process (https://www.sqlite.org/howtocorrupt.html#_posix_advisory_locks_canceled_by_a_separate_thread_doing_close_).
+    """
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, _MODE))
+    except FileExistsError:
+        if not path.is_file():
+            raise IsADirectoryError(errno.EISDIR, "it is no regular file", str(path)) from None
+        if not os.access(path, os.R_OK | os.W_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path)) from None
 
 
 def set_aside(path: Path, at: datetime) -> Path:
