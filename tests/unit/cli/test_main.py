@@ -95,3 +95,15 @@ def test_a_full_disk_is_told_without_a_traceback() -> None:
         1,
         "hookline: no space is left on the disk of what it writes to: free some, then call it again\n",
     )
+
+
+def test_a_log_that_does_not_answer_is_told_once(tmp_path: Path) -> None:
+    """By the error that ends the command, not by a log line beside it."""
+    config = tmp_path / "hookline.toml"
+    config.write_text('[eventlog]\nurl = "kafka://127.0.0.1:1"\n')
+    code = f"import sys; sys.argv = ['hookline', '--config', {str(config)!r}, 'topics', 'plan']; "
+    ended = subprocess.run(
+        [sys.executable, "-c", code + "from cli.main import main; main()"], capture_output=True, text=True, check=False
+    )
+    [line] = ended.stderr.splitlines()
+    assert line.startswith("hookline: the event log does not answer: listing topics failed: nothing listens on")
