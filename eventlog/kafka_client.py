@@ -7,9 +7,9 @@ from typing import Any, Self
 
 from eventlog.errors import LogMisconfigured
 from eventlog.kafka_settings import KafkaSettings
+from schemas.hosts import endpoint_problem
 
 DEFAULT_PORT = 9092
-HIGHEST_PORT = 65_535
 
 # So old metadata are asked for again, and changes of leaders and brokers seen without an error.
 _METADATA_AGE = timedelta(seconds=60)
@@ -91,19 +91,12 @@ def _addresses(servers: str) -> tuple[Address, ...]:
 
 
 def _address(text: str) -> Address:
-    host, colon, port = text.rpartition(":")
-    if not colon or text.endswith("]"):
-        host, port = text, str(DEFAULT_PORT)
-    elif ":" in host and not host.startswith("["):
-        raise LogMisconfigured(f"{text!r} is no address of a broker: an IPv6 address stands in brackets, [::1]:9092")
-    host = host.removeprefix("[").removesuffix("]")
-    if not host or not port.isdecimal() or not 0 < int(port) <= HIGHEST_PORT:
-        raise LogMisconfigured(f"{text!r} is no address of a broker: write host:port, for example kafka1:9092")
-    try:
-        host.encode("idna")
-    except UnicodeError as error:
-        raise LogMisconfigured(f"{text!r} is no address of a broker: {host!r} cannot be a host name") from error
-    return Address(host, int(port))
+    if problem := endpoint_problem(text):
+        raise LogMisconfigured(
+            f"{text!r} is no address of a broker: {problem}. Write host:port, for example kafka1:9092"
+        )
+    host, _, port = (text if ":" in text.rpartition("]")[2] else f"{text}:{DEFAULT_PORT}").rpartition(":")
+    return Address(host.removeprefix("[").removesuffix("]"), int(port))
 
 
 def _tls(settings: KafkaSettings) -> ssl.SSLContext | None:

@@ -23,10 +23,12 @@ def test_addresses_are_read(servers: str, addresses: list[tuple[str, int]]) -> N
     assert Cluster.of(servers, KafkaSettings()).addresses == tuple(Address(*each) for each in addresses)
 
 
-@pytest.mark.parametrize("servers", ["", " , ", "h:0", "h:65536", "h:port", ":9092", "::1:9092", "a..b:9092"])
+@pytest.mark.parametrize(
+    "servers", ["", " , ", "h:0", "h:65536", "h:port", ":9092", "::1:9092", "a..b:9092", "1.2.3.256:1"]
+)
 def test_what_is_no_address_is_refused(servers: str) -> None:
     """A typo is found before anything connects."""
-    with pytest.raises(LogMisconfigured, match=r"9092|host name"):
+    with pytest.raises(LogMisconfigured, match=r"9092"):
         Cluster.of(servers, KafkaSettings())
 
 
