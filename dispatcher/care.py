@@ -98,9 +98,10 @@ class Care:
                 yield False
                 return
             if suspect:
-                names = names_of(work)
-                told = {"event_id": names.event_id, "source": names.source, "crashes": crashes}
-                log.warning("attempt.alone", handler=self.entry.name, **told)
+                name, names = self.entry.name, names_of(work)
+                log.warning(
+                    "attempt.alone", handler=name, event_id=names.event_id, source=names.source, crashes=crashes
+                )
             async with self._noted(work, crashes + 1):
                 yield True
             caution.clear(work)
