@@ -191,9 +191,9 @@ class Runner:
             brakes.settled(lane)
         else:
             wait = brakes.failed(lane, heard, wait, clock.now())
-            self.holdings.lanes.wait(
-                lane, clock.monotonic() + wait.total_seconds(), long=self._is_long(work.tries, clock.now() + wait)
-            )
+            # while the brakes are on nothing is parked, and whoever asks the platform asks again
+            long = not brakes.on and self._is_long(work.tries, clock.now() + wait)
+            self.holdings.lanes.wait(lane, clock.monotonic() + wait.total_seconds(), long=long)
             self.holdings.rescheduled.set()
         self.holdings.stir()
         if held or freed:

@@ -120,7 +120,8 @@ async def test_an_hour_without_the_platform(rig: Rig) -> None:
             await let_time_pass(dispatcher, clock, OUTAGE / 12)
             most = max(most, dispatcher.loads()["tells"].buffered)
         assert 55 <= platform.asked - begun <= 75
-        assert most <= 150
+        # 150 when it went away, and a fetch that was asked for before
+        assert most <= 250
         platform.up = True
         await let_time_pass(dispatcher, clock, timedelta(minutes=2))
         await until(lambda: len(platform.taken) == 1_400, "all is handled")
