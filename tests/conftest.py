@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 import structlog
 
+from tests.faults.spawner import Spawner
+
 pytest_plugins = ["tests.servers.plugin"]
 PACKAGES = Path(pytest.__file__).parents[1]
 
@@ -29,6 +31,13 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     for report in terminalreporter.getreports("rerun"):
         terminalreporter.section(f"rerun: {report.nodeid}", sep="_")
         terminalreporter.write_line(report.longreprtext)
+
+
+@pytest.fixture(scope="session")
+def spawner() -> Iterator[Spawner]:
+    """Starts hookline in 0.2 s, and kills it at named steps; `tests/e2e/test_dev.py` starts it as a user does."""
+    with Spawner() as made:
+        yield made
 
 
 @pytest.fixture(autouse=True)

@@ -132,7 +132,7 @@ def site(
     environ = {"MGA_SECRET": SECRET, "MGA_API_KEY": "key-1", "SHOP_SECRET": SHOP_SECRET}
     with hookline(folder, environ, launch) as at:
         if simulated:
-            simulator = at.start("simulate", "--port", str(port), launch=in_new_process)
+            simulator = at.start("simulate", "--port", str(port))
             wait_for(lambda: "simulated at" in simulator.printed(), seconds=20, what="the simulator")
         yield Site(at, f"http://127.0.0.1:{port}", prefix)
 

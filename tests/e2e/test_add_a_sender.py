@@ -11,6 +11,7 @@ import pytest
 
 from tests.conventions.fences import ROOT, fences
 from tests.e2e.processes import Hookline, Role, hookline
+from tests.faults.spawner import Spawner
 
 PAGE = ROOT / "docs" / "add-a-sender.md"
 
@@ -43,13 +44,13 @@ def refused(at: Hookline, role: Role) -> dict[str, Any]:
     return found
 
 
-def test_the_page_about_a_new_sender_is_true(tmp_path: Path) -> None:
+def test_the_page_about_a_new_sender_is_true(tmp_path: Path, spawner: Spawner) -> None:
     """Its configuration, its sample and its commands, through the real door; and what it says of unmapped events."""
     (tmp_path / "hookline.toml").write_text(block("toml"), encoding="utf-8")
     (tmp_path / "comment.json").write_text(block("json"), encoding="utf-8")
     commands = [shlex.split(line)[1:] for line in block("sh").splitlines()]
     receive = commands.index(["receive"])
-    with hookline(tmp_path, {"ACME_SECRET": "acme-secret-0123456789"}) as at:
+    with hookline(tmp_path, {"ACME_SECRET": "acme-secret-0123456789"}, spawner) as at:
         for words in commands[:receive]:
             done = at.command(*words)
             assert done.returncode == 0, done.stdout + done.stderr

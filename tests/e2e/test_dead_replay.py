@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.clinic import Clinic, clinic
-from tests.e2e.processes import Role, wait_for
+from tests.e2e.processes import Role, in_new_process, wait_for
 from tests.e2e.site import free_port
 from tests.faults.spawner import Spawner
 from tests.servers.broker import Broker
@@ -30,21 +30,14 @@ max_backoff = "10m"
 
 
 @pytest.fixture(params=["sqlite", pytest.param("kafka", marks=pytest.mark.kafka)])
-def on_any(request: pytest.FixtureRequest, tmp_path: Path, fresh_prefix: str) -> Iterator[Clinic]:
+def on_any(request: pytest.FixtureRequest, tmp_path: Path, fresh_prefix: str, spawner: Spawner) -> Iterator[Clinic]:
     """A clinic on each event log."""
     eventlog = ""
     if request.param == "kafka":
         broker: Broker = request.getfixturevalue("kafka")
         eventlog = f"kafka://{broker.bootstrap}"
-    with clinic(tmp_path, eventlog=eventlog, prefix=fresh_prefix) as found:
+    with clinic(tmp_path, eventlog=eventlog, prefix=fresh_prefix, launch=spawner) as found:
         yield found
-
-
-@pytest.fixture(scope="module")
-def spawner() -> Iterator[Spawner]:
-    """Starts commands in 0.2 s; how a user starts them is shown by the tests that need no more than a few."""
-    with Spawner() as made:
-        yield made
 
 
 @pytest.fixture
@@ -182,16 +175,16 @@ def test_a_name_that_nothing_has_is_refused(here: Clinic, arguments: tuple[str, 
     assert says in done.stderr
 
 
-def test_the_command_that_dev_prints_works_as_printed(tmp_path: Path) -> None:
+def test_the_command_that_dev_prints_works_as_printed(tmp_path: Path, spawner: Spawner) -> None:
     """From a second terminal, while dev runs, although its data folder is one for this run only."""
-    with clinic(tmp_path) as here:
+    with clinic(tmp_path, launch=spawner) as here:
         run_what_dev_prints(here)
 
 
 def run_what_dev_prints(here: Clinic) -> None:
     """Let a message die, mend the handler, and give a shell the line that was printed."""
     ports = ("--port", str(free_port()), "--admin-port", "0", "--simulator-port", str(free_port()))
-    role = here.site.at.start("dev", "--quiet", "--ephemeral", *ports)
+    role = here.site.at.start("dev", "--quiet", "--ephemeral", *ports, launch=in_new_process)
     data = Path(wait_for(lambda: said(role, "event log "), seconds=30, what="the greeting of dev")).parent.parent
     values = ("--set", "data.messageId=m1", "--set", "data.conversationId=c1")
     sent = here.site.at.command("send", "support", "message.created", *values, "--data", str(data))

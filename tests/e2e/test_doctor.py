@@ -14,9 +14,9 @@ from tests.faults.spawner import Spawner
 
 
 @pytest.fixture
-def here(tmp_path: Path) -> Iterator[Site]:
+def here(tmp_path: Path, spawner: Spawner) -> Iterator[Site]:
     """A prepared site on the embedded log, whose commands start fast."""
-    with Spawner() as spawner, site(tmp_path, simulated=False, launch=spawner) as found:
+    with site(tmp_path, simulated=False, launch=spawner) as found:
         found.prepare()
         yield found
 

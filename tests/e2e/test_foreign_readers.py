@@ -11,15 +11,16 @@ from cloudevents.core.bindings.kafka import KafkaMessage, from_kafka_event
 from confluent_kafka import Consumer
 
 from tests.e2e.site import Site, site
+from tests.faults.spawner import Spawner
 from tests.servers.broker import Broker
 
 pytestmark = pytest.mark.kafka
 
 
 @pytest.fixture
-def sent(tmp_path: Path, kafka: Broker, fresh_prefix: str) -> Iterator[Site]:
+def sent(tmp_path: Path, kafka: Broker, fresh_prefix: str, spawner: Spawner) -> Iterator[Site]:
     """A site on Kafka with one message in its log."""
-    with site(tmp_path, eventlog=f"kafka://{kafka.bootstrap}", prefix=fresh_prefix) as found:
+    with site(tmp_path, eventlog=f"kafka://{kafka.bootstrap}", prefix=fresh_prefix, launch=spawner) as found:
         found.prepare()
         found.serve("receive")
         done = found.at.command("send", "support", "message.created", "--set", "data.content=Grüße")

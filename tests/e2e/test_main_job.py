@@ -8,17 +8,18 @@ import pytest
 
 from tests.e2e.processes import Role, wait_for
 from tests.e2e.site import Site, site
+from tests.faults.spawner import Spawner
 from tests.servers.broker import Broker
 
 
 @pytest.fixture(params=["sqlite", pytest.param("kafka", marks=pytest.mark.kafka)])
-def main_site(request: pytest.FixtureRequest, tmp_path: Path, fresh_prefix: str) -> Iterator[Site]:
+def main_site(request: pytest.FixtureRequest, tmp_path: Path, fresh_prefix: str, spawner: Spawner) -> Iterator[Site]:
     """A prepared site on each event log."""
     eventlog = ""
     if request.param == "kafka":
         broker: Broker = request.getfixturevalue("kafka")
         eventlog = f"kafka://{broker.bootstrap}"
-    with site(tmp_path, eventlog=eventlog, prefix=fresh_prefix) as found:
+    with site(tmp_path, eventlog=eventlog, prefix=fresh_prefix, launch=spawner) as found:
         found.prepare()
         yield found
 

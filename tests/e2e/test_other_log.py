@@ -9,14 +9,15 @@ import pytest
 
 from tests.e2e.processes import wait_for
 from tests.e2e.site import Site, site
+from tests.faults.spawner import Spawner
 from tests.servers.broker import Broker
 
 pytestmark = pytest.mark.kafka
 
 
 @pytest.fixture
-def changing(tmp_path: Path, fresh_prefix: str) -> Iterator[Site]:
-    with site(tmp_path, prefix=fresh_prefix) as found:
+def changing(tmp_path: Path, fresh_prefix: str, spawner: Spawner) -> Iterator[Site]:
+    with site(tmp_path, prefix=fresh_prefix, launch=spawner) as found:
         found.prepare()
         edit(found, 'after = "1s"', 'after = "8s"')
         yield found

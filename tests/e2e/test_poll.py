@@ -27,9 +27,9 @@ allow_private = true
 
 
 @pytest.fixture
-def here(tmp_path: Path) -> Iterator[Site]:
+def here(tmp_path: Path, spawner: Spawner) -> Iterator[Site]:
     """A prepared site with a polled source, and the platforms simulated."""
-    with Spawner() as spawner, site(tmp_path, launch=spawner) as found:
+    with site(tmp_path, launch=spawner) as found:
         file = tmp_path / "hookline.toml"
         file.write_text(file.read_text("utf-8") + MORE.format(simulator=found.simulator), encoding="utf-8")
         found.prepare()

@@ -19,8 +19,11 @@ from tests.faults.killer import arm, shorten_leases
 
 # What the roles import only when they are called.
 LATER = (
+    "cli.commands.dead",
     "cli.commands.migrate",
     "cli.commands.roles",
+    "cli.commands.send",
+    "cli.commands.simulate",
     "cli.commands.tail",
     "cli.commands.topics",
     "eventlog.kafka",
