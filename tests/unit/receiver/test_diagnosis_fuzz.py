@@ -35,7 +35,7 @@ def source_of(platform: str) -> dict[str, Source]:
 
 
 @pytest.mark.parametrize("platform", sorted(Catalogue()))
-@settings(max_examples=8)
+@settings(max_examples=8, deadline=None)
 @given(data=st.data())
 def test_any_request_is_looked_at(platform: str, data: Any) -> None:
     """Of every platform, for every reason."""

@@ -337,6 +337,7 @@ def test_no_hint_holds_a_secret_or_a_body() -> None:
         assert not any(word in text for word in (SECRET, OLDER, WHSEC, WHSEC[6:], TOKEN, "Lovelace", "caf"))
 
 
+@settings(max_examples=60, deadline=None)
 @given(body=st.binary(max_size=300), value=st.binary(max_size=120), more=st.binary(max_size=40))
 def test_whatever_comes_is_looked_at_without_an_error(body: bytes, value: bytes, more: bytes) -> None:
     """A stranger's bytes end in hints of known kinds, in plain words."""
@@ -357,7 +358,7 @@ ANY = st.recursive(
 )
 
 
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 @given(ANY)
 def test_any_json_is_written_anew(value: Any) -> None:
     """Whatever it holds, each variant says the same or there is none."""
