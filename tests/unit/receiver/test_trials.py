@@ -231,7 +231,10 @@ def test_delivery_for_another_source_is_recognised() -> None:
 def test_names_of_pairs_are_told() -> None:
     """Of a header that should hold pairs; what may be a secret is not shown."""
     stripe = of("stripe")
-    told_of = [told(stripe, posted(stripe, stripe_signature=value))[1][0] for value in (f"t=1,v0={'0' * 64}", f"sesame {'0' * 64}")]
+    told_of = [
+        told(stripe, posted(stripe, stripe_signature=value))[1][0]
+        for value in (f"t=1,v0={'0' * 64}", f"sesame {'0' * 64}")
+    ]
     assert told_of == [
         ("form", "the header stripe-signature: no pair is named 'v1', only t, v0"),
         ("form", "the header stripe-signature: no pair is named 'v1'"),
