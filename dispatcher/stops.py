@@ -99,9 +99,11 @@ def _tell(entry: str, stop: Stop | None) -> None:
     if stop is None:
         log.warning("handler.resumed", handler=entry)
         return
-    say = log.warning if stop.reason == "paused" else log.error
     at = stop.at.isoformat(timespec="seconds")
-    say("handler.paused", handler=entry, reason=stop.reason, detail=stop.detail, by=stop.by, at=at, advice=advice(stop))
+    if stop.reason == "paused":
+        log.warning("handler.paused", handler=entry, cause=stop.detail, by=stop.by, at=at, advice=advice(stop))
+    else:
+        log.error("handler.tripped", handler=entry, cause=stop.detail, by=stop.by, at=at, advice=advice(stop))
 
 
 def advice(stop: Stop) -> str:
