@@ -31,7 +31,7 @@ def configuration(data: Path) -> dict[str, Any]:
         "handlers": {
             **({"path": [PLUGINS]} if Path(PLUGINS).is_dir() else {}),
             # Whoever is met on one platform is made known to the others.
-            "sync-contact": {"push": list(_accounts())},
+            "sync-contact": {"push": list(_accounts()), "verified": list(_accounts())},
             "follow-up-chat": {
                 "after": "10s",
                 "when": ["silence", "completed"],

@@ -39,7 +39,8 @@ class SyncContact(BaseModel):
     push: tuple[AccountName, ...] = Field(default=(), description="Accounts that are told what differs from theirs.")
     verified: tuple[str, ...] = Field(
         default=(),
-        description="Sources whose e-mail addresses were verified by the platform: contacts that share one become one.",
+        description="Sources, and accounts of push, whose e-mail addresses were verified by the platform: contacts "
+        "that share one become one, and only among these is anybody looked up or made by address.",
     )
 
 
@@ -174,11 +175,12 @@ async def _publish(ctx: Context[SyncContact]) -> list[str]:
 async def _push(contact: Contact, account: Account, event: Event[Data], ctx: Context[SyncContact]) -> None:
     """Tell one account what differs from what it knows, as far as its platform can be told.
 
-    A person the account does not know by an id of its own is found or made by e-mail address; without one, not at all.
+    A person the account does not know by an id of its own is found or made by e-mail address, if it is vouched for;
+    without one, not at all.
     """
     try:
         theirs = await _known_there(contact, account)
-        if theirs is None and contact.email is None:
+        if theirs is None and not await _vouched(contact, account, ctx):
             return
         differs = missing(contact, theirs or PlatformContact())
         if not differs:
@@ -190,6 +192,29 @@ async def _push(contact: Contact, account: Account, event: Event[Data], ctx: Con
     ctx.log.info("contact.pushed", account=account.name, contact=contact.id)
     if theirs is None and told.id is not None:
         await _learn(contact, account, told.id, event, ctx)
+
+
+async def _vouched(contact: Contact, account: Account, ctx: Context[SyncContact]) -> bool:
+    """Whether a record with the contact's address at the account is the contact's own.
+
+    It is when the address was verified here and is verified there. Else whoever typed it on either side would be
+    taken for the other, whose record would be written over.
+    """
+    if contact.email is None:
+        return False
+    holder = await ctx.contacts.find(email=contact.email) if account.name in ctx.config.verified else None
+    if holder is not None and holder.id == contact.id:
+        return True
+    if await ctx.allow("unvouched", account.name, limit=1, per="1d"):
+        ctx.log.warning(
+            "contact.unpushed",
+            account=account.name,
+            contact=contact.id,
+            cause="the account does not know this person by id, and nobody vouches for the e-mail address",
+            fix=f"if {account.name} and the source the person comes from verify addresses, name both in verified of "
+            f"[handlers.{ctx.handler}]",
+        )
+    return False
 
 
 async def _known_there(contact: Contact, account: Account) -> PlatformContact | None:
@@ -206,7 +231,7 @@ async def _known_there(contact: Contact, account: Account) -> PlatformContact | 
 async def _learn(
     contact: Contact, account: Account, their_id: str, event: Event[Data], ctx: Context[SyncContact]
 ) -> None:
-    """Remember under which id the account knows the contact from now on."""
+    """Remember under which id the account knows the contact from now on: another who has it shares the address."""
     identity = Identity(source=account.name, platform=account.platform, id=their_id)
     holder = await ctx.contacts.save(identity, at=event.time)
     if holder.id != contact.id:

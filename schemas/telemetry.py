@@ -73,6 +73,7 @@ LOG_EVENTS: Mapping[str, str] = MappingProxyType(
         "followup.skipped": "follow-up-chat did not write; `reason` says why.",
         "contact.unconfirmed": "Who a hint is about was not confirmed by the platform; nothing was kept. Once a day.",
         "ability.lacked": "A handler goes without what an account lacks, or has switched off. Once a day for each.",
+        "contact.unpushed": "sync-contact looked for nobody by an address that nobody vouches for. Once a day.",
         "contact.pushed": "sync-contact told an account's platform what it did not know of a contact.",
         "timer.set": "A timer was set or moved.",
         "timer.cancelled": "A timer was cancelled.",

@@ -3,6 +3,8 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
+from itertools import permutations
 from typing import Any
 
 import pytest
@@ -10,11 +12,11 @@ import pytest
 from clients.account import Contact as PlatformContact
 from clients.mygptassistants import MyGPTAssistants
 from clients.settings import MyGPTAssistantsSettings
-from dispatcher.testing import Attempt, Harness, event_of
+from dispatcher.testing import NOW, Attempt, Harness, event_of
 from handlers.sync_contact import sync_contact
 from hookline.testing import Done, Retry
-from schemas.contacts import Identity
-from schemas.events import ContactRef, ContactSnapshot, MessageCreated
+from schemas.contacts import Contact, Identity
+from schemas.events import ContactRef, ContactSnapshot, ContactUpdated, MessageCreated
 from simulator import Fault, Simulator, SystemClock
 
 ADA = ContactRef(id="ada", name="Ada", email="ada@example.org")
@@ -37,13 +39,23 @@ class Scene:
         )
         return await self.harness.run_once(event_of(data, source="chat"))
 
+    async def tell_of(self, source: str, number: int, contact: ContactUpdated) -> Attempt:
+        """Give the handler the number-th word of a source on somebody."""
+        event = event_of(contact, source=source, identity=f"{source}/{number}", time=NOW + timedelta(minutes=number))
+        return await self.harness.run_once(event)
+
+    async def kept(self, source: str, contact_id: str) -> Contact | None:
+        """Who is kept under an id of a source."""
+        identity = Identity(source=source, platform="mygptassistants", id=contact_id)
+        return await self.harness.store.contacts.find(identity=identity)
+
     async def there(self) -> list[PlatformContact]:
         """The platform's contacts."""
         return [contact async for contact in self.client.contacts()]
 
 
 @asynccontextmanager
-async def scene(*, contacts: bool = True) -> AsyncIterator[Scene]:
+async def scene(*, contacts: bool = True, verified: tuple[str, ...] = ("chat", "crm")) -> AsyncIterator[Scene]:
     async with Simulator(clock=SystemClock(), seed=1, limits=False) as simulator:
         values: dict[str, Any] = {
             "platform": "mygptassistants",
@@ -56,7 +68,7 @@ async def scene(*, contacts: bool = True) -> AsyncIterator[Scene]:
         }
         async with (
             MyGPTAssistants("crm", MyGPTAssistantsSettings.model_validate(values)) as client,
-            Harness.opened(sync_contact, config={"push": ["crm"]}, account=client) as harness,
+            Harness.opened(sync_contact, config={"push": ["crm"], "verified": verified}, account=client) as harness,
         ):
             yield Scene(simulator, client, harness)
 
@@ -124,3 +136,37 @@ async def test_a_platform_without_contacts_is_said_once_and_not_retried(capsys: 
         ]
     assert outcomes == [Done(), Done()]
     assert capsys.readouterr().out.count("ability.lacked") == 1
+
+
+CAROL = PlatformContact(name="Carol", email="carol@example.org", phone="+1")
+MALLORY = {"contact_id": "m", "name": "Mallory", "email": "Carol@example.org", "phone": "+666"}
+
+
+@pytest.mark.parametrize("verified", [(), ("crm",), ("chat",)], ids=["nobody", "the-account", "the-source"])
+async def test_who_types_an_address_does_not_become_its_owner(
+    verified: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In whatever order they are told of: two people stay two, and the platform's record stays as it was."""
+    for order in sorted(set(permutations(("carol", "mallory", "mallory", "carol")))):
+        async with scene(verified=verified) as made:
+            carol = await made.client.create_contact(CAROL)
+            theirs = {"contact_id": carol.id, **CAROL.model_dump(include={"name", "email", "phone"})}
+            for number, who in enumerate(order):
+                source, told = ("chat", MALLORY) if who == "mallory" else ("crm", theirs)
+                assert (await made.tell_of(source, number, ContactUpdated.model_validate(told))).outcome == Done()
+            assert await made.there() == [carol]
+            kept = [await made.kept("crm", carol.id or ""), await made.kept("chat", "m")]
+            assert [one and (one.name, one.phone, len(one.identities)) for one in kept] == [
+                ("Carol", "+1", 1),
+                ("Mallory", "+666", 1),
+            ]
+        assert capsys.readouterr().out.count("contact.unpushed") == 1
+
+
+async def test_an_id_is_somebody_only_at_its_own_source() -> None:
+    """Another source's visitor with the id of an account's contact is not that contact."""
+    async with scene(verified=()) as made:
+        carol = await made.client.create_contact(CAROL)
+        mallory = ContactUpdated.model_validate({**MALLORY, "contact_id": carol.id})
+        assert (await made.tell_of("chat", 1, mallory)).outcome == Done()
+        assert await made.there() == [carol]

@@ -27,6 +27,7 @@ from tests.contract.receivers import Running, opened, receiving
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 TEXT = "Did that answer your question?"
+PUSH = {"push": ["helpdesk"], "verified": ["shop", "helpdesk"]}
 FOLLOW_UP = {"message": TEXT, "after": "10m"}
 TOKEN = "path-token-0123456789"
 ADA = {"userId": "u1", "email": "ada@example.org", "phone": "+15550001"}
@@ -107,7 +108,7 @@ async def asked(tmp_path: Path) -> AsyncIterator[Scene]:
 @pytest.fixture
 async def crm(tmp_path: Path) -> AsyncIterator[Scene]:
     """The visitor was handed off, and sync-contact was told."""
-    async with scene(tmp_path, sync_contact, {"push": ["helpdesk"]}) as made:
+    async with scene(tmp_path, sync_contact, PUSH) as made:
         await made.tell(await made.say("I want a human"))
         yield made
 
@@ -192,7 +193,7 @@ async def test_somebody_without_an_id_there_is_said_once(crm: Scene) -> None:
 async def test_property_the_agent_lacks_ends_as_a_dead_letter(tmp_path: Path) -> None:
     """Trying again would not help, and the letter names the property."""
     properties = {"email": "email", "phone": "missing_phone"}
-    async with scene(tmp_path, sync_contact, {"push": ["helpdesk"]}, properties=properties) as made:
+    async with scene(tmp_path, sync_contact, PUSH, properties=properties) as made:
         attempts = await made.tell(await made.say("I want a human"))
     [attempt] = [one for one in attempts if one.event.type == "handoff.requested"]
     assert isinstance(attempt.outcome, Dead)

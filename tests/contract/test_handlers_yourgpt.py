@@ -29,6 +29,7 @@ NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 FOLLOW_UP = {"message": "Did that answer your question, {name}?", "after": "10m"}
 TOKEN = "path-token-0123456789"
 ADA = {"name": "Ada", "email": "ada@example.org", "phone": "+15550001"}
+PUSH = {"push": ["helpdesk"], "verified": ["support", "helpdesk"]}
 BY_KEY: dict[str, Any] = {"api_key": "apk-1", "widget_uid": "demo"}
 BY_TOKEN: dict[str, Any] = {"api_key": "api-v1-1", "project_uid": "demo"}
 
@@ -117,7 +118,7 @@ async def asked(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator
 @pytest.fixture
 async def crm(tmp_path: Path) -> AsyncIterator[Scene]:
     """The visitor asked, and sync-contact was told."""
-    async with scene(tmp_path, sync_contact, {"push": ["helpdesk"]}, **BY_TOKEN) as made:
+    async with scene(tmp_path, sync_contact, PUSH, **BY_TOKEN) as made:
         await made.tell(await made.say("When do you open?"))
         yield made
 
@@ -269,7 +270,7 @@ async def test_person_of_another_source_is_found_there(crm: Scene) -> None:
 @pytest.mark.parametrize("account", [BY_KEY, BY_TOKEN], ids=["key", "token"])
 async def test_what_cannot_be_pushed_is_said_once(tmp_path: Path, account: dict[str, Any]) -> None:
     """A project's key has no contacts, and making one is off: done, said once a day, not retried."""
-    async with scene(tmp_path, sync_contact, {"push": ["helpdesk"]}, **account) as made:
+    async with scene(tmp_path, sync_contact, PUSH, **account) as made:
         with capture_logs() as logs:
             for number in ("1", "2"):
                 who = ContactRef(id=f"v{number}", email=f"v{number}@example.org")
@@ -283,7 +284,7 @@ async def test_what_cannot_be_pushed_is_said_once(tmp_path: Path, account: dict[
 async def test_new_person_is_made_where_the_account_allows_it(tmp_path: Path) -> None:
     """With the switch on, on its paths."""
     account = {**BY_TOKEN, "contacts": {"enabled": True}}
-    async with scene(tmp_path, sync_contact, {"push": ["helpdesk"]}, **account) as made:
+    async with scene(tmp_path, sync_contact, PUSH, **account) as made:
         who = ContactRef(id="u1", name="Ada", email="ada@example.org")
         data = MessageCreated(message_id="x", conversation_id="c", role="user", content="hi", contact=who)
         [attempt] = await made.tell([event_of(data, source="support", time=NOON)])
