@@ -85,7 +85,7 @@ UNAUTHENTICATED = Problem(
     "unauthenticated",
     401,
     "Not authenticated",
-    "The delivery could not be verified. Check the secret on both sides; the receiver's operator can tell by `instance`.",
+    "The delivery could not be verified. Compare the secrets; the receiver's operator can tell more by `instance`.",
     (("WWW-Authenticate", "Signature"),),
 )
 NOT_FOUND = Problem("not-found", 404, "No such source", "Nothing receives here. Deliveries go to /in/{source}.")
