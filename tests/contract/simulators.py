@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import aiohttp
 from aiohttp import web
@@ -16,6 +16,9 @@ from simulator import Clock, ManualClock, RetryPolicy, Simulator
 
 WITHIN: Final = 10.0
 """Seconds a test waits for what must happen."""
+
+NO_OBJECT: Final = [b"", b"\xff\xfe\x00", b"not json", b"[]", b"null", b"[" * 100_000]
+"""Bodies that hold no JSON object."""
 
 QUICK: Final = RetryPolicy(attempts=8, first=0.02, factor=1.5, longest=0.2, jitter=0.0)
 
@@ -29,21 +32,33 @@ class Caller:
     clock: Clock
 
     async def call(self, method: str, path: str, body: Any = None, **more: Any) -> tuple[int, Any]:
-        """Call a path of the API and return status and parsed answer; a body of bytes is sent as it is."""
-        if isinstance(body, bytes):
-            more["data"] = io.BytesIO(body)
-        elif body is not None:
-            more["json"] = body
-        async with self.session.request(method, self.simulator.base_url() + path, **more) as answer:
-            return answer.status, await answer.json()
+        """Call a path of MyGPTAssistants' API; see `ask`."""
+        return await self.ask(method, self.simulator.base_url() + path, body, **more)
 
     async def control(self, method: str, path: str, body: Any = None) -> tuple[int, Any]:
-        """Call a path below /_control; the answer is None when it has no body."""
-        url = f"{self.simulator.url}/_control{path}"
+        """Call a path below /_control; see `ask`."""
+        return await self.ask(method, f"{self.simulator.url}/_control{path}", body)
+
+    async def ask(self, method: str, url: str, body: Any = None, **more: Any) -> tuple[int, Any]:
+        """Status and parsed answer, None if it is empty; a body of bytes is sent as it is."""
         data = io.BytesIO(body) if isinstance(body, bytes) else None
-        async with self.session.request(method, url, data=data, json=None if data else body) as answer:
+        async with self.session.request(method, url, data=data, json=None if data else body, **more) as answer:
             text = await answer.text()
             return answer.status, json.loads(text) if text else None
+
+
+class Bearer:
+    """Calls a simulated platform that wants a key as bearer token."""
+
+    platform: ClassVar[str]
+
+    def __init__(self, caller: Caller) -> None:
+        self.caller = caller
+        self.url = caller.simulator.base_url(self.platform)
+
+    async def call(self, method: str, path: str, body: Any = None, *, key: str = "a-key") -> tuple[int, Any]:
+        """Call a path of its API; see `Caller.ask`."""
+        return await self.caller.ask(method, self.url + path, body, headers={"Authorization": f"Bearer {key}"})
 
 
 @asynccontextmanager

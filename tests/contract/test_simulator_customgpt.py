@@ -1,25 +1,18 @@
 """The simulated CustomGPT.ai answers as its description says."""
 
-import io
 import json
 from collections.abc import AsyncIterator
-from typing import Any
 
 import pytest
 
 from simulator.errors import ControlError
 from simulator.platforms import Emission
-from tests.contract.simulators import Caller, running
+from tests.contract.simulators import NO_OBJECT, Bearer, running
 
 P = "/projects/2021"
 HOSTILE = [
-    b"",
-    b"\xff\xfe\x00",
-    b"not json",
-    b"[]",
-    b"null",
+    *NO_OBJECT,
     b'{"prompt": NaN}',
-    b"[" * 100_000,
     b"{}",
     b'{"prompt": 5, "name": 5, "reaction": 5, "messages": 5}',
     b'{"prompt": "", "name": "", "messages": []}',
@@ -29,20 +22,10 @@ HOSTILE = [
 ]
 
 
-class CustomGpt:
+class CustomGpt(Bearer):
     """Calls CustomGPT.ai with a key."""
 
-    def __init__(self, caller: Caller) -> None:
-        self.caller = caller
-        self.url = caller.simulator.base_url("customgpt")
-
-    async def call(self, method: str, path: str, body: Any = None, *, key: str = "cg-key") -> tuple[int, Any]:
-        data = io.BytesIO(body) if isinstance(body, bytes) else None
-        headers = {"Authorization": f"Bearer {key}"}
-        async with self.caller.session.request(
-            method, self.url + path, json=None if data is not None else body, data=data, headers=headers
-        ) as answer:
-            return answer.status, await answer.json()
+    platform = "customgpt"
 
     async def open(self) -> str:
         _, answer = await self.call("POST", f"{P}/conversations", {"name": "New Conversation Name"})

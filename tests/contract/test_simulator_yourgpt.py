@@ -1,22 +1,16 @@
 """The simulated YourGPT answers as its documentation says."""
 
-import io
 import json
 from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
-from tests.contract.simulators import Caller, running
+from tests.contract.simulators import NO_OBJECT, Caller, running
 
 HOSTILE = [
-    b"",
-    b"\xff\xfe\x00",
-    b"not json",
-    b"[]",
-    b"null",
+    *NO_OBJECT,
     b'{"widget_uid": NaN}',
-    b"[" * 100_000,
     b"{}",
     b'{"widget_uid": 5}',
     b'{"widget_uid": ""}',
@@ -37,11 +31,7 @@ class YourGpt:
 
     async def call(self, path: str, body: Any = None, *, token: str | None = None, **headers: str) -> tuple[int, Any]:
         auth = {"Authorization": f"Bearer {token}"} if token else {"api-key": "apk-1", "Authorization": ""}
-        data = io.BytesIO(body) if isinstance(body, bytes) else None
-        async with self.caller.session.post(
-            f"{self.url}/{path}", json=None if data else body, data=data, headers={**auth, **headers}
-        ) as answer:
-            return answer.status, await answer.json()
+        return await self.caller.ask("POST", f"{self.url}/{path}", body, headers={**auth, **headers})
 
     async def open(self) -> dict[str, Any]:
         _, answer = await self.call("createSession", {"widget_uid": "w"})
