@@ -21,7 +21,8 @@ if sys.platform == "win32":
 else:
     from uvloop import new_event_loop
 
-# One Ctrl-C may come twice: a terminal tells every process of its foreground, and a wrapper passes it on. In seconds.
+# One signal may come twice: a terminal tells every process of its foreground, and a wrapper passes it on; `timeout`
+# tells its process, and then the group. In seconds.
 _ONE = 0.5
 # Seconds that tasks and threads may take to end when the role has ended: a plugin's may never.
 _GRACE = 3.0
@@ -132,14 +133,16 @@ class Stop:
         """Args: stopping: is set by the first one. now: seconds of a clock."""
         self._stopping = stopping
         self._now = now
-        self._first: float | None = None
+        self._first: tuple[float, signal.Signals] | None = None
 
     def __call__(self, number: signal.Signals) -> None:
         """A signal came."""
         if self._first is None:
-            self._first = self._now()
+            self._first = self._now(), number
             self._stopping.set()
-        elif number != signal.SIGINT or self._now() - self._first > _ONE:
+            return
+        came, first = self._first
+        if number != first or self._now() - came > _ONE:
             sys.stderr.write("stopped at once: what was unfinished is repeated at the next start\n")
             sys.stderr.flush()
             os._exit(FORCED)

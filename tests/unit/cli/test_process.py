@@ -30,16 +30,22 @@ def _no_end(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(
-    ("second", "after", "ends"),
-    [(signal.SIGINT, 0.1, False), (signal.SIGINT, 1.0, True), (signal.SIGTERM, 0.1, True)],
-    ids=["one Ctrl-C told twice", "a second Ctrl-C", "a supervisor that does not wait"],
+    ("first", "second", "after", "ends"),
+    [
+        (signal.SIGINT, signal.SIGINT, 0.1, False),
+        (signal.SIGINT, signal.SIGINT, 1.0, True),
+        (signal.SIGINT, signal.SIGTERM, 0.1, True),
+        (signal.SIGTERM, signal.SIGTERM, 0.1, False),
+        (signal.SIGTERM, signal.SIGTERM, 1.0, True),
+    ],
+    ids=["one Ctrl-C told twice", "a second Ctrl-C", "a supervisor that does not wait", "timeout", "a second SIGTERM"],
 )
-def test_a_second_signal(second: signal.Signals, after: float, ends: bool) -> None:
+def test_a_second_signal(first: signal.Signals, second: signal.Signals, after: float, ends: bool) -> None:
     """It ends the process at once, unless it is the first one told again."""
     times = iter((0.0, after))
     stopping = asyncio.Event()
     stop = Stop(stopping, lambda: next(times, after))
-    stop(signal.SIGINT)
+    stop(first)
     assert stopping.is_set()
     if ends:
         with pytest.raises(Ended):
