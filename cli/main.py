@@ -105,9 +105,9 @@ def _add(group: typer.Typer, name: str, command: Command, *, imported: bool) -> 
         return
     found = resolve_name(command.target)
     if isinstance(found, typer.Typer):
-        group.add_typer(found, name=name)
+        group.add_typer(found, name=name, short_help=command.summary)
     else:
-        group.command(name)(found)
+        group.command(name, short_help=command.summary)(found)
 
 
 def _named_only() -> None:
