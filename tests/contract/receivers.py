@@ -45,6 +45,11 @@ class Answer:
         """The body, decoded."""
         return json.loads(self.body)
 
+    def problem(self) -> tuple[int, str]:
+        """Its status, and the name of the problem it tells of."""
+        assert self.headers["content-type"] == "application/problem+json"
+        return self.status, self.json()["type"].removeprefix("urn:hookline:problem:")
+
 
 @dataclass(slots=True)
 class Running:

@@ -1,9 +1,7 @@
 """The receiver's contract over real HTTP, on the real embedded log and dedupe store."""
 
 import asyncio
-import time
 from collections.abc import AsyncIterator
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,18 +9,9 @@ import pytest
 import standardwebhooks
 import structlog
 
-from eventlog.errors import LogUnavailable
-from eventlog.open import EventLogSettings, open_log
-from receiver.connections import assert_c_parser
-from receiver.errors import AddressTaken, UnsafeParser
-from receiver.lookups import PATIENCE
-from receiver.server import ReceiverParts, ReceiverServer, utc_now
-from receiver.settings import ReceiverSettings
+from receiver.server import utc_now
 from schemas.envelope import decode
-from store.errors import StoreUnavailable
-from tests.contract.receivers import SOURCES, STOPS, TOPICS, Answer, Running, hang_up, opened, receiving
-from tests.servers.eventually import eventually
-from tests.unit.receiver.logs import MemoryLog, MemoryStore
+from tests.contract.receivers import SOURCES, Running, opened, receiving
 from tests.unit.receiver.parts import MESSAGE, SECRETS, signed
 
 JSON = (b"Content-Type", b"application/json")
@@ -35,11 +24,6 @@ async def receiver(tmp_path: Path) -> AsyncIterator[Running]:
     """A receiver with the sources `support` and `standard`."""
     async with opened(tmp_path) as (log, dedupe), receiving(log, dedupe) as running:
         yield running
-
-
-def problem(answer: Answer) -> tuple[int, str]:
-    assert answer.headers["content-type"] == "application/problem+json"
-    return answer.status, answer.json()["type"].removeprefix("urn:hookline:problem:")
 
 
 async def test_accepted_delivery_is_in_the_log_when_it_is_answered(receiver: Running) -> None:
@@ -139,7 +123,7 @@ async def test_status_table(
 ) -> None:
     """Every line of the contract that a request alone can cause."""
     answer = await receiver.request(method, target, body, headers)
-    assert problem(answer) == expected
+    assert answer.problem() == expected
     assert await receiver.records("conversations") == []
 
 
@@ -243,107 +227,8 @@ async def test_rate_of_a_source(tmp_path: Path) -> None:
             assert (await running.post(headers=[JSON])).status == 401
         assert [(await running.post()).status for _ in range(2)] == [202, 202]
         answer = await running.post()
-        assert problem(answer) == (429, "rate-exceeded")
+        assert answer.problem() == (429, "rate-exceeded")
         assert 1700 < int(answer.headers["retry-after"]) <= 1800
-
-
-async def test_requests_in_flight_are_bounded() -> None:
-    """Who does not fit is told so at once instead of waiting."""
-    log = MemoryLog(durable=False)
-    async with receiving(log, MemoryStore(), in_flight_requests=2) as running:
-        waiting = [asyncio.create_task(running.post(body=MESSAGE.replace(b"msg_1", b"m%d" % n))) for n in range(2)]
-        await eventually(lambda: len(log.records) == 4)
-        answer = await running.post(body=OTHER)
-        assert problem(answer) == (503, "overloaded")
-        assert answer.headers["retry-after"] == "1"
-        log.settle()
-        assert [done.status for done in await asyncio.gather(*waiting)] == [202, 202]
-
-
-@pytest.mark.parametrize("budget", ["500ms", "3s"])
-async def test_log_that_hangs_is_answered_within_the_budget(budget: str) -> None:
-    """Whatever the broker does: 503 in time, and 202 when the same delivery comes later."""
-    log = MemoryLog(durable=False)
-    sources = {"support": {**SOURCES["support"], "ack_budget": budget}}
-    async with receiving(log, MemoryStore(), sources=sources) as running:
-        started = time.monotonic()
-        answer = await running.post()
-        assert time.monotonic() - started < (2.0 if budget == "500ms" else 3.0)
-        assert problem(answer) == (503, "not-stored")
-        assert int(answer.headers["retry-after"]) >= 1
-        log.settle()
-        again = await running.post()
-        assert (again.status, again.json()["duplicate"]) == (202, True)
-
-
-async def test_log_that_is_known_to_be_away_is_answered_at_once() -> None:
-    """Nobody waits for what will not happen; the log says when to come again."""
-    log = MemoryLog()
-    log.refusing = LogUnavailable("no broker answers", retry_after=timedelta(seconds=7))
-    log.ok = False
-    async with receiving(log, MemoryStore()) as running:
-        answer = await running.post()
-        assert (problem(answer), answer.headers["retry-after"]) == ((503, "not-stored"), "7")
-        ready = await running.request("GET", "/readyz")
-        assert (ready.status, ready.json()["checks"]["log"]) == (503, "failing")
-        assert (await running.request("GET", "/livez")).status == 200
-
-
-async def test_embedded_log_that_was_stopped_refuses(tmp_path: Path) -> None:
-    """The real log, away: 503, not 500."""
-    log = open_log(f"sqlite:///{tmp_path}/events.db", EventLogSettings())
-    await log.start()
-    await log.create(TOPICS.all())
-    async with receiving(log, MemoryStore()) as running:
-        await log.stop(STOPS)
-        assert problem(await running.post()) == (503, "not-stored")
-
-
-async def test_dedupe_store_that_is_away_is_done_without() -> None:
-    """Accepted, degraded, and still the same id."""
-    store = MemoryStore()
-    store.failing = lambda: StoreUnavailable("the database is away")
-    async with receiving(MemoryLog(), store) as running:
-        answer = await running.post()
-        assert (answer.status, answer.json()["id"]) == (202, "message.created:msg_1")
-        ready = await running.request("GET", "/readyz")
-        assert (ready.status, ready.json()["checks"]["dedupe"]) == (200, "degraded")
-
-
-async def test_dedupe_store_that_hangs_costs_fifty_milliseconds() -> None:
-    """Once: after that it is left alone for a second."""
-    store = MemoryStore()
-    store.hanging = asyncio.Event()
-    async with receiving(MemoryLog(), store, patience=PATIENCE) as running:
-        started = time.monotonic()
-        answers = [await running.post(body=MESSAGE.replace(b"msg_1", b"m%d" % n)) for n in range(5)]
-        assert [answer.status for answer in answers] == [202] * 5
-        assert time.monotonic() - started < 2.0
-        store.hanging.set()
-
-
-async def test_error_of_our_own_is_no_500() -> None:
-    """The sender comes again; the log line names the place and quotes nothing."""
-
-    class Broken(MemoryLog):
-        def append(self, record: Any) -> Any:
-            raise ZeroDivisionError(record.value)
-
-    async with receiving(Broken(), MemoryStore()) as running:
-        answer = await running.post()
-        assert problem(answer) == (503, "internal")
-        assert (await running.request("GET", "/livez")).status == 200
-        assert running.answered[0].reason == "ZeroDivisionError"
-
-
-async def test_hook_that_raises_is_no_500() -> None:
-    """A screen that cannot be written to does not break the door."""
-    async with receiving(MemoryLog(), MemoryStore()) as running:
-        running.answered.clear()
-        running.server._receiver._reports = (lambda _: 1 // 0,)  # type: ignore[assignment]  # a hook of nobody's
-        assert problem(await running.post()) == (503, "internal")
-        running.server._receiver._reports = ()
-        assert (await running.post()).status == 202
 
 
 async def test_secrets_and_people_are_in_no_output(tmp_path: Path) -> None:
@@ -385,107 +270,3 @@ async def test_answers_say_nothing_about_the_software(receiver: Running) -> None
     """No versions, no sniffing."""
     answer = await receiver.request("GET", "/livez")
     assert (answer.headers["server"], answer.headers["x-content-type-options"]) == ("hookline", "nosniff")
-
-
-async def test_connection_is_kept_for_the_next_delivery(receiver: Running) -> None:
-    """Senders that keep connections open pay for one handshake."""
-    head = b"POST /in/support HTTP/1.1\r\nHost: t\r\n"
-    fields = b"".join(name + b": " + value + b"\r\n" for name, value in signed("mygptassistants", MESSAGE))
-    one = head + fields + b"Content-Length: %d\r\n\r\n" % len(MESSAGE) + MESSAGE
-    last = one.replace(b"Host: t", b"Host: t\r\nConnection: close")
-    assert [answer.status for answer in await receiver.raw(one, one, last)] == [202, 202, 202]
-
-
-async def test_sender_that_hangs_up_does_not_take_the_event_back(receiver: Running) -> None:
-    """What was accepted is appended and remembered, whether or not somebody hears of it."""
-    head = b"POST /in/support HTTP/1.1\r\nHost: t\r\nContent-Length: %d\r\n" % len(MESSAGE)
-    fields = b"".join(name + b": " + value + b"\r\n" for name, value in signed("mygptassistants", MESSAGE))
-    _, writer = await asyncio.open_connection("127.0.0.1", receiver.port)
-    writer.write(head + fields + b"\r\n" + MESSAGE)
-    await writer.drain()
-    writer.transport.abort()
-    await hang_up(writer)
-    await eventually(lambda: bool(receiver.answered))
-    assert len(await receiver.records("conversations")) == 1
-    assert (await receiver.post()).json()["duplicate"] is True
-
-
-async def test_stop_answers_what_is_under_way() -> None:
-    """A deployment loses nobody's delivery."""
-    log = MemoryLog(durable=False)
-    async with receiving(log, MemoryStore()) as running:
-        waiting = asyncio.create_task(running.post())
-        await eventually(lambda: len(log.records) == 2)
-        stopping = asyncio.create_task(running.server.stop(timedelta(seconds=5)))
-        await asyncio.sleep(0)
-        with pytest.raises(ConnectionRefusedError):
-            await asyncio.open_connection("127.0.0.1", running.port)
-        log.settle()
-        assert (await waiting).status == 202
-        assert await stopping is True
-
-
-async def test_stop_ends_in_time_when_the_log_hangs() -> None:
-    """It says that something was left unanswered."""
-    log = MemoryLog(durable=False)
-    async with receiving(log, MemoryStore()) as running:
-        waiting = asyncio.create_task(running.post())
-        await eventually(lambda: bool(log.records))
-        started = time.monotonic()
-        assert await running.server.stop(timedelta(milliseconds=300)) is False
-        assert time.monotonic() - started < 2.5
-        waiting.cancel()
-        await asyncio.wait([waiting])
-
-
-async def test_idle_connections_do_not_hold_a_stop() -> None:
-    """A load balancer's spare connections are closed."""
-    async with receiving(MemoryLog(), MemoryStore()) as running:
-        reader, writer = await asyncio.open_connection("127.0.0.1", running.port)
-        writer.write(b"GET /livez HTTP/1.1\r\nHost: t\r\n\r\n")
-        await reader.readuntil(b"}}")
-        started = time.monotonic()
-        assert await running.server.stop(timedelta(seconds=5)) is True
-        assert time.monotonic() - started < 3.0
-        assert await reader.read() == b""
-        await hang_up(writer)
-
-
-async def test_idle_connections_go_first() -> None:
-    """While the last delivery is awaited, spare connections are closed: nothing new comes in on them."""
-    log = MemoryLog(durable=False)
-    async with receiving(log, MemoryStore()) as running:
-        reader, writer = await asyncio.open_connection("127.0.0.1", running.port)
-        writer.write(b"GET /livez HTTP/1.1\r\nHost: t\r\n\r\n")
-        await reader.readuntil(b"}}")
-        waiting = asyncio.create_task(running.post())
-        await eventually(lambda: len(log.records) == 2)
-        stopping = asyncio.create_task(running.server.stop(timedelta(seconds=20)))
-        assert await asyncio.wait_for(reader.read(), 10) == b""
-        assert not waiting.done()
-        log.settle()
-        assert (await waiting).status == 202
-        assert await stopping is True
-        await hang_up(writer)
-
-
-async def test_port_that_is_taken_is_told() -> None:
-    """With the port, and what to do."""
-    async with receiving(MemoryLog(), MemoryStore()) as running:
-        parts = ReceiverParts(sources={}, log=MemoryLog(), dedupe=MemoryStore(), topics=TOPICS)
-        with pytest.raises(AddressTaken, match=f"port {running.port} .* --port"):
-            await ReceiverServer.start(parts, ReceiverSettings(port=running.port))
-
-
-async def test_address_that_is_not_ours_is_told() -> None:
-    """A typo in the host is no stack trace."""
-    parts = ReceiverParts(sources={}, log=MemoryLog(), dedupe=MemoryStore(), topics=TOPICS)
-    with pytest.raises(AddressTaken, match="cannot listen on 192"):
-        await ReceiverServer.start(parts, ReceiverSettings(host="192.0.2.1", port=0))
-
-
-def test_python_parser_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The Python parser of aiohttp has let requests be smuggled."""
-    monkeypatch.setattr("aiohttp.http_parser.HttpRequestParser", __import__("aiohttp").http_parser.HttpRequestParserPy)
-    with pytest.raises(UnsafeParser, match="C parser"):
-        assert_c_parser()
