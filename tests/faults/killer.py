@@ -19,6 +19,7 @@ from datetime import timedelta
 from typing import Any
 
 from cli.main import main
+from dispatcher.equipment import Limits
 from eventlog import sqlite
 from eventlog.sqlite_member import LeaseSettings
 
@@ -27,6 +28,14 @@ def shorten_leases() -> None:
     """Let the embedded log miss a dead worker after two seconds instead of ten: a hundred deaths are waited for."""
     short = functools.partial(LeaseSettings, lasts=timedelta(seconds=2), heartbeat=timedelta(seconds=0.4))
     vars(sqlite)["LeaseSettings"] = short
+
+
+def park_soon() -> None:
+    """Let every lane that waits be parked, not only one that waits for a minute."""
+    defaults = Limits.__init__.__kwdefaults__
+    assert defaults is not None
+    assert "lane_wait" in defaults
+    defaults["lane_wait"] = timedelta()
 
 
 def arm(step: str) -> None:

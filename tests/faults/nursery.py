@@ -15,7 +15,7 @@ from contextlib import suppress
 from typing import Any, NoReturn
 
 from cli.main import main
-from tests.faults.killer import arm, shorten_leases
+from tests.faults.killer import arm, park_soon, shorten_leases
 
 # What the roles import only when they are called.
 LATER = (
@@ -108,6 +108,8 @@ if __name__ == "__main__":
     _become(wanted)
     if wanted["short_leases"]:
         shorten_leases()
+    if wanted["parks_soon"]:
+        park_soon()
     for step in wanted["kill_at"]:
         arm(step)
     main()

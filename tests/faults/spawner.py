@@ -77,13 +77,16 @@ class Spawner:
         if self._nursery.stdout is not None:
             self._nursery.stdout.close()
 
-    def __call__(self, command: Command, kill_at: Sequence[str] = (), *, short_leases: bool = False) -> Process:
+    def __call__(
+        self, command: Command, kill_at: Sequence[str] = (), *, short_leases: bool = False, parks_soon: bool = False
+    ) -> Process:
         """Fork a process that runs this command; give it to `Hookline` as `launch`.
 
         Args:
             command: what to run.
             kill_at: it kills itself at the first of these steps: `module:function:before|after:n`.
             short_leases: see `killer.shorten_leases`.
+            parks_soon: see `killer.park_soon`.
         """
         request = {
             "arguments": list(command.arguments),
@@ -93,6 +96,7 @@ class Spawner:
             "errors": str(command.errors),
             "kill_at": list(kill_at),
             "short_leases": short_leases,
+            "parks_soon": parks_soon,
         }
         for file in (command.output, command.errors):
             file.touch()
@@ -102,9 +106,9 @@ class Spawner:
             self._nursery.stdin.flush()
             return self._forked.get(timeout=FORKS_WITHIN)
 
-    def killing(self, *steps: str, short_leases: bool = False) -> "partial[Process]":
+    def killing(self, *steps: str, short_leases: bool = False, parks_soon: bool = False) -> "partial[Process]":
         """The same, with the rest of its arguments."""
-        return partial(self.__call__, kill_at=steps, short_leases=short_leases)
+        return partial(self.__call__, kill_at=steps, short_leases=short_leases, parks_soon=parks_soon)
 
     def _listen(self) -> None:
         assert self._nursery.stdout is not None
