@@ -1,9 +1,9 @@
 """kill -9 of the worker before and after every step of its work: each event handled, in order, its effects once.
 
-The steps are spread over many small workshops that run side by side: after a death the next worker has to wait until
-the old one's lease, or session, is over, and waiting costs nothing. In each of them one worker after another kills
-itself at the next step, and in the end the books are read: the log, the dead letters, the handler's journal, and the
-effects that reached the world outside.
+The steps are spread over a few workshops that run side by side: after a death the next worker has to wait until the
+old one's lease, or session, is over. In each of them one worker after another kills itself at the next step, and in
+the end the books are read: the log, the dead letters, the handler's journal, and the effects that reached the world
+outside.
 """
 
 import signal
@@ -20,7 +20,6 @@ from tests.faults.workshop import QUICK_SESSION, Workshop, workshop
 from tests.servers.broker import Broker
 
 LOGS = ("sqlite", pytest.param("kafka", marks=pytest.mark.kafka))
-SIDE_BY_SIDE = 8
 DIES_WITHIN = 45.0
 FINISHED_WITHIN = 45.0
 
@@ -53,13 +52,14 @@ ATTEMPT = [
 ]
 # After a death between an effect and its result the probe is asked, or the event is dead as uncertain.
 EFFECTS = [
-    [
+    step
+    for hit in (1, 4)
+    for step in (
         *around("store.effects:Effects.begin", hits=(hit,)),
         f"dispatcher.effects:Once._run:after:{hit}",
         "dispatcher.effects:Once._probe:before:1",
         f"store.effects:Effects.finish:after:{hit}",
-    ]
-    for hit in (1, 4)
+    )
 ]
 SETTLE = around(
     "dispatcher.settlement:Settler.carry_out",
@@ -139,40 +139,38 @@ def place(request: pytest.FixtureRequest, tmp_path: Path, fresh_prefix: str, spa
 
 def side_by_side(place: Place, groups: Sequence[Sequence[str]], *, drained: bool = False) -> None:
     """Run workshops, each with its group of steps."""
-    with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
-        running = [
-            pool.submit(place.run, number, steps, drained=drained) for number, steps in enumerate(groups) if steps
-        ]
+    with ThreadPoolExecutor(len(groups)) as pool:
+        running = [pool.submit(place.run, number, steps, drained=drained) for number, steps in enumerate(groups)]
     errors = [str(error) for each in running if (error := each.exception())]
     assert errors == []
 
 
-def split(steps: Sequence[str], count: int) -> list[list[str]]:
-    """The steps in order, in so many groups of about the same size."""
-    size = -(-len(steps) // count)
-    return [list(steps[start : start + size]) for start in range(0, len(steps), size)]
+def split(steps: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:
+    """The first half and the second."""
+    half = len(steps) // 2
+    return steps[:half], steps[half:]
 
 
 def test_killed_around_every_step_of_the_start(place: Place) -> None:
     """The first start of an entry above all: where it begins is decided once."""
-    side_by_side(place, [*split(first_start(place.log), 2), *split(START, 2)])
+    side_by_side(place, [first_start(place.log), START])
 
 
 def test_killed_around_every_step_of_an_attempt(place: Place) -> None:
     """Fetching, running the handler, and its effects: before and after the world was changed."""
-    side_by_side(place, [*split(ATTEMPT, 2), *EFFECTS])
+    side_by_side(place, [ATTEMPT, EFFECTS])
 
 
 def test_killed_around_every_step_of_a_settlement(place: Place) -> None:
     """Published events, timers, dead letters, and the note that it is done."""
-    side_by_side(place, [*split(SETTLE, 4), DEAD, *split(TIMER, 2)])
+    side_by_side(place, [*split(SETTLE), DEAD + TIMER])
 
 
 def test_killed_around_every_step_of_a_commit(place: Place) -> None:
     """How far it is, in the log's own words: transactions and leases, requests."""
-    side_by_side(place, split(COMMIT[place.log], 4))
+    side_by_side(place, split(COMMIT[place.log]))
 
 
 def test_killed_around_every_step_of_the_drain(place: Place) -> None:
     """SIGTERM, and death before the stop is over."""
-    side_by_side(place, split(DRAIN_BOTH + DRAIN[place.log], 4), drained=True)
+    side_by_side(place, split(DRAIN_BOTH + DRAIN[place.log]), drained=True)

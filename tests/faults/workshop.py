@@ -72,10 +72,15 @@ class Workshop:
         wait_for(lambda: len(self.lines()) > written, seconds=seconds, what="a handler at work")
 
     def feed_until(self, condition: Callable[[], bool], *, seconds: float) -> bool:
-        """Have events accepted, two of each conversation a second, until a condition holds; whether it came to that."""
+        """Have events accepted until a condition holds; whether it came to that.
+
+        Two of each conversation a second, unless so many wait: a dead worker's lease has to end before the next begins.
+        """
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
-            self.send(2)
+            waiting = {one.event_id for one in self.door.auditor.accepted()} - set(self.lines())
+            if len(waiting) < 2 * CONVERSATIONS:
+                self.send(2)
             pause = time.monotonic() + 1
             while time.monotonic() < pause:
                 if condition():
