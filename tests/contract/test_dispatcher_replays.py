@@ -13,7 +13,7 @@ from structlog.testing import capture_logs
 from dispatcher import dead
 from dispatcher.dispatcher import Dispatcher
 from dispatcher.outcome import Dead, Done
-from handlers.api import Context, GiveUp, Handler, handler
+from handlers.api import Context, GiveUp, handler
 from schemas.envelope import encode
 from schemas.events import ConversationCompleted, Event, MessageCreated, Timer
 from schemas.record import TopicPartition
@@ -21,8 +21,7 @@ from store.errors import StoreUnavailable
 from store.replays import Replays, Waiting
 from tests.contract.dispatchers import FAST, STOPS, WITHIN, Rig, ended, message, on_any, on_sqlite, quick, until
 from tests.contract.eventlogs import Logs
-
-SOON = replace(FAST, replays_every=timedelta(milliseconds=50))
+from tests.contract.replaying import SOON, Mendable, ask, buried
 
 
 @pytest.fixture
@@ -30,41 +29,6 @@ async def rig(tmp_path: Path) -> AsyncIterator[Rig]:
     async with on_sqlite(tmp_path, partitions=1) as made:
         made.changes["limits"] = SOON
         yield made
-
-
-class Mendable:
-    """A handler that gives everything up until it is mended, and keeps what it did then."""
-
-    def __init__(self) -> None:
-        self.mended = False
-        self.handled: list[str] = []
-        self.events: list[Event] = []
-        self.effects: list[str] = []
-        # How long an attempt takes, in seconds, once it is mended.
-        self.takes = 0.0
-
-        @handler("h", on=(MessageCreated, Timer))
-        async def h(event: Event[MessageCreated | Timer], ctx: Context) -> None:
-            await ctx.once("effect", lambda: self._effect(event.id))
-            if not self.mended:
-                raise GiveUp("not mended yet")
-            await asyncio.sleep(self.takes)
-            self.handled.append(event.id)
-            self.events.append(event)
-
-        self.handler: Handler = h
-
-    async def _effect(self, event_id: str) -> None:
-        self.effects.append(event_id)
-
-
-async def ask(rig: Rig, *numbers: int, redo_effects: bool = False) -> list[int]:
-    """Have dead letters replayed, by their places among all, in this order; the ids of the replays."""
-    letters = sorted(await rig.records("dead"), key=lambda letter: dead.name_of(letter).failed_at)
-    opened = [dead.opened(letter) for letter in letters]
-    orders = [each.order(redo_effects=redo_effects) for each in opened if each is not None]
-    chosen = [orders[number] for number in numbers or range(len(orders))]
-    return [each.id for each in await rig.store.replays.ask(chosen, rig.equipment().clock.now())]
 
 
 async def test_a_replayed_letter_is_handled_as_the_event_it_was(eventlog: Logs, tmp_path: Path) -> None:
@@ -101,10 +65,7 @@ async def test_a_replay_is_taken_while_the_worker_runs(rig: Rig) -> None:
 
 async def test_effects_that_happened_are_not_repeated(rig: Rig) -> None:
     """The event has the id it had."""
-    one = Mendable()
-    await rig.append(message(1))
-    await rig.settle(one.handler)
-    one.mended = True
+    one = await buried(rig, message(1))
     ids = await ask(rig)
     async with rig.running(one.handler):
         await ended(rig, ids)
@@ -113,10 +74,7 @@ async def test_effects_that_happened_are_not_repeated(rig: Rig) -> None:
 
 async def test_effects_are_redone_when_somebody_says_so(rig: Rig) -> None:
     """Once more, and only once."""
-    one = Mendable()
-    await rig.append(message(1))
-    await rig.settle(one.handler)
-    one.mended = True
+    one = await buried(rig, message(1))
     ids = await ask(rig, redo_effects=True)
     async with rig.running(one.handler):
         await ended(rig, ids)
@@ -125,10 +83,7 @@ async def test_effects_are_redone_when_somebody_says_so(rig: Rig) -> None:
 
 async def test_replays_of_a_lane_run_in_the_order_of_their_events(rig: Rig) -> None:
     """Whatever order they were asked for in, a few at a time or all at once."""
-    one = Mendable()
-    await rig.append(*(message(number) for number in range(9)))
-    await rig.settle(one.handler)
-    one.mended = True
+    one = await buried(rig, *(message(number) for number in range(9)))
     ids = await ask(rig, *reversed(range(9)))
     async with rig.running(one.handler, limits=replace(SOON, replays=2)):
         await ended(rig, ids)
@@ -376,106 +331,6 @@ async def test_a_letter_that_nobody_can_read_dies_again(rig: Rig) -> None:
     assert [type(each.outcome) for each in rig.attempts] == [Dead, Dead]
 
 
-class Timing:
-    """A handler that sets and cancels timers as messages say, and fails while it is told to."""
-
-    def __init__(self) -> None:
-        self.broken: set[str] = set()
-        self.fired: list[str | None] = []
-
-        @handler("h", on=(MessageCreated, Timer))
-        async def h(event: Event[MessageCreated | Timer], ctx: Context) -> None:
-            if isinstance(event.data, Timer):
-                if "timer" in self.broken:
-                    raise GiveUp("not mended yet")
-                self.fired.append(event.cause)
-                if event.data.data.get("again"):
-                    await ctx.schedule("t", after="0s")
-                return
-            if event.data.message_id in self.broken:
-                raise GiveUp("not mended yet")
-            match event.data.content.split():
-                case ["set", after, *more]:
-                    await ctx.schedule("t", after=after, data={"again": True} if more else None)
-                case ["cancel"]:
-                    await ctx.cancel("t")
-
-        self.handler: Handler = h
-
-
-async def pending(rig: Rig) -> list[str]:
-    """Who set the timers that are set."""
-    return [
-        row.setter_id
-        for row in await rig.store.schedule.load("h", TopicPartition(rig.conversations, 0), await rig.log.identity())
-    ]
-
-
-async def test_a_replayed_event_sets_its_timer(rig: Rig) -> None:
-    """It fires as any other."""
-    timing = Timing()
-    timing.broken = {"m1"}
-    await rig.append(message(1, content="set 0s"))
-    await rig.settle(timing.handler)
-    timing.broken = set()
-    await ask(rig)
-    async with rig.running(timing.handler):
-        await until(lambda: timing.fired == ["message.created:m1"], "the timer")
-
-
-async def test_a_replayed_event_does_not_move_a_newer_timer(rig: Rig) -> None:
-    """The message after it had its say when it came."""
-    timing = Timing()
-    timing.broken = {"m1"}
-    await rig.append(message(1, content="set 0s"), message(2, content="set 1h"))
-    await rig.settle(timing.handler)
-    timing.broken = set()
-    ids = await ask(rig)
-    async with rig.running(timing.handler):
-        await ended(rig, ids)
-        assert await pending(rig) == ["message.created:m2"]
-    assert timing.fired == []
-
-
-async def test_a_replayed_event_does_not_revive_a_timer_that_a_newer_one_cancelled(rig: Rig) -> None:
-    """Although the worker that holds no timer cannot know that: the store does, before it fires."""
-    timing = Timing()
-    timing.broken = {"m1"}
-    async with rig.running(timing.handler) as dispatcher:
-        await rig.positioned("h")
-        await rig.append(message(1, content="set 0s"), message(2, content="cancel"))
-        await dispatcher.until_empty()
-        timing.broken = set()
-        await ended(rig, await ask(rig))
-        await rig.append(message(3, key="c2", content="set 0s"))
-        await until(lambda: "message.created:m3" in timing.fired, "a timer that is set afterwards")
-    assert timing.fired == ["message.created:m3"]
-
-
-async def test_a_dead_timer_is_replayed_as_a_timer(rig: Rig) -> None:
-    """With its name and data; what it schedules is set, for nothing came after it."""
-    timing = Timing()
-    timing.broken = {"timer"}
-    await rig.append(message(1, content="set 0s again"))
-    async with rig.running(timing.handler):
-        await until(lambda: any(isinstance(each.outcome, Dead) for each in rig.attempts), "a dead timer")
-        await asyncio.wait_for(letters(rig, 1), WITHIN)
-        [letter] = await rig.records("dead")
-        timing.broken = set()
-        ids = await ask(rig)
-        [mark] = await ended(rig, ids)
-        await until(lambda: len(timing.fired) == 2, "the timer that the replayed one set")
-    firing = dead.name_of(letter).event_id
-    assert mark.state == "done"
-    assert timing.fired == ["message.created:m1", firing]
-
-
-async def letters(rig: Rig, count: int) -> None:
-    """Wait for so many dead letters."""
-    while len(await rig.records("dead")) < count:  # noqa: ASYNC110 - the log tells nobody
-        await asyncio.sleep(0.05)
-
-
 class Away(Replays):
     """Replays whose store is away for a while."""
 
@@ -491,10 +346,7 @@ class Away(Replays):
 
 async def test_a_store_that_is_away_is_asked_again(rig: Rig) -> None:
     """It is told once."""
-    one = Mendable()
-    await rig.append(message(1))
-    await rig.settle(one.handler)
-    one.mended = True
+    one = await buried(rig, message(1))
     ids = await ask(rig)
     rig.store.replays = Away(rig.store._database)
     with capture_logs() as logs:
@@ -506,10 +358,7 @@ async def test_a_store_that_is_away_is_asked_again(rig: Rig) -> None:
 
 async def test_a_replay_is_told_in_the_log(rig: Rig) -> None:
     """One line, without anything a visitor wrote."""
-    one = Mendable()
-    await rig.append(message(1))
-    await rig.settle(one.handler)
-    one.mended = True
+    one = await buried(rig, message(1))
     ids = await ask(rig)
     with capture_logs() as logs:
         async with rig.running(one.handler):
