@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TypeAlias
 
 from pydantic import JsonValue
 
@@ -16,9 +15,6 @@ from schemas.record import Record
 from schemas.topics import Topics
 from store import contacts as stored
 
-# Whether it lives, and its version.
-Version: TypeAlias = tuple[bool, int]
-
 
 @dataclass(slots=True, kw_only=True)
 class EntryContacts:
@@ -30,8 +26,8 @@ class EntryContacts:
     clock: Clock
     entry: str
     event: Event
-    # What this attempt published, in which version: crossed out in the store when the event is settled.
-    published: dict[str, Version | None] = field(default_factory=dict)
+    # What this attempt published: crossed out in the store when the event is settled.
+    published: set[str] = field(default_factory=set)
 
     @property
     def cause(self) -> str:
@@ -83,17 +79,16 @@ class EntryContacts:
         return await self.contacts.unpublished(self.cause)
 
     async def publish(self, contact_id: str) -> None:
-        """Publish what the store has of an id, unless this attempt has, and again while somebody changes it meanwhile.
+        """Publish what the store has of an id, unless the log has it, and again while somebody changes it meanwhile.
 
         Two lanes may publish one person at once. Whoever appends last has read after the other's change was written,
         or sees on reading again that the version moved: so the log always ends with the latest.
         """
-        state = await self.contacts.get(contact_id)
-        while state is not None and self.published.get(contact_id) != _version(state):
+        state = await self.contacts.appending(self.cause, contact_id, now=self.clock.now())
+        while state is not None:
             await self.log.append(self._record(state)).offset()
-            self.published[contact_id] = _version(state)
-            state = await self.contacts.get(contact_id)
-        self.published.setdefault(contact_id, None)
+            state = await self.contacts.appended(self.cause, contact_id, state.version)
+        self.published.add(contact_id)
 
     async def settle(self) -> None:
         """The event is done: it owes the log nothing of what it published."""
@@ -104,7 +99,3 @@ class EntryContacts:
         if isinstance(state, stored.Tombstone):
             return tombstone_of(state.id, topics=self.topics, now=now)
         return snapshot_of(state, entry=self.entry, cause=self.event, topics=self.topics, now=now)
-
-
-def _version(state: Contact | stored.Tombstone) -> Version:
-    return isinstance(state, Contact), state.version

@@ -69,3 +69,22 @@ unpublished = Table(
     Column("since", Instant, nullable=False),
 )
 Index("ix_unpublished_since", unpublished.c.since)
+
+# The latest version of each contact, alive or former, that the log has acknowledged.
+snapshots = Table(
+    "snapshots",
+    metadata,
+    Column("contact_id", Text, primary_key=True),
+    # 0: it may have any, or none.
+    Column("version", BigInteger, nullable=False),
+)
+
+# Appends that an event began and of which it is not known that they ended with the latest version.
+appends = Table(
+    "appends",
+    metadata,
+    Column("contact_id", Text, primary_key=True),
+    Column("cause", Digest, primary_key=True),
+    Column("since", Instant, nullable=False),
+)
+Index("ix_appends_since", appends.c.since)

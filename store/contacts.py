@@ -10,34 +10,24 @@ delivered again, and `published` crosses it out after the log's acknowledgement.
 """
 
 from collections.abc import Collection
-from dataclasses import dataclass
 from datetime import datetime
 
 from pydantic import JsonValue
-from sqlalchemy import delete, func, select, tuple_
+from sqlalchemy import Delete, delete, func, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from schemas.contacts import Contact, Identity
 from store import contact_rows as rows
+from store import contact_snapshots as snapshots
 from store import contact_writes as writes
-from store.contact_tables import contacts, former_contacts, identities, unpublished
+from store.contact_snapshots import Tombstone
+from store.contact_tables import appends, contacts, former_contacts, identities, unpublished
 from store.contact_writes import Saved
 from store.database import Database
 from store.digests import fingerprint
 from store.person import Change, Person, email_key
 
 __all__ = ["Contacts", "Saved", "Tombstone"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tombstone:
-    """What is left of an id that is no contact any more."""
-
-    id: str
-    # The contact it was merged into; None if it was deleted.
-    into: str | None
-    version: int
-    at: datetime
 
 
 class Contacts:
@@ -81,15 +71,7 @@ class Contacts:
         """
 
         async def work(connection: AsyncConnection) -> Contact | Tombstone | None:
-            # Former ids never live again, so looking for the living one first cannot miss both.
-            person = await rows.find(connection, contacts.c.id == contact_id)
-            if person is not None:
-                return person.contact
-            statement = select(former_contacts).where(former_contacts.c.id == contact_id)
-            former = (await connection.execute(statement)).first()
-            if former is None:
-                return None
-            return Tombstone(id=former.id, into=former.into_id, version=former.version, at=former.at)
+            return await snapshots.state_of(connection, contact_id)
 
         return await self._database.read(work)
 
@@ -178,6 +160,32 @@ class Contacts:
 
         return await self._database.read(work)
 
+    async def appending(self, cause: str, contact_id: str, *, now: datetime) -> Contact | Tombstone | None:
+        """What this cause has to append for an id; None if the log has it, or there is nothing to take back from it.
+
+        The append is written down: call `appended` when it was acknowledged.
+
+        Raises:
+            StoreError: the database failed.
+        """
+
+        async def work(connection: AsyncConnection) -> Contact | Tombstone | None:
+            return await snapshots.begin(connection, contact_id, cause=cause, now=now)
+
+        return await self._database.write(work)
+
+    async def appended(self, cause: str, contact_id: str, version: int) -> Contact | Tombstone | None:
+        """The log has acknowledged a version: what has to be appended too, for it moved on; None if it did not.
+
+        Raises:
+            StoreError: the database failed; the next attempt appends once more.
+        """
+
+        async def work(connection: AsyncConnection) -> Contact | Tombstone | None:
+            return await snapshots.end(connection, contact_id, version, cause=cause)
+
+        return await self._database.write(work)
+
     async def published(self, cause: str, contact_ids: Collection[str]) -> None:
         """The log has the latest of these contacts: this cause owes them no more.
 
@@ -201,10 +209,13 @@ class Contacts:
         Raises:
             StoreError: the database failed.
         """
-        columns = (unpublished.c.cause, unpublished.c.contact_id)
-        old = select(*columns).where(unpublished.c.since < before).limit(limit)
+        gone = 0
+        for table in (unpublished, appends):
+            columns = (table.c.cause, table.c.contact_id)
+            old = delete(table).where(tuple_(*columns).in_(select(*columns).where(table.c.since < before).limit(limit)))
 
-        async def work(connection: AsyncConnection) -> int:
-            return (await connection.execute(delete(unpublished).where(tuple_(*columns).in_(old)))).rowcount
+            async def work(connection: AsyncConnection, statement: Delete = old) -> int:
+                return (await connection.execute(statement)).rowcount
 
-        return await self._database.write(work)
+            gone += await self._database.write(work)
+        return gone

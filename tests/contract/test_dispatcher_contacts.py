@@ -2,14 +2,17 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
+from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from random import Random
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
 from dispatcher.contacts import EntryContacts
 from handlers.api import Context, handler
-from schemas.contacts import Identity
+from schemas.contacts import Contact, Identity
 from schemas.envelope import decode
 from schemas.events import ContactSnapshot, Event, MessageCreated
 from tests.contract.dispatchers import NOW, Rig, message, on_sqlite, until
@@ -64,15 +67,45 @@ async def test_a_snapshot_tells_the_contact(rig: Rig) -> None:
     }
 
 
+async def ids(rig: Rig) -> list[str | None]:
+    """The ids of the snapshots in the log; None for tombstones."""
+    return [None if each.value is None else decode(each).id for each in await rig.records("contacts.state")]
+
+
 async def test_a_snapshots_id_names_the_version(rig: Rig) -> None:
-    """An attempt publishes a version once; what the next attempt publishes again is the same event."""
+    """What was acknowledged is not published again, by whichever event."""
     mine = contacts(rig)
     saved = await mine.save(ADA, at=NOW, name="Ada")
     await mine.publish(saved.id)
     await mine.publish(saved.id)
     await contacts(rig).publish(saved.id)
-    ids = [decode(record).id for record in await rig.records("contacts.state")]
-    assert ids == [f"contact.snapshot:{saved.id}:1"] * 2
+    await contacts(rig, 1).publish(saved.id)
+    assert await ids(rig) == [f"contact.snapshot:{saved.id}:1"]
+
+
+async def test_events_that_changed_one_person_publish_the_latest_once(rig: Rig) -> None:
+    """A message, its conversation and its contact tell of somebody at once: one snapshot says it all."""
+    lanes = [contacts(rig, number) for number in range(3)]
+    for number, each in enumerate(lanes[1:]):
+        await each.save(ADA, at=NOW, attributes={f"fact {number}": number})
+    saved = await lanes[0].save(ADA, at=NOW, name="Ada")
+    for lane in lanes:
+        assert await lane.changed() == {saved.id}
+        await lane.publish(saved.id)
+    assert await ids(rig) == [f"contact.snapshot:{saved.id}:3"]
+
+
+async def test_an_id_that_never_had_a_snapshot_gets_no_tombstone(rig: Rig) -> None:
+    """Somebody made and merged away within one event was never told of."""
+    mine = contacts(rig)
+    kept = await mine.save(ADA, at=NOW, name="Ada")
+    gone = await mine.save(ADA_TOO, at=NOW, name="Ada")
+    await mine.merge(kept.id, gone.id, at=NOW)
+    for contact_id in sorted(await mine.changed()):
+        await mine.publish(contact_id)
+    await mine.settle()
+    assert await ids(rig) == [f"contact.snapshot:{kept.id}:2"]
+    assert await mine.changed() == frozenset()
 
 
 async def test_what_an_event_changed_stays_known_until_it_is_done(rig: Rig) -> None:
@@ -163,6 +196,94 @@ async def test_a_change_during_the_append_is_published_too(rig: Rig) -> None:
     snapshot = (await latest(rig))[saved.id]
     assert snapshot is not None
     assert (snapshot.name, snapshot.version) == ("Ada Lovelace", 2)
+
+
+class Rough:
+    """The event log, whose appends take their time, and which may not answer, before or after it has written."""
+
+    def __init__(self, rig: Rig, seed: str) -> None:
+        self._log = rig.log
+        self._random = Random(seed)  # noqa: S311 - a seeded order, not a secret
+
+    def append(self, record: Any) -> Any:
+        async def offset() -> int:
+            await self._wait()
+            found: int = await self._log.append(record).offset()
+            await self._wait()
+            return found
+
+        return SimpleNamespace(offset=offset)
+
+    async def _wait(self) -> None:
+        for _ in range(self._random.randrange(8)):
+            await asyncio.sleep(0.001)
+        if self._random.random() < 0.15:
+            raise ConnectionError
+
+
+async def test_an_older_version_that_came_late_is_made_good_after_a_crash(rig: Rig) -> None:
+    """Its worker died behind the append, so the log ends with it: its event is told of the newer one again."""
+    mine, word = contacts(rig), asyncio.Event()
+    saved = await mine.save(ADA, at=NOW, name="Ada")
+
+    async def late() -> int:
+        await word.wait()
+        await rig.log.append(appended[0]).offset()
+        raise ConnectionError
+
+    appended: list[Any] = []
+
+    def append(record: Any) -> Any:
+        appended.append(record)
+        return SimpleNamespace(offset=late)
+
+    mine.log = cast("Any", SimpleNamespace(append=append))
+    publishing = asyncio.create_task(mine.publish(saved.id))
+    await until(lambda: bool(appended), "it is being appended")
+    await contacts(rig, 1).save(ADA, at=NOW, name="Ada Lovelace")
+    await contacts(rig, 1).publish(saved.id)
+    word.set()
+    with pytest.raises(ConnectionError):
+        await publishing
+    await contacts(rig).publish(saved.id)
+    snapshot = (await latest(rig))[saved.id]
+    assert snapshot is not None
+    assert (snapshot.name, snapshot.version) == ("Ada Lovelace", 2)
+
+
+@pytest.mark.parametrize("seed", range(6))
+async def test_the_log_ends_with_what_the_store_has(rig: Rig, seed: int) -> None:
+    """Lanes that change, merge and delete a person at once, over appends that are slow, late or not answered."""
+    random = Random(seed)  # noqa: S311 - a seeded order, not a secret
+    one, other = (Identity(source=source, platform="p", id="x") for source in ("support", "crm"))
+
+    async def lane(number: int) -> None:
+        while True:
+            mine = contacts(rig, number)
+            mine.log = cast("Any", Rough(rig, f"{seed}/{number}/{random.random()}"))
+            at = NOW + timedelta(seconds=number)
+            try:
+                if number == 3:
+                    await mine.delete(other, at=at)
+                else:
+                    who, email = (one, other)[number % 2], "x@example.org" if number > 1 else None
+                    await mine.save(who, at=at, attributes={str(number): 1}, email=email, email_verified=True)
+                for contact_id in sorted(await mine.changed()):
+                    await mine.publish(contact_id)
+                await mine.settle()
+            except ConnectionError:
+                continue
+            return
+
+    order = random.sample(range(6), 6)
+    await asyncio.gather(*map(lane, order))
+    for contact_id, snapshot in (await latest(rig)).items():
+        state = await rig.store.contacts.get(contact_id)
+        assert state is not None
+        assert (snapshot and snapshot.version) == (state.version if isinstance(state, Contact) else None)
+    for who in (one, other):
+        found = await rig.store.contacts.find(identity=who)
+        assert found is None or found.id in await latest(rig)
 
 
 async def test_many_lanes_that_write_one_person_leave_the_latest_snapshot(rig: Rig) -> None:

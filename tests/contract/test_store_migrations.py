@@ -40,6 +40,7 @@ STEPS = [
     "0006: Keep which entries are to stand still.",
     "0007: Keep records of lanes that wait long.",
     "0008: Keep what was under way when a worker crashed.",
+    "0009: Remember which version of each contact the log has.",
 ]
 MIGRATE = "import asyncio, sys; from store.migrations import migrate; print(asyncio.run(migrate(sys.argv[1])))"
 
@@ -173,6 +174,20 @@ async def test_timers_of_before_logs_were_told_apart_go_on(
     assert row.conversation_id == conversation
     assert (None if row.data is None else json.loads(row.data)) == data
     assert (row.firing, row.setter_id, row.due) == ("f", "e7", datetime(1970, 1, 1, 0, 1, tzinfo=UTC))
+
+
+async def test_of_contacts_of_before_any_snapshot_may_be_in_the_log(empty_url: str) -> None:
+    """So the tombstone of one that is deleted now is published."""
+    await older(empty_url, [v0001_first])
+    columns = "id, version, revision, created_at, updated_at, attributes"
+    made = f"INSERT INTO contacts ({columns}) VALUES ('k', 3, 3, 0, 0, '{{}}')"  # noqa: S608 - our own
+    former = "INSERT INTO former_contacts (id, into_id, version, at) VALUES ('f', NULL, 2, 0)"
+    await untouched(empty_url, lambda connection: connection.exec_driver_sql(made))
+    await untouched(empty_url, lambda connection: connection.exec_driver_sql(former))
+    await migrate(empty_url)
+    async with opened(empty_url) as store:
+        found = [await store.contacts.appending("e", one, now=NOW) for one in ("k", "f", "unknown")]
+    assert [one and one.version for one in found] == [3, 2, None]
 
 
 async def test_a_newer_schema_is_refused(empty_url: str) -> None:
