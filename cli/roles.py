@@ -11,16 +11,17 @@ from typing import Any
 import structlog
 from prometheus_client import CollectorRegistry
 
-from cli import refusals
+from cli import poll_states, refusals
 from cli.addresses import Address, announced
 from cli.base import Installation
 from cli.dev_settings import public_url
 from cli.entry_states import configured, handlers_found
 from cli.errors import Misconfigured
 from cli.plugins import Plugins, loaded
+from cli.poll_states import has_polled
 from cli.polling import pollers
 from cli.ports import listening, refuse_equal
-from cli.settings import blame, is_polled
+from cli.settings import blame
 from cli.store_watch import StoreWatch
 from cli.topics_watch import TopicsWatch
 from cli.version import version
@@ -140,8 +141,11 @@ async def serving(here: Installation, roles: Roles) -> AsyncIterator[Serving]:
             await _add_worker(here, roles, found, event_log, registry, stack)
         if roles.receive:
             await _add_receiver(here, roles, found, event_log, registry, stack)
-        if roles.poll and any(is_polled(one.platform, here.settings) for one in here.settings.sources.values()):
-            await _add_pollers(here, roles, found, event_log, registry, stack)
+        if has_polled(here.settings):
+            if roles.poll:
+                await _add_pollers(here, roles, found, event_log, registry, stack)
+            else:
+                await stack.enter_async_context(background(poll_states.warn(here, utc_now)))
         await _add_admin(here, roles, found, registry, stack)
         address = _address(here, roles, found)
         stack.enter_context(announced(here.data, address))

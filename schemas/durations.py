@@ -31,6 +31,15 @@ def spoken(value: timedelta) -> str:
     return f"{value.total_seconds():g}s"
 
 
+def in_words(value: timedelta) -> str:
+    """A duration for people, in the largest unit that it is a whole number of: `90 s`, `5 min`, `7 days`."""
+    for unit, name in ((timedelta(days=1), "day"), (timedelta(hours=1), "h"), (timedelta(minutes=1), "min")):
+        if value and not value % unit:
+            count = value // unit
+            return f"{count:,} {name}{'s' if name == 'day' and count != 1 else ''}"
+    return f"{value.total_seconds():,g} s"
+
+
 Duration = Annotated[timedelta, BeforeValidator(duration)]
 """A field of a settings model that reads `"10m"`."""
 

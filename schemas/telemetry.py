@@ -24,6 +24,7 @@ LOG_EVENTS: Mapping[str, str] = MappingProxyType(
         "poll.recovered": "Polling works again.",
         "poll.refused": "What a poll was told cannot be an event: too large, or not what the platform documents.",
         "poll.unlisted": "`count` conversations stand in a report and in no list, so they cannot be read.",
+        "source.unpolled": "Nobody asks the platform of this source, which posts nothing: its events do not come.",
         "poll.awaited": "Another process polls this source; this one stands by.",
         # event log
         "log.connected": "The event log answers.",

@@ -30,6 +30,8 @@ class Polled:
     cursor: str | None
     # The end of the last round that went well.
     polled_at: datetime | None
+    # Until when a process has the right to ask; None if none has. `states` tells it.
+    held_until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,7 +177,10 @@ class Polls:
 
         async def work(connection: AsyncConnection) -> list[Polled]:
             rows = await connection.execute(select(polls).order_by(polls.c.source))
-            return [Polled(source=row.source, cursor=row.cursor, polled_at=row.polled_at) for row in rows]
+            return [
+                Polled(source=row.source, cursor=row.cursor, polled_at=row.polled_at, held_until=row.held_until)
+                for row in rows
+            ]
 
         return await self._database.read(work)
 

@@ -19,6 +19,7 @@ from dispatcher import needs
 from dispatcher.settings import Entry
 from receiver.errors import SourceMisconfigured
 from receiver.sources.opening import open_sources
+from schemas.durations import in_words
 
 # These listen on every address, and so on that of the other port too.
 _EVERYWHERE = frozenset({"0.0.0.0", "::"})  # noqa: S104 - compared, not bound
@@ -102,7 +103,8 @@ def _sources(reading: Reading) -> Iterator[Finding]:
         elif source.lacks_word:
             yield Finding(f"source {name}", "degraded", f"{source.platform.name} {_WORD}")
         elif source.platform.polled:
-            yield Finding(f"source {name}", "ok", f"{source.platform.name}, polled every {source.poll.interval}")
+            often = in_words(source.poll.interval)
+            yield Finding(f"source {name}", "ok", f"{source.platform.name}, polled every {often}")
         else:
             yield Finding(f"source {name}", "ok", f"{source.platform.name}, POST /in/{name}{token}")
 

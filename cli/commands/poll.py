@@ -12,16 +12,16 @@ from cli.base import Installation, installation
 from cli.errors import CommandFailed, Misconfigured
 from cli.explain import suggestion
 from cli.output import json_line, listing, stdout
+from cli.poll_states import has_polled
 from cli.polling import asker, pollers, sources_of
 from cli.roles import Roles, serve
-from cli.settings import is_polled
 from cli.wiring import opened_dedupe, opened_log
 from receiver.polling.gaps import Looked, Repair
 from receiver.polling.poller import FAILURES, Poller
 from receiver.polling.publishing import Publisher
 from receiver.server import utc_now
 from receiver.sources.source import Source
-from schemas.durations import duration
+from schemas.durations import duration, in_words
 
 # Ids are remembered for the window at least; a repair keeps clear of its end, or it would publish what was handled.
 _MARGIN = timedelta(hours=1)
@@ -48,7 +48,7 @@ def poll(
             raise Misconfigured("a gap is looked for in one source and time: hookline poll SOURCE --since 2h")
         span = _span(since)
         return process.run(lambda _: _repair(here, source, span, publish=not dry_run, as_json=as_json))
-    if not any(is_polled(one.platform, here.settings) for one in here.settings.sources.values()):
+    if not has_polled(here.settings):
         raise Misconfigured(
             "there is no polled source, all platforms of the configuration post their events. To look for gaps in one: "
             "hookline poll SOURCE --since 2h"
@@ -124,8 +124,8 @@ def _repairable(here: Installation, name: str, span: timedelta) -> Source:
         raise Misconfigured(f"{name}: {source.platform.name} has no API by which missed events could be found")
     if span > source.dedupe_window - _MARGIN:
         raise Misconfigured(
-            f"--since: ids of {name} are remembered for {source.dedupe_window}, and what is older would be published "
-            "again: ask for an hour less than that, or set a longer dedupe_window for the future"
+            f"--since: ids of {name} are remembered for {in_words(source.dedupe_window)}, and what is older would be "
+            "published again: ask for an hour less than that, or set a longer dedupe_window for the future"
         )
     return source
 

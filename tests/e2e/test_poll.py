@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.processes import wait_for
+from tests.e2e.processes import Role, wait_for
 from tests.e2e.site import Site, site
 from tests.faults.spawner import Spawner
 
@@ -59,6 +59,11 @@ def said(here: Site) -> list[str]:
     return [one["content"] for one in events if one.get("role") == "user"]
 
 
+def unpolled(role: Role) -> list[str]:
+    """The sources of which a role said that nobody asks for them."""
+    return [line["source"] for line in role.log() if line["event"] == "source.unpolled"]
+
+
 def test_one_round_and_then_another(here: Site) -> None:
     """What was said comes once, whichever process asks; a platform that is away is told of."""
     speak(here, "customgpt", "Hello", "Where is my order?")
@@ -94,6 +99,7 @@ def test_a_gap_is_found_and_closed(here: Site) -> None:
     here.connect(receiver)
     speak(here, "mygptassistants", "Heard")
     wait_for(lambda: said(here) == ["Heard"], seconds=20, what="the webhook")
+    wait_for(lambda: unpolled(role) == ["help"], seconds=20, what="the warning that nobody polls")
     role.stop()
     speak(here, "mygptassistants", "Missed")
     status, rows = told(here, "poll", "support", "--since", "2h", "--dry-run")
