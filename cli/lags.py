@@ -1,4 +1,4 @@
-"""How far the entries are behind: what the log holds that they have not settled, and the timers they have set."""
+"""How far the entries are behind: what the log holds that they have not settled, what is parked, and their timers."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -25,6 +25,8 @@ class Standing:
     lag: int | None
     # Timers that are set.
     waiting: int
+    # Events that are parked.
+    parked: int = 0
     # Why it is to stand still.
     stop: Stop | None = None
 
@@ -71,6 +73,8 @@ async def standings(here: Installation, entries: Iterable[Entry]) -> Mapping[str
     async with opened_store(here) as store:
         with store_errors_explained():
             waiting, stops = await store.schedule.waiting(identity), await store.stops.all()
+            parked = await store.parked.counts()
     return {
-        entry.name: Standing(behind_[entry.name], waiting.get(entry.name, 0), stops.get(entry.name)) for entry in listed
+        name: Standing(behind_[name], waiting.get(name, 0), parked.get(name, 0), stops.get(name))
+        for name in (entry.name for entry in listed)
     }

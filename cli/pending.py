@@ -17,13 +17,13 @@ _NO_EVENTS = ("deliveries", "quarantine", "dead")
 
 
 async def is_pending(topics: Topics, log: EventLog, store: Store, *, entry: str, event_id: str) -> bool:
-    """Whether an entry has not settled an event, or has a timer set whose firing will be that event.
+    """Whether an entry has not settled an event, has it parked, or has a timer set whose firing will be that event.
 
     Raises:
         EventLogError: the log does not answer.
         StoreError: the store does not.
     """
-    if await store.schedule.is_pending(entry, event_id):
+    if await store.schedule.is_pending(entry, event_id) or await store.parked.is_parked(entry, event_id):
         return True
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(_LOOKS_FOR.total_seconds()):

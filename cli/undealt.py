@@ -1,15 +1,19 @@
-"""What waits for a person: open dead letters, and deliveries in the quarantine."""
+"""What waits for a person: open dead letters, deliveries in the quarantine, and very many parked events."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 
 from cli.base import Installation
 from cli.dead_desk import open_letters
 from cli.errors import CommandFailed
 from cli.findings import Finding
-from cli.wiring import opened_log
+from cli.wiring import opened_log, opened_store, store_errors_explained
+from dispatcher.equipment import Limits
 from eventlog.errors import EventLogError
 from schemas.record import TopicPartition
+
+PARKED = Limits().parked
+"""So many events an entry may have parked."""
 
 
 async def undealt(here: Installation, *, patience: float) -> AsyncIterator[Finding]:
@@ -22,6 +26,7 @@ async def undealt(here: Installation, *, patience: float) -> AsyncIterator[Findi
     try:
         async with asyncio.timeout(patience):
             letters, deliveries = await open_letters(here), await _quarantined(here)
+            parked = await _parked(here)
     except TimeoutError:
         why = f"they cannot be counted within {patience:g} s, so there are many: see `hookline dead list`"
         yield Finding("dead letters", "degraded", why)
@@ -35,6 +40,22 @@ async def undealt(here: Installation, *, patience: float) -> AsyncIterator[Findi
         see = "hookline tail quarantine --from start --no-follow"
         why = f"{deliveries:,} authentic deliveries did not fit what the platform should send: see `{see}`"
         yield Finding("quarantine", "degraded", f"{why}. They are dropped when the topic's retention is over")
+    for one in crowded(parked):
+        yield one
+
+
+def crowded(parked: Mapping[str, int]) -> Iterator[Finding]:
+    """A warning for each entry that has more than half of the parked events it may have."""
+    for entry, count in sorted(parked.items()):
+        if count > PARKED // 2:
+            why = f"{entry} has {count:,}, and with {PARKED:,} it reads nothing more until some are done"
+            yield Finding("parked events", "degraded", f"{why}: see why its attempts fail, `attempt.failed` in the log")
+
+
+async def _parked(here: Installation) -> Mapping[str, int]:
+    async with opened_store(here) as store:
+        with store_errors_explained():
+            return await store.parked.counts()
 
 
 async def _quarantined(here: Installation) -> int:

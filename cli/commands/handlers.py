@@ -27,7 +27,7 @@ app.command("forget")(handlers_moves.forget)
 # Seconds until the lags are left out.
 PATIENCE = 15
 WHY = ("entry", "state", "about", "on", "origin")
-COLUMNS = ("entry", "handler", "state", "lag", "waiting")
+COLUMNS = ("entry", "handler", "state", "lag", "parked", "waiting")
 
 
 @app.callback()
@@ -43,8 +43,9 @@ def list_(
 ) -> int:
     """Show every entry and how it stands. Ends with 1 when one is broken.
 
-    lag: events of its topics that it has not settled. waiting: timers it has set. Empty: it never ran. stopped: it was
-    paused, or too many of its events died.
+    lag: events of its topics that it has not settled. parked: events that wait for another attempt in the state store,
+    and those behind them. waiting: timers it has set. Empty: it never ran. stopped: it was paused, or too many of its
+    events died.
     """
     here = installation(context)
     plugins = loaded(here)
@@ -85,6 +86,7 @@ def _rows(plugins: Plugins, found: Mapping[str, Standing]) -> Iterator[dict[str,
             "handler": entry.handler.name,
             "state": "stopped" if standing and standing.stop else "enabled",
             "lag": standing and standing.lag,
+            "parked": standing and standing.parked,
             "waiting": standing and standing.waiting,
             "about": entry.handler.doc,
             "on": ", ".join(on),

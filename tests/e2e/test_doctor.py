@@ -47,9 +47,9 @@ def test_a_site_is_looked_at_through_its_life(here: Site) -> None:
     assert found[f"role run (pid {role.process.pid})"]["detail"].startswith("ready, http://")
     assert found["source shop"]["detail"].startswith("it has no account, so follow-up-chat can call nobody")
     listed = here.at.command("handlers", "list").stdout.splitlines()
-    assert listed[0].split() == ["entry", "handler", "state", "lag", "waiting"]
+    assert listed[0].split() == ["entry", "handler", "state", "lag", "parked", "waiting"]
     assert max(map(len, listed)) <= 80
-    assert listed[1].split() == ["follow-up-chat", "follow-up-chat", "enabled", "0", "0"]
+    assert listed[1].split() == ["follow-up-chat", "follow-up-chat", "enabled", "0", "0", "0"]
     pause_and_resume(here)
     role.kill()
     status, found = findings(here)
