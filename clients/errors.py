@@ -6,6 +6,7 @@
     ├── Unreachable        no connection came about: refused, no route, no such name, TLS failed
     ├── ConnectionLost     the connection broke after it stood: what the platform did is not known
     ├── TimedOut           no complete answer in time: what the platform did is not known
+    │   └── GivenUp        whoever asked was cancelled before there was one; told of, never raised
     ├── BadAnswer          an answer that cannot be understood, is too large, or is a redirect
     ├── RateLimited        429, or our own limit for this account: `retry_after` says how long
     ├── OutOfCredit        402 and its kin: only a person can mend it (`parked`)
@@ -104,6 +105,10 @@ class TimedOut(ClientError):
 
     retryable = True
     advice = "Before repeating a send, read the conversation's newest message; slow bots need larger `timeouts`"
+
+
+class GivenUp(TimedOut):
+    """Whoever asked was cancelled before a complete answer came; the platform may have done it."""
 
 
 class BadAnswer(ClientError):

@@ -4,6 +4,7 @@ No cookies, no redirects, no proxies from the environment; only the headers writ
 `answers.KEPT_HEADERS` are read; bodies are decompressed and counted as they come.
 """
 
+import asyncio
 import random
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import aclosing, asynccontextmanager
@@ -21,7 +22,7 @@ from clients.answers import KEPT_HEADERS, Answer, Complain, Complaint, document,
 from clients.bodies import FORM, JSON, written
 from clients.clock import Clock, SystemClock
 from clients.decoding import ENCODINGS, Decoder
-from clients.errors import BadAnswer, ClientError, RateLimited
+from clients.errors import BadAnswer, ClientError, GivenUp, RateLimited
 from clients.foreign import translated
 from clients.guard import guarded_connector
 from clients.limits import Limiter
@@ -259,6 +260,11 @@ class Wire:
             tried, begun = tried + 1, clock.monotonic()
             try:
                 result = await once(deadline - begun)
+            except asyncio.CancelledError:
+                given_up = GivenUp(f"{self._what(call)}: given up after {clock.monotonic() - begun:.0f} s")
+                given_up.account = self._name
+                self._tell(call, tried, begun, given_up)
+                raise
             except ClientError as error:
                 error.account = self._name
                 _doubt(call, error)

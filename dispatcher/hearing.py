@@ -4,9 +4,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from clients.errors import ClientError, ConnectionLost, PlatformDown, TimedOut, Unreachable
+from clients.errors import ClientError, ConnectionLost, GivenUp, PlatformDown, TimedOut, Unreachable
+from dispatcher.attempt import AttemptTimedOut
 
 if TYPE_CHECKING:
     from clients.http import Exchange
@@ -22,27 +24,55 @@ class Hearing:
     """
 
     def __init__(self) -> None:
-        self._answered: ContextVar[set[str] | None] = ContextVar("answered", default=None)
+        self._listening: ContextVar[Listening | None] = ContextVar("listening", default=None)
 
     def __call__(self, exchange: "Exchange") -> None:
         """An exchange is over."""
-        answered = self._answered.get()
-        if answered is None:
-            return
-        if isinstance(exchange.error, AWAY):
-            answered.discard(exchange.account)
-        else:
-            answered.add(exchange.account)
+        if (listening := self._listening.get()) is not None:
+            listening.hear(exchange)
 
     @contextmanager
-    def attempt(self) -> Iterator[set[str]]:
-        """Listen while an attempt lasts; the accounts whose latest exchange was answered."""
-        answered = set[str]()
-        token = self._answered.set(answered)
+    def attempt(self) -> "Iterator[Listening]":
+        """Listen while an attempt lasts."""
+        listening = Listening()
+        token = self._listening.set(listening)
         try:
-            yield answered
+            yield listening
         finally:
-            self._answered.reset(token)
+            self._listening.reset(token)
+
+
+@dataclass(slots=True)
+class Listening:
+    """What is heard during one attempt."""
+
+    # The accounts whose latest exchange was answered.
+    answered: set[str] = field(default_factory=set)
+    # Of the exchanges that were broken off, the one that had lasted longest, in seconds.
+    given_up: GivenUp | None = None
+    seconds: float = 0.0
+
+    def hear(self, exchange: "Exchange") -> None:
+        """An exchange of the attempt is over."""
+        if not isinstance(exchange.error, AWAY):
+            self.answered.add(exchange.account)
+            return
+        self.answered.discard(exchange.account)
+        if isinstance(exchange.error, GivenUp) and exchange.seconds >= self.seconds:
+            self.given_up, self.seconds = exchange.error, exchange.seconds
+
+    def cause(self, error: Exception | None, timeout: timedelta) -> Exception | None:
+        """What an attempt failed by that ended so.
+
+        One that was cancelled when its time was over, of which a platform had taken the most, failed by the platform:
+        the event is not to blame.
+        """
+        if not isinstance(error, AttemptTimedOut) or self.given_up is None:
+            return error
+        if 2 * self.seconds < timeout.total_seconds():
+            return error
+        self.given_up.__cause__ = error
+        return self.given_up
 
 
 @dataclass(frozen=True, slots=True)

@@ -249,9 +249,9 @@ class Runner:
             return Doomed(Dead("rejected", f"the handler is not given {event.type} any more"), event=event)
         context = self._context(work, event)
         begun = self.equipment.clock.monotonic()
-        with self.equipment.hearing.attempt() as answered:
-            raised = await self._watched(event, context)
-        work.tries.heard = Heard.of(raised, answered)
+        with self.equipment.hearing.attempt() as listening:
+            raised = listening.cause(await self._watched(event, context), self.entry.timeout)
+        work.tries.heard = Heard.of(raised, listening.answered)
         took = self.equipment.clock.monotonic() - begun
         if isinstance(raised, NotOwned):
             raise raised

@@ -22,7 +22,6 @@ from tests.contract.clocks import LeapingClock
 from tests.contract.dispatchers import WITHIN, Rig, message, on_any, on_sqlite, quick, until
 from tests.contract.eventlogs import Logs
 from tests.contract.mygptassistants_wire import open_client, sample
-from tests.unit.clients.clocks import FakeClock
 
 OUTAGE = timedelta(hours=1)
 STEP = timedelta(seconds=10)
@@ -35,9 +34,15 @@ class Platform:
     up: bool = True
     taken: list[str] = field(default_factory=list)
     asked: int = 0
+    # While it is not set nothing is answered.
+    awake: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def __post_init__(self) -> None:
+        self.awake.set()
 
     async def answer(self, request: web.Request) -> web.Response:
         self.asked += 1
+        await self.awake.wait()
         if not self.up:
             return web.Response(status=503, body=b"{}")
         self.taken.append((await request.json())["message"])
@@ -50,7 +55,7 @@ async def called(rig: Rig) -> AsyncIterator[Platform]:
     platform, hearing = Platform(), Hearing()
     app = web.Application()
     app.router.add_route("*", "/{path:.*}", platform.answer)
-    edges = Edges(clock=FakeClock(auto=True), on_exchange=hearing)
+    edges = Edges(on_exchange=hearing)
     async with (
         TestServer(app) as server,
         open_client(str(server.make_url("/api/v1")), edges=edges, limits=LAVISH) as one,
@@ -176,6 +181,21 @@ async def test_another_entry_does_not_wait(rig: Rig) -> None:
         asked = platform.asked
     assert asked <= 12
     assert platform.taken == []
+
+
+async def test_a_platform_that_hangs_is_away_too(rig: Rig) -> None:
+    """Its own timeout comes before the client's, and is the platform's fault: no attempt is used up."""
+    async with called(rig) as platform:
+        platform.awake.clear()
+        await rig.append(*messages(0, 10))
+        async with rig.running(quick(TELLS, timeout="200ms", attempts=1)) as dispatcher:
+            await until(lambda: bool(dispatcher.states()["tells"].away), "it is seen")
+            platform.awake.set()
+            # it takes some twice: what was given up may have been done
+            await until(lambda: len(set(platform.taken)) == 10, "all is handled")
+            await asyncio.wait_for(dispatcher.until_empty(), WITHIN)
+    assert {each.outcome.counts for each in rig.attempts if isinstance(each.outcome, Retry)} == {False}
+    assert await rig.records("dead") == []
 
 
 async def test_after_a_restart_an_outage_is_found_again(rig: Rig) -> None:

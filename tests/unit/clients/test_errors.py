@@ -20,6 +20,7 @@ def _tree() -> list[type[ClientError]]:
         ("Unreachable", True, False, True),
         ("ConnectionLost", True, False, False),
         ("TimedOut", True, False, False),
+        ("GivenUp", True, False, False),
         ("BadAnswer", True, False, False),
         ("RateLimited", True, False, True),
         ("OutOfCredit", True, True, True),

@@ -1,12 +1,15 @@
 """What attempts learn of platforms."""
 
 import asyncio
+from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
-from clients.errors import BadAnswer, ClientError, NotFound, PlatformDown, RateLimited, TimedOut
+from clients.errors import BadAnswer, ClientError, GivenUp, NotFound, PlatformDown, RateLimited, TimedOut
 from clients.http import Exchange
-from dispatcher.hearing import Heard, Hearing
+from dispatcher.attempt import AttemptTimedOut
+from dispatcher.hearing import Heard, Hearing, Listening
 
 
 def exchange(account: str, error: ClientError | None = None) -> Exchange:
@@ -22,10 +25,10 @@ def test_an_answer_is_heard_by_the_attempt_that_asked() -> None:
     """Outside of an attempt nobody listens."""
     hearing = Hearing()
     hearing(exchange("before"))
-    with hearing.attempt() as answered:
+    with hearing.attempt() as listening:
         hearing(exchange("support"))
     hearing(exchange("after"))
-    assert answered == {"support"}
+    assert listening.answered == {"support"}
 
 
 async def test_attempts_are_kept_apart() -> None:
@@ -33,10 +36,10 @@ async def test_attempts_are_kept_apart() -> None:
     hearing = Hearing()
 
     async def attempt(account: str) -> set[str]:
-        with hearing.attempt() as answered:
+        with hearing.attempt() as listening:
             await asyncio.sleep(0)
             await asyncio.create_task(ask(account))
-        return answered
+        return listening.answered
 
     async def ask(account: str) -> None:
         hearing(exchange(account))
@@ -48,18 +51,52 @@ async def test_attempts_are_kept_apart() -> None:
 def test_a_refusal_is_an_answer(error: ClientError) -> None:
     """Somebody is there."""
     hearing = Hearing()
-    with hearing.attempt() as answered:
+    with hearing.attempt() as listening:
         hearing(exchange("support", error))
-    assert answered == {"support"}
+    assert listening.answered == {"support"}
 
 
 def test_the_latest_exchange_counts() -> None:
     """A platform that answered and then went away is away."""
     hearing = Hearing()
-    with hearing.attempt() as answered:
+    with hearing.attempt() as listening:
         hearing(exchange("support"))
         hearing(exchange("support", TimedOut("no")))
-    assert answered == set()
+    assert listening.answered == set()
+
+
+TIMEOUT = timedelta(seconds=30)
+
+
+def heard(seconds: float, *, kind: type[ClientError] = GivenUp) -> Listening:
+    """An attempt whose last exchange ended so, after so long."""
+    listening = Listening()
+    listening.hear(exchange("crm", of(GivenUp("short"))))
+    listening.hear(replace(exchange("support", of(kind("no"))), seconds=seconds))
+    return listening
+
+
+def test_an_attempt_that_a_platform_kept_waiting_failed_by_the_platform() -> None:
+    """The event is not to blame for it, and the account counts as away."""
+    error = AttemptTimedOut("no result within 30 s")
+    cause = heard(29).cause(error, TIMEOUT)
+    assert isinstance(cause, GivenUp)
+    assert (cause.account, cause.__cause__) == ("support", error)
+
+
+@pytest.mark.parametrize(
+    ("listening", "error"),
+    [
+        (heard(10), AttemptTimedOut("slow by itself")),
+        (heard(29, kind=TimedOut), AttemptTimedOut("it had its answer, and went on")),
+        (heard(29), ValueError("another failure")),
+        (heard(29), None),
+        (Listening(), AttemptTimedOut("it asked nobody")),
+    ],
+)
+def test_other_attempts_fail_by_themselves(listening: Listening, error: Exception | None) -> None:
+    """A handler that is slow, or fails otherwise."""
+    assert listening.cause(error, TIMEOUT) is error
 
 
 def test_an_attempt_that_fails_by_an_account_speaks_against_it() -> None:
