@@ -6,11 +6,16 @@ from pathlib import Path
 
 import pytest
 import structlog
+from hypothesis import HealthCheck, settings
 
 from tests.faults.spawner import Spawner
 
 pytest_plugins = ["tests.servers.plugin"]
 PACKAGES = Path(pytest.__file__).parents[1]
+
+# How long an example takes is the machine's business, and it does other things.
+settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("busy")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

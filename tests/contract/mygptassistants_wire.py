@@ -1,38 +1,22 @@
-"""MyGPTAssistants on localhost, replaying documented exchanges, and servers that speak by hand."""
+"""MyGPTAssistants on localhost, replaying documented exchanges or speaking by hand."""
 
-import asyncio
-import json
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any
 
-from aiohttp import web
 from aiohttp.abc import AbstractResolver, ResolveResult
-from aiohttp.test_utils import TestServer
 from typing_extensions import override
 
 from clients.http import Edges
 from clients.mygptassistants import MyGPTAssistants
 from clients.settings import MyGPTAssistantsSettings
+from tests.contract.wire import Platform, Samples, Talk, speaking
 from tests.unit.clients.clocks import FakeClock
 
-SAMPLES = Path(__file__).parents[1] / "samples" / "mygptassistants"
+SAMPLES = Samples("mygptassistants")
+sample, requests = SAMPLES.sample, SAMPLES.requests
 KEY = "mga-key"
-
-Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
-
-
-def sample(name: str) -> dict[str, Any]:
-    """One exchange, written from the platform's page: where it stands, the request, the answer."""
-    value: dict[str, Any] = json.loads((SAMPLES / f"rest_{name}.json").read_text(encoding="utf-8"))
-    return value
-
-
-def requests(*names: str) -> list[dict[str, Any]]:
-    """The requests that make the platform give these answers."""
-    return [sample(name)["request"] for name in names]
 
 
 def open_client(base_url: str, *, edges: Edges | None = None, **more: Any) -> MyGPTAssistants:
@@ -71,76 +55,16 @@ def by_name(other: MyGPTAssistants, resolver: Scripted | None = None) -> MyGPTAs
     return open_client(url, edges=Edges(clock=FakeClock(auto=True), resolver=lambda: found))
 
 
-class Platform:
-    """Gives the answers of the samples in order, whatever it is asked, and keeps what it was asked."""
-
-    def __init__(self, *names: str) -> None:
-        self._answers = [sample(name)["answer"] for name in names]
-        self.asked: list[dict[str, Any]] = []
-        self.peers: set[object] = set()
-
-    def also(self, *, headers: dict[str, str]) -> None:
-        """Add headers to the answers that are ready."""
-        self._answers = [answer | {"headers": answer["headers"] | headers} for answer in self._answers]
-
-    async def answer(self, request: web.Request) -> web.Response:
-        """Note the request and answer it; beyond those every request is a 418."""
-        body = await request.read()
-        headers = {name: value for name, value in request.headers.items() if name not in {"Host", "Content-Length"}}
-        asked = {"method": request.method, "target": request.raw_path, "headers": headers}
-        self.asked.append(asked | ({"body": json.loads(body)} if body else {}))
-        self.peers.add(request.transport and request.transport.get_extra_info("peername"))
-        if not self._answers:
-            return web.Response(status=418)
-        told = self._answers.pop(0)
-        content = told["text"] if "text" in told else json.dumps(told["body"]) if "body" in told else ""
-        return web.Response(status=told["status"], headers=told["headers"], body=content.encode())
-
-
 @asynccontextmanager
 async def replaying(*names: str, **more: Any) -> AsyncIterator[tuple[MyGPTAssistants, Platform]]:
     """A client and the platform it calls, with these answers ready."""
-    platform = Platform(*names)
-    app = web.Application()
-    app.router.add_route("*", "/{path:.*}", platform.answer)
-    async with TestServer(app) as server, open_client(str(server.make_url("/api/v1")), **more) as client:
+    platform = Platform(SAMPLES.answers(*names))
+    async with platform.served() as at, open_client(at("/api/v1"), **more) as client:
         yield client, platform
 
 
 @asynccontextmanager
 async def talking(talk: Talk, **more: Any) -> AsyncIterator[MyGPTAssistants]:
-    """A client whose server speaks by hand; connections still open at the end are dropped."""
-    tasks = set[asyncio.Task[None]]()
-
-    async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        tasks.add(task)
-        try:
-            await talk(reader, writer)
-        except (ConnectionError, asyncio.CancelledError, asyncio.IncompleteReadError):
-            # the client hung up, or the test is over: either is the end of this connection
-            pass
-        finally:
-            writer.close()
-
-    server = await asyncio.start_server(accept, "127.0.0.1", 0)
-    port = server.sockets[0].getsockname()[1]
-    try:
-        async with open_client(f"http://127.0.0.1:{port}/api/v1", **more) as client:
-            yield client
-    finally:
-        server.close()
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        await server.wait_closed()
-
-
-async def read_request(reader: asyncio.StreamReader) -> bytes:
-    """Read one request whole and return it."""
-    head = await reader.readuntil(b"\r\n\r\n")
-    length = next(
-        (int(line.split(b":")[1]) for line in head.split(b"\r\n") if line.lower().startswith(b"content-length:")), 0
-    )
-    return head + await reader.readexactly(length)
+    """A client whose server speaks by hand."""
+    async with speaking(talk) as url, open_client(f"{url}/api/v1", **more) as client:
+        yield client

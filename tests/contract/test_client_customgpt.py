@@ -1,6 +1,5 @@
 """The client of CustomGPT.ai against documented exchanges: what it asks, header by header, and what it makes of it."""
 
-import asyncio
 from datetime import UTC, datetime
 
 import pytest
@@ -9,7 +8,7 @@ from clients.account import ChatMessage, Chunk, Contact, Conversation, Sent
 from clients.customgpt import Usage
 from clients.errors import BadAnswer, ClientError, NotFound, NotSupported, OutOfCredit, RateLimited, Rejected
 from tests.contract.customgpt_wire import KEY, SAMPLES, open_client, replaying, requests, sample
-from tests.contract.mygptassistants_wire import Talk, read_request
+from tests.contract.wire import refused
 
 SESSION = "f1b9aaf0-5e4e-11eb-ae93-0242ac130002"
 AT = datetime(2024, 1, 15, 10, 0, 1, tzinfo=UTC)
@@ -300,17 +299,6 @@ async def test_used_up_credits_are_not_asked_again() -> None:
     assert len(platform.asked) == 1
 
 
-def _answering(status: int, body: bytes) -> Talk:
-    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await read_request(reader)
-        head = f"HTTP/1.1 {status} X\r\nConnection: close\r\nContent-Length: {len(body)}\r\n\r\n"
-        writer.write(head.encode() + body)
-        await writer.drain()
-        writer.close()
-
-    return talk
-
-
 @pytest.mark.parametrize(
     ("status", "body", "kind"),
     [
@@ -326,13 +314,9 @@ def _answering(status: int, body: bytes) -> Talk:
 )
 async def test_other_answers(status: int, body: bytes, kind: str) -> None:
     """A rate in other words is a rate; an error envelope is one under any status; nothing of a body is shown."""
-    server = await asyncio.start_server(_answering(status, body), "127.0.0.1", 0)
-    port = server.sockets[0].getsockname()[1]
-    async with server, open_client(f"http://127.0.0.1:{port}") as client:
-        with pytest.raises(ClientError) as caught:
-            await client.send(SESSION, "Hello world")
-    assert type(caught.value).__name__ == kind
-    assert "s3cret" not in str(caught.value)
+    error = await refused(open_client, SESSION, status, body)
+    assert type(error).__name__ == kind
+    assert "s3cret" not in str(error)
 
 
 async def test_limits_are_kept() -> None:
@@ -350,6 +334,5 @@ async def test_limits_are_kept() -> None:
 
 def test_every_sample_says_where_it_stands() -> None:
     """An exchange names the page it follows."""
-    names = [path.stem.removeprefix("rest_") for path in sorted(SAMPLES.glob("rest_*.json"))]
-    assert names
-    assert [name for name in names if not sample(name)["source"]] == []
+    assert SAMPLES.names
+    assert [name for name in SAMPLES.names if not sample(name)["source"]] == []

@@ -8,7 +8,7 @@ from clients.account import ChatMessage, Contact, Conversation, Sent
 from clients.errors import BadAnswer, NotFound, NotSupported, PartlyRejected, PlatformDown, Rejected
 from clients.gptbots import AnonymousId, Callback
 from clients.http import Edges
-from tests.contract.gptbots_wire import open_client, replaying, requests, sample
+from tests.contract.gptbots_wire import SAMPLES, open_client, replaying, requests, sample
 from tests.unit.clients.clocks import FakeClock
 
 CONVERSATION = "6657e7a1c9e77c0008a5b1c2"
@@ -289,5 +289,5 @@ async def test_handoff_goes_to_its_own_host() -> None:
 
 def test_every_sample_says_where_it_stands() -> None:
     """An exchange names the page it follows, or says that no page does."""
-    names = [path.stem.removeprefix("rest_") for path in sorted((sample.__globals__["SAMPLES"]).glob("rest_*.json"))]
+    names = SAMPLES.names
     assert [name for name in names if not sample(name)["source"]] == []

@@ -9,32 +9,11 @@ from clients.errors import BadAnswer, ClientError, OutOfCredit, PlatformDown, Ra
 from clients.http import Edges
 from clients.settings import GPTBotsSettings
 from tests.contract.gptbots_wire import KEY, open_client, replaying, requests
-from tests.contract.mygptassistants_wire import Talk, read_request
+from tests.contract.wire import read_request, refused, speaking
 from tests.unit.clients.clocks import FakeClock
 
 CONVERSATION = "6657e7a1c9e77c0008a5b1c2"
 MESSAGE = "6657e7b2c9e77c0008a5b1d4"
-
-
-def _answering(status: int, body: bytes) -> Talk:
-    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await read_request(reader)
-        head = f"HTTP/1.1 {status} X\r\nConnection: close\r\nContent-Length: {len(body)}\r\n\r\n"
-        writer.write(head.encode() + body)
-        await writer.drain()
-        writer.close()
-
-    return talk
-
-
-async def _sent_to(talk: Talk) -> ClientError:
-    """How a send ends at a server that speaks by hand."""
-    server = await asyncio.start_server(talk, "127.0.0.1", 0)
-    port = server.sockets[0].getsockname()[1]
-    async with server, open_client(f"http://127.0.0.1:{port}") as client:
-        with pytest.raises(ClientError) as caught:
-            await client.send(CONVERSATION, "When do you open?")
-    return caught.value
 
 
 @pytest.mark.parametrize(
@@ -71,7 +50,7 @@ async def test_documented_codes(code: str, kind: str, *, nothing_happened: bool)
 @pytest.mark.parametrize("status", [200, 400, 404, 500, 503])
 async def test_code_decides_whatever_the_status(status: int) -> None:
     """Which status comes with a code is not documented: the same code is the same error under any."""
-    error = await _sent_to(_answering(status, b'{"code":40379,"message":"x"}'))
+    error = await refused(open_client, CONVERSATION, status, b'{"code":40379,"message":"x"}')
     assert (type(error), error.status, error.nothing_happened) == (OutOfCredit, status, True)
 
 
@@ -87,7 +66,7 @@ async def test_code_decides_whatever_the_status(status: int) -> None:
 )
 async def test_rate_limit_in_any_form(status: int, body: bytes) -> None:
     """Its code is not documented, its message is: a status, a code 429 or the words for it are understood."""
-    error = await _sent_to(_answering(status, body))
+    error = await refused(open_client, CONVERSATION, status, body)
     assert (type(error), error.nothing_happened) == (RateLimited, True)
 
 
@@ -105,7 +84,7 @@ async def test_rate_limit_in_any_form(status: int, body: bytes) -> None:
 )
 async def test_answers_that_prove_nothing(status: int, body: bytes, kind: str) -> None:
     """What is not documented is an error that does not say that nothing happened, and shows nothing of the body."""
-    error = await _sent_to(_answering(status, body))
+    error = await refused(open_client, CONVERSATION, status, body)
     assert (type(error).__name__, error.nothing_happened) == (kind, False)
     assert "s3cret" not in str(error)
 
@@ -208,11 +187,8 @@ async def test_pieces_come_as_they_are_written() -> None:
         last = b'{"code":3,"data":"two"}\n{"code":0,"message":"End","data":null}'
         writer.write(b"%x\r\n%b\r\n0\r\n\r\n" % (len(last), last))
         await writer.drain()
-        writer.close()
 
-    server = await asyncio.start_server(talk, "127.0.0.1", 0)
-    port = server.sockets[0].getsockname()[1]
-    async with asyncio.timeout(10), server, open_client(f"http://127.0.0.1:{port}") as client:
+    async with asyncio.timeout(10), speaking(talk) as url, open_client(url) as client:
         stream = client.stream(CONVERSATION, "hi")
         assert (await anext(stream)).text == "one"
         go_on.set()

@@ -14,7 +14,8 @@ from clients.errors import BadAnswer, NotSupported, Rejected
 from clients.http import Edges, Exchange
 from clients.mygptassistants import MyGPTAssistants
 from schemas.own import is_marked
-from tests.contract.mygptassistants_wire import read_request, replaying, requests, sample, talking
+from tests.contract.mygptassistants_wire import replaying, requests, sample, talking
+from tests.contract.wire import read_request
 from tests.unit.clients.clocks import FakeClock
 
 CONTACTS = {"contacts": {"enabled": True}}

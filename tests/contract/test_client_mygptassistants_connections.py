@@ -13,10 +13,10 @@ from tests.contract.mygptassistants_wire import (
     Scripted,
     by_name,
     open_client,
-    read_request,
     replaying,
     talking,
 )
+from tests.contract.wire import read_request
 from tests.unit.clients.clocks import FakeClock
 
 OK = b'{"success":true,"data":{"response":"Hi"}}'

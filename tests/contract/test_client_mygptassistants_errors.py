@@ -9,7 +9,8 @@ from structlog.testing import capture_logs
 from clients.errors import ClientError, ConnectionLost, NotFound, PlatformDown, RateLimited, Unreachable
 from clients.http import Edges
 from clients.mygptassistants import MyGPTAssistants
-from tests.contract.mygptassistants_wire import KEY, open_client, read_request, replaying, requests, talking
+from tests.contract.mygptassistants_wire import KEY, open_client, replaying, requests, talking
+from tests.contract.wire import read_request
 from tests.unit.clients.clocks import FakeClock
 
 OK = b'{"success":true,"data":{"response":"Hi","conversationId":"c","messageId":"m","messages":[]}}'

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from clients.errors import BadAnswer, ClientError, ConnectionLost, TimedOut
 from clients.mygptassistants import MyGPTAssistants
 from tests.contract.mygptassistants_wire import (
-    read_request,
     replaying,
     talking,
 )
+from tests.contract.wire import read_request
 
 MIB = 1024 * 1024
 OK = b'{"success":true,"data":{"response":"Hi"}}'

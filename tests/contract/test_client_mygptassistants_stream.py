@@ -7,7 +7,8 @@ import pytest
 
 from clients.account import Chunk
 from clients.errors import BadAnswer, ClientError, ConnectionLost, PlatformDown, RateLimited, TimedOut
-from tests.contract.mygptassistants_wire import read_request, replaying, requests, talking
+from tests.contract.mygptassistants_wire import replaying, requests, talking
+from tests.contract.wire import read_request
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
 

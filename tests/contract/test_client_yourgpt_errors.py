@@ -1,36 +1,13 @@
 """Refusals, retries, limits and broken streams of YourGPT over the wire."""
 
-import asyncio
-
 import pytest
 
 from clients.errors import BadAnswer, ClientError, PlatformDown, RateLimited, Rejected
 from clients.settings import YourGPTSettings
-from tests.contract.mygptassistants_wire import Talk, read_request
+from tests.contract.wire import refused
 from tests.contract.yourgpt_wire import KEY, TOKEN, open_client, replaying, requests
 
 UID = "20394857612345678"
-
-
-def _answering(status: int, body: bytes) -> Talk:
-    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await read_request(reader)
-        head = f"HTTP/1.1 {status} X\r\nConnection: close\r\nContent-Length: {len(body)}\r\n\r\n"
-        writer.write(head.encode() + body)
-        await writer.drain()
-        writer.close()
-
-    return talk
-
-
-async def _sent_to(talk: Talk) -> ClientError:
-    """How a send ends at a server that speaks by hand."""
-    server = await asyncio.start_server(talk, "127.0.0.1", 0)
-    port = server.sockets[0].getsockname()[1]
-    async with server, open_client(f"http://127.0.0.1:{port}") as client:
-        with pytest.raises(ClientError) as caught:
-            await client.send(UID, "When do you open?")
-    return caught.value
 
 
 @pytest.mark.parametrize(
@@ -70,14 +47,14 @@ async def test_documented_errors(name: str, kind: str, status: int) -> None:
 )
 async def test_type_decides(status: int, body: bytes, kind: str, *, nothing_happened: bool) -> None:
     """Nothing but RXSUCCESS is a success; what a 2xx refuses in unknown words proves nothing."""
-    error = await _sent_to(_answering(status, body))
+    error = await refused(open_client, UID, status, body)
     assert (type(error).__name__, error.nothing_happened) == (kind, nothing_happened)
     assert "s3cret" not in str(error)
 
 
 async def test_success_under_an_error_status_is_none() -> None:
     """The envelope alone does not make a 5xx a success."""
-    assert isinstance(await _sent_to(_answering(500, b'{"type":"RXSUCCESS"}')), PlatformDown)
+    assert isinstance(await refused(open_client, UID, 500, b'{"type":"RXSUCCESS"}'), PlatformDown)
 
 
 async def test_read_is_tried_again_and_send_is_not() -> None:

@@ -1,35 +1,22 @@
 """YourGPT on localhost, replaying documented exchanges."""
 
-import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any
 
 from aiohttp import web
-from aiohttp.test_utils import TestServer
 from typing_extensions import override
 
 from clients.http import Edges
 from clients.settings import YourGPTSettings
 from clients.yourgpt import YourGPT
-from tests.contract import mygptassistants_wire as wire
+from tests.contract.wire import Platform, Samples
 from tests.unit.clients.clocks import FakeClock
 
-SAMPLES = Path(__file__).parents[1] / "samples" / "yourgpt"
+SAMPLES = Samples("yourgpt")
+sample, requests = SAMPLES.sample, SAMPLES.requests
 KEY = {"api_key": "apk-key", "widget_uid": "w-123"}
 TOKEN = {"api_key": "api-v1-token", "project_uid": "p-123"}
-
-
-def sample(name: str) -> dict[str, Any]:
-    """One exchange, written from the platform's page: where it stands, the request, the answer."""
-    value: dict[str, Any] = json.loads((SAMPLES / f"rest_{name}.json").read_text(encoding="utf-8"))
-    return value
-
-
-def requests(*names: str) -> list[dict[str, Any]]:
-    """The requests that make the platform give these answers."""
-    return [sample(name)["request"] for name in names]
 
 
 def open_client(base_url: str, *, edges: Edges | None = None, **more: Any) -> YourGPT:
@@ -40,12 +27,8 @@ def open_client(base_url: str, *, edges: Edges | None = None, **more: Any) -> Yo
     return YourGPT("helpdesk", settings, edges=edges or Edges(clock=FakeClock(auto=True), jitter=lambda: 0.5))
 
 
-class Platform(wire.Platform):
-    """Gives the answers of the samples in order, whatever it is asked; keeps what it was asked, forms as they came."""
-
-    def __init__(self, *names: str) -> None:
-        super().__init__()
-        self._answers = [sample(name)["answer"] for name in names]
+class Forms(Platform):
+    """Keeps forms as they came."""
 
     def stream_at(self, url: str) -> None:
         """Name the address of the stream in the answers that are ready."""
@@ -65,11 +48,9 @@ class Platform(wire.Platform):
 
 
 @asynccontextmanager
-async def replaying(*names: str, **more: Any) -> AsyncIterator[tuple[YourGPT, Platform]]:
+async def replaying(*names: str, **more: Any) -> AsyncIterator[tuple[YourGPT, Forms]]:
     """A client and the platform it calls, with these answers ready."""
-    platform = Platform(*names)
-    app = web.Application()
-    app.router.add_route("*", "/{path:.*}", platform.answer)
-    async with TestServer(app) as server, open_client(str(server.make_url("/chatbot/v1")), **more) as client:
-        platform.stream_at(str(server.make_url("/stream/1?x=2")))
+    platform = Forms(SAMPLES.answers(*names))
+    async with platform.served() as at, open_client(at("/chatbot/v1"), **more) as client:
+        platform.stream_at(at("/stream/1?x=2"))
         yield client, platform
