@@ -38,6 +38,11 @@ def pasted(text: str, called: str) -> str:
     return text.replace("`hookline ", f"`{shlex.join(program(called))} ")
 
 
+def starting(places: Places, *roles: str) -> str:
+    """The commands that start a role, any of them, for a sentence; the demo has one for all."""
+    return ", or ".join(f"`hookline {one}`" for one in (roles if places.dev is None else ("dev",)))
+
+
 def options(places: Places, here: Path) -> tuple[str, ...]:
     """The options that name what another process would not find by itself in a folder."""
     named: list[str] = []

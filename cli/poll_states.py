@@ -10,6 +10,7 @@ import structlog
 from cli.base import Installation
 from cli.errors import CommandFailed
 from cli.findings import Finding, State
+from cli.invocation import starting
 from cli.settings import Settings, is_polled
 from cli.wiring import opened_store
 from receiver.polling.poller import patience
@@ -21,6 +22,8 @@ log = structlog.get_logger()
 
 # Seconds until the first look, for roles may be started together, and between two looks.
 _FIRST_LOOK, _NEXT_LOOK = 5.0, 60.0
+# The roles that poll.
+_STARTERS = ("poll", "run")
 
 
 async def poll_states(here: Installation, now: datetime) -> list[Finding]:
@@ -31,7 +34,7 @@ async def poll_states(here: Installation, now: datetime) -> list[Finding]:
         states = await _states(here)
     except (CommandFailed, StoreError) as error:
         return [Finding("polling", "failing", str(error))]
-    return list(findings(here.settings, states, now))
+    return list(findings(here.settings, states, now, starting(here.places, *_STARTERS)))
 
 
 def has_polled(settings: Settings) -> bool:
@@ -55,16 +58,16 @@ async def warn(here: Installation, clock: Callable[[], datetime]) -> None:
         with suppress(CommandFailed, StoreError):
             found = unpolled(here.settings, await _states(here), clock())
             for name in sorted(found - told):
-                log.warning("source.unpolled", source=name, advice="start `hookline poll`, or `hookline run`")
+                log.warning("source.unpolled", source=name, advice=f"start {starting(here.places, *_STARTERS)}")
             told = found
         await asyncio.sleep(_NEXT_LOOK)
 
 
-def findings(settings: Settings, states: Mapping[str, Polled], now: datetime) -> Iterator[Finding]:
-    """One finding for each polled source."""
+def findings(settings: Settings, states: Mapping[str, Polled], now: datetime, start: str) -> Iterator[Finding]:
+    """One finding for each polled source; `start` names the commands that poll."""
     for name, source in settings.sources.items():
         if is_polled(source.platform, settings):
-            state, detail = _told(states.get(name), source.poll.interval, now)
+            state, detail = _told(states.get(name), source.poll.interval, now, start)
             yield Finding(f"polling {name}", state, detail)
 
 
@@ -78,16 +81,16 @@ def unpolled(settings: Settings, states: Mapping[str, Polled], now: datetime) ->
     )
 
 
-def _told(found: Polled | None, interval: timedelta, now: datetime) -> tuple[State, str]:
+def _told(found: Polled | None, interval: timedelta, now: datetime, start: str) -> tuple[State, str]:
     held = _is_held(found, now)
     if found is None or found.polled_at is None:
         if held:
             return "ok", "its first round is under way"
-        return "degraded", "it was never polled, so its events do not come: start `hookline poll`, or `hookline run`"
+        return "degraded", f"it was never polled, so its events do not come: start {start}"
     told = f"polled {(now - found.polled_at).total_seconds():,.0f} s ago"
     if _is_fresh(found, interval, now):
         return "ok", told
-    why = "the log of the role that polls says what fails" if held else "start `hookline poll`, or `hookline run`"
+    why = "the log of the role that polls says what fails" if held else f"start {start}"
     return "failing", f"{told}, and it should be every {in_words(interval)}: {why}"
 
 

@@ -146,7 +146,7 @@ class NotFound(ClientError):
     """The bot, conversation or contact does not exist (any more)."""
 
     nothing_happened = True
-    advice = "Check bot_id and the id asked for"
+    advice = "Check the id asked for, and the bot or project that the account names (bot_id, project_id, project_uid)"
 
 
 class Rejected(ClientError):

@@ -4,7 +4,7 @@ Pure: the caller gives the time and a word that makes the ids unique.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from types import MappingProxyType
 from typing import Any
@@ -23,12 +23,17 @@ class NoExample(LookupError):
 class Example:
     """A body, and the delivery id for schemes that sign one."""
 
+    # JSON: an object, but for the few senders that post a list.
     body: Body
     delivery_id: str
     # Where the sender's own fields stand, of which an example knows nothing.
     own: str | None = None
     # What the platform appends to the address for this event.
     suffix: str = ""
+    # What the sender adds to the request, names in lower case.
+    headers: Mapping[str, str] = field(default_factory=dict)
+    # The body of a sender that posts a form, in place of JSON.
+    form: str | None = None
 
 
 def example(platform: str, event_type: str, *, now: datetime, unique: str) -> Example:
@@ -118,7 +123,8 @@ def _yourgpt(event_type: str, now: datetime, unique: str) -> Body:
 
 def _one_of(platform: str, shapes: Mapping[str, Body], event_type: str) -> Body:
     if event_type not in shapes:
-        raise NoExample(f"{platform} sends no {event_type}; it sends {', '.join(sorted(shapes))}")
+        what = f"{platform} sends no {event_type}; it sends" if event_type else f"say which event, one of {platform}'s:"
+        raise NoExample(f"{what} {', '.join(sorted(shapes))}")
     return shapes[event_type]
 
 

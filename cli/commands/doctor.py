@@ -24,6 +24,7 @@ from cli.entry_states import configured, told
 from cli.errors import CommandFailed
 from cli.findings import Finding, show
 from cli.idle import WORKERS
+from cli.invocation import starting
 from cli.lags import lags as lags_of
 from cli.new_store import strangers
 from cli.plugins import loaded
@@ -145,7 +146,8 @@ async def _log(here: Installation, roles: Sequence[Address], stops: Mapping[str,
         if (stop := stops.get(name)) is not None:
             yield stopped(stop, lag)
             continue
-        yield behind(name, lag, stuck=name in stuck, worked=any(one.role in WORKERS for one in roles))
+        worked = any(one.role in WORKERS for one in roles)
+        yield behind(name, lag, stuck=name in stuck, worked=worked, start=starting(here.places, "work", "run"))
 
 
 async def _progress(here: Installation, log: EventLog) -> tuple[Mapping[str, int | None], frozenset[str]]:
@@ -165,7 +167,7 @@ def stopped(stop: Stop, lag: int | None) -> Finding:
     return Finding(f"handler {stop.handler}", "degraded" if stop.reason == "paused" else "failing", waits + told(stop))
 
 
-def behind(entry: str, lag: int | None, *, stuck: bool, worked: bool) -> Finding:
+def behind(entry: str, lag: int | None, *, stuck: bool, worked: bool, start: str) -> Finding:
     """How an entry stands.
 
     Args:
@@ -173,19 +175,20 @@ def behind(entry: str, lag: int | None, *, stuck: bool, worked: bool) -> Finding
         lag: events it has not settled; None when it never ran.
         stuck: whether it settled nothing while it was looked at.
         worked: whether a role that works runs with this data folder.
+        start: the commands that start one.
     """
     name = f"handler {entry}"
     if lag is None and worked:
         return Finding(name, "degraded", "it has not begun: a worker runs here, but not with it. Start the worker anew")
     if lag is None:
-        return Finding(name, "degraded", "it never ran: start `hookline work`, or `hookline run`")
+        return Finding(name, "degraded", f"it never ran: start {start}")
     if not stuck:
         return Finding(name, "ok", f"{lag:,} behind" if lag else "it has settled everything")
     waits = f"{lag:,} behind, and it settled none in {WATCHED:g} s"
     if worked:
         why = "they are retried or take long, or it stands still: /readyz and the worker's log say which"
         return Finding(name, "degraded", f"{waits}: {why}")
-    why = "no worker runs with this data folder: start `hookline work`, or `hookline run`"
+    why = f"no worker runs with this data folder: start {start}"
     return Finding(name, "failing", f"{waits}: {why}. If workers run on other machines, look at their logs")
 
 
@@ -252,8 +255,8 @@ def ended_without_a_word(data: Path) -> tuple[list[Finding], list[Address]]:
 def missing(here: Installation, roles: Sequence[Address]) -> Iterator[Finding]:
     """The roles that do not run with this data folder; on other machines they may."""
     if not roles:
-        todo = "start `hookline run`, or `hookline receive` and `hookline work`"
-        yield Finding("roles", "degraded", f"none runs with the data folder {here.data}: {todo}")
+        todo = starting(here.places, "run", "receive", "work")
+        yield Finding("roles", "degraded", f"none runs with the data folder {here.data}: start {todo}")
         return
     if here.settings.sources and not any(one.receiver for one in roles):
         yield Finding("receiver", "degraded", "none runs with this data folder: start `hookline receive`")

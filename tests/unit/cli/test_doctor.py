@@ -50,7 +50,7 @@ def test_a_role_that_was_started_again_is_no_failure(tmp_path: Path) -> None:
 )
 def test_an_entry_that_stands_still_is_found(lag: int | None, stuck: bool, worked: bool, state: str, says: str) -> None:
     """What waits, why, and what to do."""
-    found = behind("h", lag, stuck=stuck, worked=worked)
+    found = behind("h", lag, stuck=stuck, worked=worked, start="`hookline work`, or `hookline run`")
     assert (found.name, found.state) == ("handler h", state)
     assert says in found.detail
 

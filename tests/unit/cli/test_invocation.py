@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from cli.invocation import options, pasted, program, replay
-from cli.places import Places
+from cli.invocation import options, pasted, program, replay, starting
+from cli.places import Dev, Places
 
 HERE = Path("/home/ada/site")
 
@@ -71,3 +71,10 @@ def test_a_module_is_called_as_a_module() -> None:
 def test_a_shell_takes_the_line_as_it_stands(event_id: str, line: str) -> None:
     """Whatever a platform put into its ids."""
     assert replay(("hookline",), event_id, "h") == line
+
+
+def test_the_demo_is_started_by_one_command_for_all_roles() -> None:
+    """`hookline run` would refuse it: it has no configuration."""
+    usual = places("/home/ada/site/hookline.toml", "/home/ada/site/.hookline")
+    assert starting(usual, "work", "run") == "`hookline work`, or `hookline run`"
+    assert starting(usual.of_dev(Dev()), "work", "run") == "`hookline dev`"

@@ -26,7 +26,7 @@ SETTINGS = Settings.model_validate(
 def test_how_old_the_news_is(ago: timedelta | None, state: str, words: str) -> None:
     """Only polled sources are told of; one is behind after five intervals or minutes."""
     known = {} if ago is None else {"docs": Polled(source="docs", cursor="{}", polled_at=NOW - ago)}
-    (found,) = findings(SETTINGS, known, NOW)
+    (found,) = findings(SETTINGS, known, NOW, "`hookline poll`")
     assert (found.name, found.state, words in found.detail) == ("polling docs", state, True)
 
 
@@ -49,5 +49,5 @@ def test_whether_anybody_asks(polled_at: datetime | None, held_until: datetime |
 def test_a_first_round_that_takes_long_is_no_trouble() -> None:
     """It is told as what it is, and as nothing that an operator could do."""
     known = {"docs": Polled(source="docs", cursor=None, polled_at=None, held_until=NOW + timedelta(minutes=1))}
-    (found,) = findings(SETTINGS, known, NOW)
+    (found,) = findings(SETTINGS, known, NOW, "`hookline poll`")
     assert (found.state, found.detail) == ("ok", "its first round is under way")

@@ -7,7 +7,7 @@ import pytest
 
 from cli.commands.send import given, header_of, put, unknown
 from cli.errors import Misconfigured
-from schemas.examples import Example, example
+from schemas.examples import Example, NoExample, example
 
 
 def made(platform: str = "mygptassistants", event_type: str = "message.created") -> Example:
@@ -88,3 +88,9 @@ def test_given_body_is_sent_byte_for_byte() -> None:
     for body in (b"[1]", b"a=b"):
         with pytest.raises(Misconfigured, match="--set changes"):
             given(body, ["a=1"])
+
+
+def test_an_event_that_is_not_named_is_asked_for() -> None:
+    """With those there are."""
+    with pytest.raises(NoExample, match=r"^say which event, one of yourgpt's: message:received, ping$"):
+        made("yourgpt", "")
