@@ -17,7 +17,7 @@ from receiver.delivery import Delivery, Headers, Target
 from receiver.handshakes import HandshakeAnswer, answer_get, answer_post
 from receiver.problems import Problem
 from receiver.records import Receipt, delivery_record, quarantine_record
-from receiver.sources.platform import Fact, Reading, Unreadable
+from receiver.sources.platform import Fact, Reading, Unreadable, not_fitting
 from receiver.sources.source import Source
 from receiver.verification import Refused, fetched, foretold, verify
 from schemas.envelope import encode
@@ -174,8 +174,12 @@ def _taken(receipt: Receipt) -> Outcome:
         return Refusal(problem=problems.NOT_FOUND, reason="suffix")
     if answer := answer_post(platform.handshakes, receipt.delivery, receipt.verified):
         return Handshaken(answer=answer)
-    reading = platform.read(receipt.verified)
-    return _quarantined(receipt, reading) if isinstance(reading, Unreadable) else _accepted(receipt, reading)
+    try:
+        reading = platform.read(receipt.verified)
+        return _quarantined(receipt, reading) if isinstance(reading, Unreadable) else _accepted(receipt, reading)
+    except (MemoryError, RecursionError):
+        # It would fail as often as it came: kept, and told, as what cannot be read.
+        return _quarantined(receipt, not_fitting(["$"]))
 
 
 def _accepted(receipt: Receipt, reading: Reading) -> Accepted | Refusal:

@@ -11,7 +11,7 @@ header:X-Event          a header of the request        query:page   a parameter 
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Final, Literal
 
@@ -56,6 +56,26 @@ class Where:
 Step = str | int | Literal[Each.EACH] | Where
 
 
+class Tables:
+    """The objects of lists, by the text at a key of theirs; of several the first. For one delivery only."""
+
+    __slots__ = ("_made",)
+
+    def __init__(self) -> None:
+        # A list is known by its address: the body it stands in outlives the tables.
+        self._made: dict[tuple[int, str], dict[str, JsonValue]] = {}
+
+    def find(self, values: Sequence[JsonValue], key: str, wanted: str) -> JsonValue:
+        """The first object that has this text, or number, at the key."""
+        table = self._made.get((id(values), key))
+        if table is None:
+            table = self._made[id(values), key] = {}
+            for one in values:
+                if isinstance(one, dict) and (text := as_text(one.get(key))) is not None:
+                    table.setdefault(text, one)
+        return table.get(wanted)
+
+
 @dataclass(frozen=True, slots=True)
 class Scope:
     """What a path may look at."""
@@ -67,6 +87,8 @@ class Scope:
     body: JsonValue
     headers: Headers
     query: str
+    # One for all events of a delivery: a list that each of them looks something up in is gone through once.
+    tables: Tables = field(default_factory=Tables)
 
 
 Finder = Callable[[Scope], JsonValue]
@@ -199,5 +221,4 @@ def _found(value: JsonValue, steps: Sequence[Step], scope: Scope) -> JsonValue:
 
 def _where(values: Sequence[JsonValue], step: Where, scope: Scope) -> JsonValue:
     wanted = as_text(step.like(scope))
-    alike = (one for one in values if isinstance(one, dict) and as_text(one.get(step.key)) == wanted)
-    return next(alike, None) if wanted is not None else None
+    return None if wanted is None else scope.tables.find(values, step.key, wanted)

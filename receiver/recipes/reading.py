@@ -8,7 +8,7 @@ from pydantic import JsonValue
 from pydantic_core import from_json, to_json
 
 from receiver.recipes.mapping import Makers
-from receiver.recipes.paths import Scope, TextFinder, first_of
+from receiver.recipes.paths import Scope, Tables, TextFinder, first_of
 from receiver.recipes.recipe import Recipe
 from receiver.recipes.splitting import Part, Split, TooManyEvents
 from receiver.sources.numbers import unholdable
@@ -21,7 +21,7 @@ from schemas.signatures import MAX_FORM_FIELDS
 JSON = "application/json"
 FORM = "application/x-www-form-urlencoded"
 _MEDIA_TYPES = {"json": (JSON,), "form": (FORM,), "any": (JSON, FORM)}
-# Bytes of all events of a delivery that are kept with what surrounds them.
+# Bytes of all events of a delivery: a recipe may put what surrounds them into each.
 MAX_KEPT = 16 * 1024 * 1024
 
 
@@ -67,13 +67,13 @@ class Reader:
         except TooManyEvents:
             return not_fitting(["$"])
         facts: list[Fact] = []
-        left = MAX_KEPT
+        left, tables = MAX_KEPT, Tables()
         for part in parts:
-            scope = Scope(part.value, part.around, value, verified.headers, verified.query)
+            scope = Scope(part.value, part.around, value, verified.headers, verified.query, tables)
             fact = self._fact(part, scope, body.raw)
             if isinstance(fact, Unreadable):
                 return fact
-            left -= len(fact.raw or b"")
+            left -= _weight(fact) if len(parts) > 1 else 0
             if left < 0:
                 return not_fitting(["$"])
             facts.append(fact)
@@ -142,6 +142,10 @@ def _form(body: bytes) -> _Body | Unreadable:
     for name, value in pairs:
         fields.setdefault(name, []).append(value)
     return _Body({name: some[0] if len(some) == 1 else some for name, some in fields.items()}, None)
+
+
+def _weight(fact: Fact) -> int:
+    return len(fact.raw or to_json(fact.data)) + len(fact.item or "")
 
 
 def _optional(paths: Sequence[str]) -> TextFinder:

@@ -8,10 +8,14 @@ import json
 import math
 import re
 from collections.abc import Iterator
+from itertools import islice
 from typing import Final
 
 # Python, and with it every reader of ours, makes no number of more digits.
 MAX_DIGITS = 4_300
+# A sender that gets everything wrong need not be told more, nor whole names of its own invention.
+MAX_PLACES = 20
+MAX_PLACE = 100
 # A number is within 1e308 with an exponent of two digits behind at most 200 digits. Patterns that begin with one letter
 # are searched for ten times as fast as one that begins with either.
 _EXPONENTS = (re.compile(rb"e(?<=\de)\+?\d{3}"), re.compile(rb"E(?<=\dE)\+?\d{3}"))
@@ -20,14 +24,18 @@ _UNHOLDABLE: Final = object()
 
 
 def unholdable(body: bytes) -> tuple[str, ...]:
-    """Where such numbers stand in a body, dotted; nothing for a body without any, or that is no JSON."""
+    """Where such numbers stand in a body, dotted: the first of them, and of each place the beginning.
+
+    Returns:
+        Nothing for a body without any, or that is no JSON.
+    """
     if not _suspicious(body):
         return ()
     try:
         found = json.loads(body, parse_int=_whole, parse_float=_broken)
     except (ValueError, RecursionError):
         return ()
-    return tuple(_places(found, ()))
+    return tuple(islice(_places(found), MAX_PLACES))
 
 
 def _suspicious(body: bytes) -> bool:
@@ -44,11 +52,27 @@ def _broken(number: str) -> object:
     return _UNHOLDABLE if math.isinf(float(number)) else None
 
 
-def _places(value: object, path: tuple[str, ...]) -> Iterator[str]:
-    # As deep as the parser went, which has a limit of its own.
-    if value is _UNHOLDABLE:
-        yield ".".join(path) or "$"
-    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    for name, one in inner:
-        if one is not None:
-            yield from _places(one, (*path, str(name)))
+def _places(whole: object) -> Iterator[str]:
+    # A stack of our own: a parser in C goes deeper than a function of Python may.
+    ways = [("", _inner(whole))] if whole is not _UNHOLDABLE else []
+    if not ways:
+        yield "$"
+    while ways:
+        path, inner = ways[-1]
+        name, value = next(inner, (None, None))
+        if name is None:
+            ways.pop()
+        elif value is _UNHOLDABLE:
+            yield _below(path, name)
+        elif isinstance(value, dict | list):
+            ways.append((_below(path, name), _inner(value)))
+
+
+def _inner(value: object) -> Iterator[tuple[object, object]]:
+    return iter(value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ())
+
+
+def _below(path: str, name: object) -> str:
+    # Cut as it is made: a long name stands above as many numbers as its sender likes.
+    step = str(name)[:MAX_PLACE]
+    return f"{path}.{step}"[:MAX_PLACE] if path else step

@@ -13,16 +13,12 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import from_json
 
 from receiver.handshakes import Handshake
-from receiver.sources.numbers import unholdable
+from receiver.sources.numbers import MAX_PLACE, MAX_PLACES, unholdable
 from receiver.verification import Verified
 from schemas.events import Data, Role
 from schemas.schemes import Scheme
 
 Model = TypeVar("Model", bound=BaseModel)
-
-# A sender that gets everything wrong need not be told more.
-_MAX_FIELDS = 20
-_MAX_FIELD = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,9 +118,10 @@ def unreadable(error: ValidationError, *, under: str = "") -> Unreadable:
 
 def not_fitting(places: Iterable[str]) -> Unreadable:
     """The refusal of a body that is JSON, with the dotted places at fault."""
-    return Unreadable(kind="not-fitting", fields=tuple(sorted({_shown(place) for place in places})[:_MAX_FIELDS]))
+    return Unreadable(kind="not-fitting", fields=tuple(sorted({_shown(place) for place in places})[:MAX_PLACES]))
 
 
 def _shown(path: str) -> str:
     # A name may be the sender's own invention: it is told back as plain, short ASCII.
-    return path.encode("ascii", "replace").decode()[:_MAX_FIELD] if path.isprintable() else "?"
+    short = path[:MAX_PLACE]
+    return short.encode("ascii", "replace").decode() if short.isprintable() else "?"
