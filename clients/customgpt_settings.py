@@ -9,7 +9,8 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints
 
 from clients.limits import Rate, RateField
-from clients.sections import AccountSection, Section, Wait
+from clients.sections import AccountSection, Section
+from schemas.durations import Wait
 
 _ProjectId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 _Word = Annotated[str, StringConstraints(min_length=1, max_length=100)]

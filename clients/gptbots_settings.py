@@ -11,7 +11,8 @@ from pydantic import AfterValidator, Field, StringConstraints, model_validator
 from typing_extensions import override
 
 from clients.limits import Rate, RateField
-from clients.sections import AccountSection, Section, Wait, url_problem
+from clients.sections import AccountSection, Section, url_problem
+from schemas.durations import Wait
 
 HANDOFF_HOST: Final = "https://api.gptbots.ai"
 """The only host that the page of the human handoff shows."""

@@ -7,22 +7,13 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
 
 from clients.addresses import host_refusal
-from schemas.durations import Duration
+from schemas.durations import Wait
 
 
 class Section(BaseModel):
     """A part of the configuration: unknown keys are errors, no value is shown in an error."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
-
-
-def _positive(value: timedelta) -> timedelta:
-    if not timedelta() < value <= timedelta(days=1):
-        raise ValueError("must be longer than nothing and at most a day")
-    return value
-
-
-Wait = Annotated[Duration, AfterValidator(_positive)]
 
 
 class Timeouts(Section):

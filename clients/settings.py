@@ -21,8 +21,9 @@ from clients.account import Account
 from clients.customgpt_settings import CustomGPTSettings
 from clients.gptbots_settings import GPTBotsSettings
 from clients.limits import Rate, RateField
-from clients.sections import AccountSection, Section, Wait
+from clients.sections import AccountSection, Section
 from clients.yourgpt_settings import YourGPTSettings
+from schemas.durations import Wait
 
 if TYPE_CHECKING:
     from clients.http import Edges

@@ -9,6 +9,7 @@ from typing import Any
 
 import structlog
 from pydantic import BaseModel, JsonValue
+from pydantic_core import from_json, to_json
 from structlog.typing import FilteringBoundLogger
 
 from clients.account import Account
@@ -20,13 +21,16 @@ from dispatcher.publish import Publication
 from dispatcher.settings import Entry
 from dispatcher.work import Tries
 from handlers.api import GiveUp
-from schemas.durations import duration
+from schemas.durations import LONGEST, duration, in_words
 from schemas.events import BY_TYPE, Data, Event, Timer
 from schemas.record import TopicPartition
 from store.owners import Epoch
 from store.schedule import TimerName, TimerSet
 
+_NO_JSON = "holds NaN or an infinite number, which JSON does not have: leave it out"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+# Beyond it a zone may lead out of the calendar.
+_LAST = datetime(9999, 1, 1, tzinfo=UTC)
 # A timer's data is kept in its row and in memory: a few values, no documents.
 _MAX_TIMER_DATA = 4_096
 # What one attempt may wish for is kept in memory and carried out at once.
@@ -139,15 +143,18 @@ class AttemptContext:
         self._require_under_way("schedule")
         if Timer not in self.entry.handler.on:
             raise TypeError("the handler sets a timer and is not given it: add Timer to its on=")
-        text = json.dumps(dict(data), separators=(",", ":")) if data else None
+        text = _timer_data(data) if data else None
         if text is not None and len(text) > _MAX_TIMER_DATA:
             raise ValueError(f"a timer's data must fit into {_MAX_TIMER_DATA} characters of JSON")
         self._bound_timers(name)
+        wait = _span("ctx.schedule(after=...)", after)
+        if wait > _LAST - self.event.time:
+            raise ContextMisused("ctx.schedule(after=...) counts from event.time, and leads out of the calendar")
         self.timers[name] = TimerSet(
             source=self.event.source,
             key=self.event.key,
             name=name,
-            due=self.event.time + duration(after),
+            due=self.event.time + wait,
             platform=self.event.platform,
             conversation_id=_conversation_of(self.event.data),
             data=text,
@@ -165,7 +172,7 @@ class AttemptContext:
         self._require_under_way("publish")
         if data.event_type not in BY_TYPE:
             raise TypeError(f"{type(data).__name__} is no canonical event and has no topic: it cannot be published")
-        self._published_bytes += len(data.model_dump_json()) + len(key)
+        self._published_bytes += _size(data) + len(key)
         if len(self.publications) >= _MAX_WISHES or self._published_bytes > _MAX_PUBLISHED_BYTES:
             raise GiveUp(
                 f"it published more than {_MAX_WISHES:,} events, or {_MAX_PUBLISHED_BYTES // 1024**2} MiB of them, in "
@@ -176,7 +183,8 @@ class AttemptContext:
     async def allow(self, name: str, key: str, *, limit: int, per: str | timedelta) -> bool:
         """Count one use of a cap and say whether it is within the limit."""
         self._require_under_way("allow")
-        window = duration(per)
+        if (window := _span("ctx.allow(per=...)", per)) <= timedelta():
+            raise ContextMisused("ctx.allow(per=...) counts in windows of time: per must be longer than 0s")
         return await self.equipment.store.caps.allow(
             self.entry.name,
             name,
@@ -197,6 +205,31 @@ class AttemptContext:
     def _bound_timers(self, name: str) -> None:
         if len(self.timers) >= _MAX_WISHES and name not in self.timers:
             raise GiveUp(f"it set or cancelled more than {_MAX_WISHES:,} timers in one attempt: one name is one timer")
+
+
+def _span(call: str, value: str | timedelta) -> timedelta:
+    try:
+        return duration(value)
+    except ValueError:
+        longest = in_words(LONGEST)
+        # What was given may be a visitor's words.
+        raise ContextMisused(f"{call}: write a number and a unit, 20s, 10m or 7d, of at most {longest}") from None
+
+
+def _timer_data(data: Mapping[str, JsonValue]) -> str:
+    try:
+        return json.dumps(dict(data), separators=(",", ":"), allow_nan=False)
+    except ValueError:
+        raise ContextMisused(f"a timer's data {_NO_JSON}") from None
+
+
+def _size(data: Data) -> int:
+    text = to_json(data.model_dump(), inf_nan_mode="constants")
+    try:
+        from_json(text, allow_inf_nan=False)
+    except ValueError:
+        raise ContextMisused(f"{type(data).__name__} {_NO_JSON}") from None
+    return len(text)
 
 
 class _Ours:

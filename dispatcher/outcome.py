@@ -93,8 +93,8 @@ class Policy:
             attempt: the number of the attempt that failed, from 1.
             jitter: a random number, 0 <= jitter < 1.
         """
-        longest: timedelta = self.backoff * 2 ** min(attempt - 1, _MAX_DOUBLINGS)
-        return jitter * min(self.max_backoff, longest)
+        longest = self.backoff.total_seconds() * 2 ** min(attempt - 1, _MAX_DOUBLINGS)
+        return jitter * timedelta(seconds=min(longest, self.max_backoff.total_seconds()))
 
 
 def decide(

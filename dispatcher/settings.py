@@ -19,7 +19,7 @@ from dispatcher.errors import EntryMisconfigured
 from dispatcher.needs import Need
 from dispatcher.outcome import Policy
 from dispatcher.registry import NAME, AnyHandler, Registry
-from schemas.durations import Duration, spoken
+from schemas.durations import PositiveDuration, Wait, spoken
 from schemas.wording import faults
 
 DEFAULT_TIMEOUT = timedelta(seconds=30)
@@ -37,25 +37,18 @@ class CommonSettings(BaseModel):
     use: str | None = Field(default=None, description="The handler to run; by default the one of the entry's name.")
     sources: tuple[str, ...] | None = Field(default=None, min_length=1, description="Only these; by default all.")
     attempts: int = Field(default=5, ge=1, le=1000, description="How often an event is tried before it is dead.")
-    backoff: Duration = Field(default=timedelta(seconds=1), description="The longest first wait; it doubles.")
-    max_backoff: Duration = Field(default=timedelta(minutes=5), description="No wait is longer.")
-    deadline: Duration = Field(
+    backoff: Wait = Field(default=timedelta(seconds=1), description="The longest first wait; it doubles.")
+    max_backoff: Wait = Field(default=timedelta(minutes=5), description="No wait is longer.")
+    deadline: PositiveDuration = Field(
         default=timedelta(hours=24),
         description="So long an event is tried again when a platform, the store or the log is away; then it is dead.",
     )
-    timeout: Duration | None = Field(default=None, description="How long one attempt may take.")
+    timeout: Wait | None = Field(default=None, description="How long one attempt may take.")
     concurrency: int = Field(default=32, ge=1, le=10_000, description="Attempts that may run at once.")
     enabled: bool = Field(default=True, description="Whether it runs; its position and timers are kept if not.")
     start: Literal["earliest", "now"] | AwareDatetime = Field(
         default="earliest", description="Where an entry that never ran begins: earliest, now or a time with its zone."
     )
-
-    @field_validator("backoff", "max_backoff", "deadline", "timeout")
-    @classmethod
-    def _positive(cls, value: timedelta | None) -> timedelta | None:
-        if value is not None and value <= timedelta():
-            raise ValueError("must be longer than 0s")
-        return value
 
     @field_validator("start")
     @classmethod

@@ -9,7 +9,7 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
-from schemas.durations import Duration
+from schemas.durations import Duration, Wait
 
 KIB, MIB = 1024, 1024**2
 
@@ -36,12 +36,12 @@ class KafkaSettings(BaseModel):
     ssl_keyfile: Path | None = Field(default=None, description="The key of our certificate.")
     client_id: str = Field(default="hookline", min_length=1, description="What broker logs call us.")
 
-    connect_timeout: Duration = Field(default=timedelta(seconds=3), description="One attempt to connect.")
-    append_timeout: Duration = Field(
+    connect_timeout: Wait = Field(default=timedelta(seconds=3), description="One attempt to connect.")
+    append_timeout: Wait = Field(
         default=timedelta(seconds=2.5), description="An append is durable or failed after it; keep it below 3 s."
     )
-    commit_timeout: Duration = Field(default=timedelta(seconds=5), description="One commit, or asking for positions.")
-    admin_timeout: Duration = Field(default=timedelta(seconds=10), description="Topics, offsets, positions of groups.")
+    commit_timeout: Wait = Field(default=timedelta(seconds=5), description="One commit, or asking for positions.")
+    admin_timeout: Wait = Field(default=timedelta(seconds=10), description="Topics, offsets, positions of groups.")
 
     linger: Duration = Field(
         default=timedelta(0), description="A batch waits this long to fill; 0s: until the one before is acknowledged."
@@ -56,16 +56,16 @@ class KafkaSettings(BaseModel):
     max_waiting_bytes: int = Field(default=64 * MIB, ge=MIB, description="Beyond it appends are refused at once.")
     max_waiting_records: int = Field(default=50_000, ge=1, description="Beyond it appends are refused at once.")
 
-    session_timeout: Duration = Field(
+    session_timeout: Wait = Field(
         default=timedelta(seconds=30), description="A member silent for so long loses its partitions."
     )
-    heartbeat_interval: Duration | None = Field(default=None, description="Default: a tenth of the session timeout.")
-    rebalance_timeout: Duration | None = Field(
+    heartbeat_interval: Wait | None = Field(default=None, description="Default: a tenth of the session timeout.")
+    rebalance_timeout: Wait | None = Field(
         default=None,
         description="Members get this long to finish work when partitions move; default: the handler's timeout and "
         "15s more, or 30s.",
     )
-    silent_after: Duration = Field(
+    silent_after: Wait = Field(
         default=timedelta(seconds=30),
         description="A member that alone hears nothing from Kafka for so long is renewed.",
     )
@@ -111,14 +111,9 @@ class KafkaSettings(BaseModel):
 
     @model_validator(mode="after")
     def _check_times(self) -> Self:
-        positive = ("connect_timeout", "append_timeout", "commit_timeout", "admin_timeout", "session_timeout")
-        for name in (*positive, "rebalance_timeout"):
-            value = getattr(self, name)
-            if value is not None and value <= timedelta(0):
-                raise ValueError(f"{name} must be longer than 0s")
         if not timedelta(0) <= self.linger < self.append_timeout / 2:
             raise ValueError("linger must be shorter than half of append_timeout: the rest is for the acknowledgement")
-        if not timedelta(0) < self.heartbeat <= self.session_timeout / 3:
+        if not self.heartbeat <= self.session_timeout / 3:
             raise ValueError(
                 "heartbeat_interval must be at most a third of session_timeout, or one lost beat evicts us"
             )

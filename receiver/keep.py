@@ -8,6 +8,7 @@ the second delivery waits for what becomes of the first.
 
 import asyncio
 from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Protocol
@@ -190,14 +191,22 @@ class Keep:
         else:
             error = batch.exception()
             failure = None if error is None else _unkept(error)
-        for waiting in self._batches.pop(batch):
-            if isinstance(waiting, _Tally):
-                waiting.settle(failure)
-            else:
-                if failure is None:
-                    # Also when the answer came too late: the next copy must be known as one.
-                    self._dedupe.remember(waiting.key, waiting.named.window)
-                self._land(waiting, failure)
+        # Whatever becomes of one of them, the others are answered; the first is called back first.
+        with ExitStack() as settling:
+            for waiting in reversed(self._batches.pop(batch)):
+                settling.callback(self._settle, waiting, failure)
+
+    def _settle(self, waiting: _Flight | _Tally, failure: Unkept | None) -> None:
+        if isinstance(waiting, _Tally):
+            waiting.settle(failure)
+            return
+        try:
+            if failure is None:
+                # Also when the answer came too late: the next copy must be known as one.
+                self._dedupe.remember(waiting.key, waiting.named.window)
+        finally:
+            # It is durable, remembered or not.
+            self._land(waiting, failure)
 
     def _land(self, flight: _Flight, failure: Unkept | None) -> None:
         del self._flights[flight.key]

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 
-from schemas.durations import Duration
+from schemas.durations import PositiveDuration, Wait, Window
 
 MIB = 1024 * 1024
 _SHORTEST_ACK = timedelta(milliseconds=100)
@@ -38,15 +38,6 @@ def read_rate(value: object) -> object:
     return Rate(deliveries=int(match[1]), seconds=_UNITS[match[2]])
 
 
-def _positive(value: timedelta) -> timedelta:
-    if value <= timedelta(0):
-        raise ValueError("must be more than 0")
-    return value
-
-
-_Positive = Annotated[Duration, AfterValidator(_positive)]
-
-
 def _long_enough(value: timedelta) -> timedelta:
     if value < _SHORTEST_ACK:
         raise ValueError("must be at least 100ms: a disk or a broker takes some of it, and all would be answered 503")
@@ -58,12 +49,12 @@ class PollSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    interval: _Positive = Field(default=timedelta(seconds=30), description="From one round to the next.")
-    sweep: _Positive = Field(
+    interval: Wait = Field(default=timedelta(seconds=30), description="From one round to the next.")
+    sweep: Wait = Field(
         default=timedelta(minutes=10),
         description="How often old conversations that go on are looked for, too: it asks for a report of days.",
     )
-    watch: _Positive = Field(
+    watch: PositiveDuration = Field(
         default=timedelta(days=1),
         description="A conversation is asked for in each round so long after its last message.",
     )
@@ -73,7 +64,7 @@ class PollSettings(BaseModel):
         le=1_000,
         description="So many of those at most, the latest; the others are found by the sweep.",
     )
-    lookback: _Positive = Field(
+    lookback: PositiveDuration = Field(
         default=timedelta(hours=1), description="The first round of a source begins so long ago; older news is left."
     )
 
@@ -113,11 +104,11 @@ class SourceSettings(BaseModel):
     body_limit: int | None = Field(
         default=None, ge=1, le=16 * MIB, description="Bytes of one body; else that of [receiver]."
     )
-    dedupe_window: _Positive = Field(default=timedelta(days=7), description="How long a copy is known as one.")
-    hashed_window: _Positive = Field(
+    dedupe_window: Window = Field(default=timedelta(days=7), description="How long a copy is known as one.")
+    hashed_window: Window = Field(
         default=timedelta(minutes=15), description="The same for events that have no id but their body's hash."
     )
-    ack_budget: Annotated[Duration, AfterValidator(_long_enough)] = Field(
+    ack_budget: Annotated[Wait, AfterValidator(_long_enough)] = Field(
         default=timedelta(seconds=3), description="The sender is answered within this time; 100ms at least."
     )
     status: int | None = Field(
@@ -141,9 +132,9 @@ class ReceiverSettings(BaseModel):
     connections: int = Field(default=4_096, ge=1, description="Open ones; for one more an unfinished one is closed.")
     headers: int = Field(default=128, ge=8, description="Headers of one request.")
     header_bytes: int = Field(default=8_190, ge=1_024, description="Bytes of one header, and of the request line.")
-    header_timeout: _Positive = Field(default=timedelta(seconds=10), description="A whole header is here by then.")
-    body_timeout: _Positive = Field(default=timedelta(seconds=10), description="Longer while min_body_rate is kept.")
+    header_timeout: Wait = Field(default=timedelta(seconds=10), description="A whole header is here by then.")
+    body_timeout: Wait = Field(default=timedelta(seconds=10), description="Longer while min_body_rate is kept.")
     min_body_rate: int = Field(default=1_024, ge=1, description="Bytes a second.")
-    write_timeout: _Positive = Field(default=timedelta(seconds=10), description="A reader slower than this is cut off.")
-    keepalive: _Positive = Field(default=timedelta(seconds=75), description="An idle connection is kept so long.")
-    drain: _Positive = Field(default=timedelta(seconds=10), description="How long a stop waits for open requests.")
+    write_timeout: Wait = Field(default=timedelta(seconds=10), description="A reader slower than this is cut off.")
+    keepalive: Wait = Field(default=timedelta(seconds=75), description="An idle connection is kept so long.")
+    drain: Wait = Field(default=timedelta(seconds=10), description="How long a stop waits for open requests.")

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 
-from schemas.durations import Duration
+from schemas.durations import Wait
 from store.addresses import address
 from store.database import DEADLINE
 from store.errors import StoreMisconfigured
@@ -24,7 +24,7 @@ class StoreSettings(BaseModel):
     connections: int | None = Field(
         default=None, ge=1, le=100, description="At most so many at once and process; by default 10, SQLite 4."
     )
-    deadline: Duration = Field(default=DEADLINE, description="Every call is over by then, done or not; above 100ms.")
+    deadline: Wait = Field(default=DEADLINE, description="Every call is over by then, done or not; above 100ms.")
 
     @field_validator("url")
     @classmethod

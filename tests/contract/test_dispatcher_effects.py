@@ -1,6 +1,7 @@
 """`once`, `allow` and accounts: what a handler does outside happens once, or is reported as uncertain."""
 
 import asyncio
+import math
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,7 +13,7 @@ from pydantic import BaseModel
 from clients.errors import PlatformDown, RateLimited, TimedOut
 from dispatcher.outcome import Dead, Done, Retry
 from handlers.api import Context, GiveUp, Handler, RetryLater, handler
-from schemas.events import Event, MessageCreated
+from schemas.events import ConversationCompleted, Event, MessageCreated, Timer
 from store.effects import EffectKey
 from store.errors import StoreUnavailable
 from tests.contract.dispatchers import Rig, message, on_sqlite, quick, until
@@ -311,6 +312,39 @@ async def test_a_cap_counts_an_event_once(rig: Rig) -> None:
     assert allowed == [("m0", True)] * 3 + [("m1", True)] * 3 + [("m2", False)] * 3
 
 
+@pytest.mark.parametrize(
+    ("wish", "words"),
+    [
+        (lambda ctx: ctx.allow("c", "k", limit=1, per="0s"), "per must be longer than 0s"),
+        (lambda ctx: ctx.schedule("t", after="99999999d"), "of at most 3,650 days"),
+        (lambda ctx: ctx.schedule("t", after="1d", data={"x": math.nan}), "NaN"),
+        (lambda ctx: ctx.publish(ConversationCompleted(conversation_id="c", extra={"x": [math.inf]}), key="c"), "NaN"),
+        (lambda _: retry_later("99999999d"), "ValueError at test_dispatcher_effects.py"),
+    ],
+    ids=range(5),
+)
+async def test_wish_that_cannot_be_kept_fails_the_attempt(
+    rig: Rig, wish: Callable[[Context], Awaitable[object]], words: str
+) -> None:
+    """And the error says which; nothing of it is done, and the events behind go on."""
+
+    @handler("wishes", on=(MessageCreated, Timer))
+    async def wishes(event: Event[MessageCreated | Timer], ctx: Context) -> None:
+        if isinstance(event.data, MessageCreated) and event.data.message_id == "m0":
+            await wish(ctx)
+
+    await rig.append(message(0), message(1))
+    await rig.settle(wishes)
+    dead = [one.outcome for one in rig.attempts if isinstance(one.outcome, Dead)]
+    assert [one.reason for one in dead] == ["exhausted"]
+    assert words in dead[0].detail
+    assert rig.attempts[-1].outcome == Done()
+
+
+async def retry_later(after: str) -> None:
+    raise RetryLater("asleep", after=after)
+
+
 async def test_what_cannot_be_called_is_refused_before_it_is_begun(rig: Rig) -> None:
     """A coroutine given instead of what makes one: nothing happened, so nothing is uncertain."""
     outside = Outside()
@@ -336,7 +370,7 @@ async def test_after_its_attempt_a_context_is_of_no_use(rig: Rig) -> None:
     async def leaves(event: Event[MessageCreated], ctx: Context) -> None:
         async def later() -> None:
             await done.wait()
-            uses = [
+            uses: list[Callable[[], Awaitable[object]]] = [
                 lambda: ctx.publish(event.data, key="k"),
                 lambda: ctx.cancel("x"),
                 lambda: ctx.once("send", outside.effect),

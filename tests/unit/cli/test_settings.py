@@ -1,15 +1,20 @@
 """The whole configuration: file, variables, secrets and cross checks."""
 
 import contextlib
+from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from pydantic import BaseModel, ValidationError
 
 from cli.errors import Misconfigured
 from cli.places import Places
-from cli.settings import load, read
+from cli.settings import Settings, load, read
+from dispatcher.settings import CommonSettings
 
 
 def places(folder: Path, text: str, **environ: str) -> Places:
@@ -253,3 +258,23 @@ def test_no_text_and_no_variable_ends_the_reading(tmp_path: Path, text: str, var
     file.write_bytes(text.encode("utf-8", "surrogatepass"))
     with contextlib.suppress(Misconfigured):
         read(Places(config=file, data=tmp_path, environ=environ))
+
+
+def durations(model: type[BaseModel], seen: set[type[BaseModel]]) -> Iterator[tuple[type[BaseModel], str]]:
+    """Every field of a settings model, and of those in it, that is a duration."""
+    seen.add(model)
+    for name, field in model.model_fields.items():
+        parts = [field.annotation, *get_args(field.annotation)]
+        if timedelta in parts:
+            yield model, name
+        for part in parts:
+            if isinstance(part, type) and issubclass(part, BaseModel) and part not in seen:
+                yield from durations(part, seen)
+
+
+@pytest.mark.parametrize("spot", [*durations(Settings, set()), *durations(CommonSettings, set())], ids=str)
+def test_no_duration_leads_out_of_the_calendar(spot: tuple[type[BaseModel], str]) -> None:
+    """It would be found at the first delivery, and stop all others."""
+    model, name = spot
+    with pytest.raises(ValidationError, match=rf"(?s){name}\n.*must be at most"):
+        model.model_validate({name: "99999999d"})

@@ -6,10 +6,11 @@ from datetime import timedelta
 import pytest
 
 from eventlog.errors import LogUnavailable, RecordRefused
+from eventlog.log import Appending
 from receiver.dedupe import Dedupe
 from receiver.intake import Named
 from receiver.keep import Keep, Kept, Unkept
-from schemas.record import Record
+from schemas.record import Record, TopicPartition
 from tests.unit.receiver.logs import MemoryLog, MemoryStore, soon
 from tests.unit.receiver.parts import NOW
 
@@ -256,3 +257,22 @@ async def test_appends_keep_the_order_of_acceptance() -> None:
     kit = Kit()
     await asyncio.gather(*(kit.kept(f"{n:02}", copy=None) for n in range(50)))
     assert kit.values() == [f"{n:02}".encode() for n in range(50)]
+
+
+async def test_a_failure_to_remember_keeps_nobody_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is durable is answered so, also what came in the same batch; the failure is told to the loop."""
+    kit, told, remember = Kit(), [], Dedupe.remember
+    loop = asyncio.get_running_loop()
+    batch: asyncio.Future[int] = loop.create_future()
+    loop.set_exception_handler(lambda _, context: told.append(type(context["exception"])))
+
+    def failing(dedupe: Dedupe, key: tuple[str, str], window: timedelta) -> None:
+        remember(dedupe, key, timedelta.max if key[1] == "a" else window)
+
+    monkeypatch.setattr(Dedupe, "remember", failing)
+    monkeypatch.setattr(kit.log, "append", lambda _: Appending(batch=batch, index=0, at=TopicPartition("t", 0)))
+    loop.call_soon(batch.set_result, 0)
+    assert set(await asyncio.gather(kit.kept("a"), kit.kept("b"))) == {Kept(duplicate=False)}
+    assert told == [OverflowError]
+    assert kit.keep.in_flight == 0
+    assert await kit.remembered() == {"b"}
