@@ -41,7 +41,8 @@ class Turns:
 
     def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
         self._clock = clock
-        self._queue: deque[Waiting] = deque()
+        # With the bytes each had when it came: some may be thrown away before its turn.
+        self._queue: deque[tuple[Waiting, int]] = deque()
         self._bytes = 0
         # What was parsed at once in this turn has taken so long.
         self._spent = 0.0
@@ -64,17 +65,18 @@ class Turns:
             self._loop.call_soon(self._run)
         self._add(one)
         if self._bytes > _WAITING:
-            most = max(self._queue, key=lambda each: (not each.proved, each.waiting))
+            most = max(self._queue, key=lambda each: (not each[0].proved, each[1]))
             self._queue.remove(most)
-            self._bytes -= most.waiting
-            most.abort()
+            self._bytes -= most[1]
+            most[0].abort()
 
     def _add(self, one: Waiting) -> None:
-        self._bytes += one.waiting
+        size = one.waiting
+        self._bytes += size
         if one.proved:
-            self._queue.appendleft(one)
+            self._queue.appendleft((one, size))
         else:
-            self._queue.append(one)
+            self._queue.append((one, size))
 
     def _begin(self) -> None:
         self._spent = 0.0
@@ -82,8 +84,8 @@ class Turns:
     def _run(self) -> None:
         end = self._clock() + _TURN
         while self._queue and self._clock() < end:
-            one = self._queue.popleft()
-            self._bytes -= one.waiting
+            one, size = self._queue.popleft()
+            self._bytes -= size
             if one.take_turn():
                 self._add(one)
         if self._queue:

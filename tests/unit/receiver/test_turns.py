@@ -115,6 +115,19 @@ async def test_who_holds_most_is_cut_off_when_too_much_waits(clock: Clock) -> No
     assert ([one.aborted for one in (small, large, known)], told) == ([False, True, False], ["known", "small"])
 
 
+async def test_bytes_that_are_thrown_away_do_not_count_for_ever(clock: Clock) -> None:
+    """Of a body that is refused while it waits: whoever comes later has room."""
+    told: list[str] = []
+    turns = Turns(clock)
+    late = [Sender("late", pieces=1, told=told, clock=clock) for _ in range(4)]
+    for one in late:
+        one.size = 6 * 2**20
+        turns.join(one)
+        one.size = 0
+        await loop_turns(2)
+    assert [one.aborted for one in late] == [False] * 4
+
+
 async def test_what_is_short_is_parsed_at_once_for_a_millisecond(clock: Clock) -> None:
     """Then no more in this turn of the loop; in the next one again."""
     turns = Turns(clock)
