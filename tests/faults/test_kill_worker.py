@@ -49,6 +49,8 @@ START = around(
 ATTEMPT = [
     *around("dispatcher.reader:Reader._take", hits=(1, 3)),
     *around("dispatcher.attempt:attempt", hits=(1, 5)),
+    # Every worker but the first finds that another died before it.
+    *around("store.suspects:Suspects.note"),
 ]
 # After a death between an effect and its result the probe is asked, or the event is dead as uncertain.
 EFFECTS = [

@@ -1,5 +1,6 @@
 """A worker that was frozen while its partitions went to another: what it does when it wakes up counts for nothing."""
 
+import shutil
 import signal
 import time
 import urllib.request
@@ -9,6 +10,8 @@ from typing import Any
 import pytest
 
 from tests.e2e.processes import Role, wait_for
+from tests.e2e.site import Site, site
+from tests.faults.door import Door
 from tests.faults.spawner import Spawner
 from tests.faults.workshop import QUICK_SESSION, Workshop, workshop
 from tests.servers.broker import Broker
@@ -54,3 +57,35 @@ def test_a_frozen_worker_wakes_up(options: dict[str, Any], tmp_path: Path, spawn
         shop.finished(seconds=60)
         assert heir.process.poll() is None
         assert frozen.process.poll() is None
+
+
+def test_an_attempt_that_outlives_its_partition_ends_the_process(
+    tmp_path: Path, free_port: int, spawner: Spawner
+) -> None:
+    """A frozen worker wakes up while another has its partitions, and cannot end an attempt: it ends itself, with 1."""
+    with site(tmp_path, simulated=False, launch=spawner) as at:
+        shutil.copy(Path(__file__).parent / "plugins" / "rude.py", tmp_path / "plugins" / "rude.py")
+        at.prepare()
+        frozen = work(at, spawner)
+        door = Door(at, free_port, spawner)
+        door.wait_ready(door.open())
+        door.auditor.send("c1", 0)
+        wait_for(lambda: told(frozen, "attempt.stuck"), seconds=40, what="an attempt that does not end")
+        frozen.signal(signal.SIGSTOP)
+        heir = work(at, spawner)
+        wait_for(lambda: told(heir, "attempt.stuck"), seconds=40, what="the same attempt elsewhere")
+        frozen.signal(signal.SIGCONT)
+        assert frozen.process.wait(30) == 1, frozen.said()
+        assert told(frozen, "attempt.abandoned") == ["deaf"]
+        assert heir.process.poll() is None
+
+
+def work(at: Site, spawner: Spawner) -> Role:
+    """A worker of the one entry that goes on after its cancellation."""
+    launch = spawner.killing(short_leases=True)
+    return at.at.start("work", "--only", "deaf", "--admin-port", "0", launch=launch)
+
+
+def told(worker: Role, event: str) -> list[str]:
+    """The handlers that a worker named."""
+    return [line["handler"] for line in worker.log() if line["event"] == event]
