@@ -38,6 +38,8 @@ log = structlog.get_logger()
 
 # Between tries to carry out a settlement, in seconds.
 _SETTLE_AGAIN = (0.1, 0.5, 1.0, 2.0, 5.0)
+# A plugin, or a platform, may name any wait; this one has an end that can be written down.
+_FAR = timedelta(days=3650)
 # Attempts after which a task lets the others of the process run, if none of them waited for anything.
 _POLITE = 50
 
@@ -190,7 +192,7 @@ class Runner:
             self.holdings.lanes.advance(lane)
             brakes.settled(lane)
         else:
-            wait = brakes.failed(lane, heard, wait, clock.now())
+            wait = min(brakes.failed(lane, heard, wait, clock.now()), _FAR)
             # while the brakes are on nothing is parked, and whoever asks the platform asks again
             long = not brakes.on and self._is_long(work.tries, clock.now() + wait)
             self.holdings.lanes.wait(lane, clock.monotonic() + wait.total_seconds(), long=long)

@@ -232,6 +232,32 @@ async def test_a_platform_that_is_down_for_an_hour_costs_nothing(rig: Rig) -> No
     assert len(fickle.handled) == sent
 
 
+async def test_an_event_may_wait_for_ever(rig: Rig) -> None:
+    """A plugin's author writes so: its lane waits, over a restart too, and nothing else of the handler does."""
+    fickle = Fickle(down={"c1"}, error=lambda: RetryLater("never", after=timedelta.max))
+    await rig.append(message(0), message(1, key="c2"))
+    for _ in range(2):
+        async with rig.running(fickle.entry, clock=fickle.clock) as dispatcher:
+            await until(lambda: parked(dispatcher) == 1 and fickle.handled == ["m1"], "it waits")
+            await fickle.pass_time(dispatcher, timedelta(days=365))
+            await asyncio.sleep(0.2)
+            assert dispatcher.states()["h"].reason == ""
+    assert len(rig.attempts) == 2
+
+
+async def test_ten_thousand_events_behind_one_that_fails_fill_no_memory(rig: Rig) -> None:
+    """So many are parked, so many are held, and the rest stays in the log."""
+    fickle = Fickle(down={"c1"})
+    await rig.append(*(message(number) for number in range(10_000)))
+    async with rig.running(fickle.entry, clock=fickle.clock) as dispatcher:
+        await until(lambda: parked(dispatcher) == FAST.lane_rows, "a lane's rows are used up")
+        await until(lambda: dispatcher.loads()["h"].buffered >= FAST.records, "the buffer is full")
+        await asyncio.sleep(0.3)
+        assert await rows(rig) == 1_000
+        assert dispatcher.loads()["h"].buffered < FAST.records + FAST.fetch
+    assert len(rig.attempts) == 1
+
+
 async def test_who_lost_the_partition_parks_nothing(rig: Rig) -> None:
     """It was frozen while another claimed it: it joins anew, and the lane is parked once."""
     fickle = Fickle(down={"c1"}, error=lambda: RetryLater("not yet", after="1s"))

@@ -1,15 +1,18 @@
 """Which lane a record and a timer belong to, and which records a handler is given."""
 
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from dispatcher.lane import LaneKey
+from dispatcher.outcome import Dead
 from dispatcher.partition import Partition, Recent
 from dispatcher.reader import Wanted
+from dispatcher.settlement import NOTHING
 from dispatcher.tracker import Tracker
-from dispatcher.work import Heading, Received, lane_of_record, lane_of_timer, names_of
+from dispatcher.work import Doomed, Heading, Received, Tries, lane_of_record, lane_of_timer, names_of
 from handlers.api import Context, handler
 from schemas.envelope import encode
 from schemas.events import Event, MessageCreated, Timer
@@ -111,3 +114,24 @@ def test_the_ids_settled_last_are_remembered() -> None:
 def test_an_id_belongs_to_its_source() -> None:
     """Two sources may use one id."""
     assert heading(message(1)).identity != heading(replace(message(1), source="shop")).identity
+
+
+@pytest.mark.parametrize(
+    ("tries", "portable"),
+    [
+        (Tries(made=3, free=1, detail="no"), True),
+        (Tries(doomed=Doomed(Dead("rejected", "no"))), False),
+        (Tries(settlement=NOTHING), False),
+        (Tries(known_effects={"send": "1"}), False),
+    ],
+)
+def test_what_nobody_else_knows_of_stays_in_memory(tries: Tries, portable: bool) -> None:
+    """A row can tell of attempts, and not of an end that is still to be carried out."""
+    assert tries.portable is portable
+
+
+def test_how_long_a_lane_waits_begins_with_the_first_failure() -> None:
+    """Many short waits are a long one."""
+    first = datetime(2026, 11, 21, 12, tzinfo=UTC)
+    assert Tries().lasts(first) == timedelta()
+    assert Tries(first_failed_at=first).lasts(first + timedelta(seconds=61)) == timedelta(seconds=61)
