@@ -309,8 +309,8 @@ async def _add_admin(
 ) -> None:
     port = listening_ports(here, roles)["--admin-port"]
     documents = refusals.documents(found.receiver.refusals) if found.receiver else {}
-    host = here.settings.console.host
-    found.admin = AdminServer(host, port, registry=registry, checks=found.checks, documents=documents)
+    host, names = here.settings.console.host, here.settings.console.names
+    found.admin = AdminServer(host, port, registry=registry, checks=found.checks, documents=documents, names=names)
     try:
         await found.admin.start()
     except AdminAddressTaken as error:

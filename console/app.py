@@ -1,12 +1,15 @@
 """The admin port: metrics, health, and what else a role tells. Never public; on the loopback unless told otherwise."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import NamedTuple
 
 from aiohttp import web
+from aiohttp.typedefs import Handler, Middleware
 from prometheus_client import CollectorRegistry
 from prometheus_client import generate_latest as latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
+
+from schemas.hosts import foreign
 
 
 class Found(NamedTuple):
@@ -31,7 +34,11 @@ async def _named(_request: web.Request, response: web.StreamResponse) -> None:
 
 
 def build_app(
-    *, registry: CollectorRegistry, checks: Mapping[str, Check], documents: Mapping[str, Document]
+    *,
+    registry: CollectorRegistry,
+    checks: Mapping[str, Check],
+    documents: Mapping[str, Document],
+    names: Collection[str] = (),
 ) -> web.Application:
     """The admin application.
 
@@ -39,6 +46,7 @@ def build_app(
         registry: the metrics to show on `/metrics`.
         checks: the named checks of `/readyz`.
         documents: what else is told, by path as aiohttp writes one.
+        names: by which it is called, beside addresses and names without a dot.
     """
 
     async def metrics(_request: web.Request) -> web.Response:
@@ -54,7 +62,7 @@ def build_app(
         body = {"status": status, "checks": {name: one._asdict() for name, one in found.items()}}
         return web.json_response(body, status=200 if good else 503)
 
-    app = web.Application()
+    app = web.Application(middlewares=[_own_callers(names)])
     app.on_response_prepare.append(_named)
     app.router.add_get("/metrics", metrics)
     app.router.add_get("/livez", live)
@@ -62,6 +70,20 @@ def build_app(
     for path, document in documents.items():
         app.router.add_get(path, _telling(document))
     return app
+
+
+def _own_callers(names: Collection[str]) -> Middleware:
+    known = frozenset(name.lower() for name in names)
+
+    @web.middleware
+    async def refuse(request: web.Request, handler: Handler) -> web.StreamResponse:
+        why = foreign(request.headers.get("Host", ""), request.headers.get("Origin"), known)
+        if why is None:
+            return await handler(request)
+        advice = "if you sent it, call this port by an address or localhost, or name it under [console] names"
+        return web.json_response({"status": "refused", "detail": f"{why}: {advice}"}, status=403)
+
+    return refuse
 
 
 def _telling(document: Document) -> Callable[[web.Request], Awaitable[web.Response]]:

@@ -1,7 +1,7 @@
 """The admin port as a server that can be started and stopped."""
 
 import errno
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from aiohttp import web
 from prometheus_client import CollectorRegistry
@@ -22,6 +22,7 @@ class AdminServer:
         registry: the metrics.
         checks: the named checks of `/readyz`.
         documents: what else is told, by path.
+        names: by which it is called, beside addresses and names without a dot.
     """
 
     def __init__(
@@ -32,11 +33,12 @@ class AdminServer:
         registry: CollectorRegistry,
         checks: Mapping[str, Check],
         documents: Mapping[str, Document],
+        names: Collection[str] = (),
     ) -> None:
         self._host = host
         self._port = port
         self._runner = web.AppRunner(
-            build_app(registry=registry, checks=checks, documents=documents),
+            build_app(registry=registry, checks=checks, documents=documents, names={host, *names}),
             access_log=None,
             shutdown_timeout=1.0,
             handle_signals=False,

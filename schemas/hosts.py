@@ -1,7 +1,8 @@
-"""Hosts and ports as they stand in addresses: whether they can be ones. Only syntax; nobody is asked."""
+"""Hosts and ports as they stand in addresses: whether they can be ones, and whose. Only syntax; nobody is asked."""
 
 import ipaddress
 import re
+from collections.abc import Collection
 
 _LABEL = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)")
 _PORT = re.compile(r"[0-9]{1,5}")
@@ -38,6 +39,31 @@ def host_problem(host: str) -> str | None:
     if len(host) > 253 or not all(_LABEL.fullmatch(label) for label in labels):  # noqa: PLR2004 - RFC 1035, 2.3.4
         return "it can be no host: names are letters, digits, - and dots"
     return None
+
+
+def foreign(host: str, origin: str | None, names: Collection[str]) -> str | None:
+    """Why a request to a port that is not the public one may come from a page of the web; None if it does not.
+
+    A page can have its own name lead to our address, and then read what we answer (DNS rebinding). It cannot do that to
+    an address, to `localhost`, nor to a name without a dot, which nobody can register.
+
+    Args:
+        host: the header Host; empty, as from a probe that speaks HTTP/1.0, it is no browser's.
+        origin: the header Origin, which every page sends where its request could do something.
+        names: more that may stand in Host, in lower case: those we are called by.
+    """
+    name = _without_port(host).lower().removesuffix(".")
+    own = name in names or "." not in name or name.endswith(".localhost") or _is_address(name.strip("[]"))
+    if not own:
+        return "the header Host names a stranger"
+    if origin is not None and origin.lower() not in {f"{scheme}://{host.lower()}" for scheme in ("http", "https")}:
+        return "the header Origin names another page"
+    return None
+
+
+def _without_port(host: str) -> str:
+    name, colon, port = host.rpartition(":")
+    return name if colon and port.isdigit() and not (":" in name and not name.startswith("[")) else host
 
 
 def _is_address(host: str) -> bool:

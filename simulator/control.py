@@ -15,7 +15,8 @@
 | GET, DELETE /_control/faults | → `{faults}`; → 204 |
 | POST /_control/reset | `{webhooks?}` → 204 |
 
-An error is `{"error": text}` with 400, 404 or 405.
+Bodies are JSON, and say so (`Content-Type: application/json`): what a page of the web can send without being asked for
+is refused, as is what it sends by a name of its own. An error is `{"error": text}` with 400, 403, 404, 405 or 415.
 """
 
 from collections.abc import Sequence
@@ -25,6 +26,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from schemas.hosts import foreign
 from simulator.errors import ControlError, InvalidJsonError
 from simulator.faults import Fault
 from simulator.platforms import Emission
@@ -180,6 +182,7 @@ class Control:
 async def explain(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Answer what cannot be carried out with `{"error": text}`."""
     try:
+        _refuse_pages(request)
         return await handler(request)
     except (ControlError, InvalidJsonError) as error:
         return answer({"error": str(error)}, status=getattr(error, "status", 400))
@@ -188,6 +191,15 @@ async def explain(request: web.Request, handler: Handler) -> web.StreamResponse:
         return answer(
             {"error": f"{error.reason}; GET /_control lists what there is"}, status=error.status, headers=headers
         )
+
+
+def _refuse_pages(request: web.Request) -> None:
+    """Let nobody order anything whose page a browser of this machine happens to show."""
+    why = foreign(request.headers.get("Host", ""), request.headers.get("Origin"), ())
+    if why is not None:
+        raise ControlError(f"{why}: call the simulator by an address or as localhost", status=403)
+    if request.can_read_body and request.content_type != "application/json":
+        raise ControlError("say that the body is JSON: Content-Type: application/json, as curl --json does", status=415)
 
 
 async def _order(request: web.Request, model: type[Model]) -> Model:

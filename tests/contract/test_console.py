@@ -51,6 +51,34 @@ async def test_failing_check_is_told_with_its_cause(url: str) -> None:
     assert body["checks"] == {"log": {"ok": False, "detail": "the broker is away"}, "store": {"ok": True, "detail": ""}}
 
 
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"Host": "rebound.example:8788"}, 403),
+        ({"Host": "127.0.0.1.rebound.example"}, 403),
+        ({"Origin": "https://page.example"}, 403),
+        ({"Origin": "null"}, 403),
+        ({"Host": "127.0.0.1:1", "Origin": "http://127.0.0.1:1"}, 200),
+        ({"Host": "localhost:8788"}, 200),
+        ({"Host": "[::1]:8788"}, 200),
+        ({"Host": "receive:8788"}, 200),
+        ({"Host": "Metrics.Example.internal"}, 200),
+    ],
+)
+async def test_what_a_page_of_the_web_may_have_sent_is_refused(headers: dict[str, str], status: int) -> None:
+    """A name of its own that leads here, or an origin of its own; nothing is told it."""
+    registry, names = CollectorRegistry(), ["metrics.example.INTERNAL"]
+    server = AdminServer("127.0.0.1", 0, registry=registry, checks={}, documents={"/d": lambda _: {}}, names=names)
+    await server.start()
+    try:
+        async with aiohttp.ClientSession(headers=headers) as session:
+            for path in ("/metrics", "/readyz", "/d"):
+                async with session.get(server.url + path) as answer:
+                    assert (answer.status, "refused" in await answer.text()) == (status, status != 200)
+    finally:
+        await server.stop()
+
+
 async def test_a_check_that_is_well_and_says_something_is_told_and_leaves_the_role_ready() -> None:
     """A handler that is paused, for instance."""
     checks = {"handlers": lambda: Found(ok=True, detail="h: paused")}

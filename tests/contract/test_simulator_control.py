@@ -1,6 +1,7 @@
 """The control API of the simulator."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -221,3 +222,24 @@ def test_before_the_start_there_is_no_address() -> None:
     """The error says what to do."""
     with pytest.raises(SimulatorError, match=r"await start\(\) first"):
         _ = Simulator().url
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"Content-Type": "text/plain"}, 415),
+        ({"Content-Type": "application/x-www-form-urlencoded"}, 415),
+        ({"Content-Type": "application/json", "Host": "rebound.example"}, 403),
+        ({"Content-Type": "application/json", "Origin": "https://page.example"}, 403),
+        ({"Content-Type": "application/json; charset=utf-8", "Host": "localhost:8789"}, 202),
+    ],
+)
+async def test_no_page_of_the_web_can_order_anything(sim: Caller, headers: dict[str, str], status: int) -> None:
+    """What a browser sends of itself, or for a name that leads here; those who mean it say JSON."""
+    order = {**MGA, "type": "message.created"}
+    answered, _ = await sim.ask(
+        "POST", f"{sim.simulator.url}/_control/emit", json.dumps(order).encode(), headers=headers
+    )
+    assert (answered, len(sim.simulator.deliveries)) == (status, 0)
+    unread, _ = await sim.ask("GET", f"{sim.simulator.url}/_control/received", headers={"Host": "rebound.example"})
+    assert unread == 403

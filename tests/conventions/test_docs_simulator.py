@@ -39,8 +39,9 @@ async def test_examples_are_taken() -> None:
             url = next(word for word in words if word.startswith("http")).replace(
                 "http://127.0.0.1:8789", simulator.url
             )
-            body = words[words.index("-d") + 1].encode() if "-d" in words else None
-            async with session.request(method, url, data=body) as answer:
+            body = words[words.index("--json") + 1].encode() if "--json" in words else None
+            headers = {} if body is None else {"Content-Type": "application/json"}
+            async with session.request(method, url, data=body, headers=headers) as answer:
                 statuses.append(answer.status)
     assert statuses == [201, 202, 202, 201, 201, 204, 204]
 
