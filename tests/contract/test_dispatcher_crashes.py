@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,6 +13,7 @@ from dispatcher.worker import Phase
 from handlers.api import Context, handler
 from schemas.events import Event, MessageCreated, Timer
 from schemas.record import TopicPartition
+from store.errors import StoreUnavailable
 from store.owners import Epoch
 from tests.contract.dispatchers import WITHIN, Rig, message, on_sqlite, quick, until
 
@@ -199,3 +201,23 @@ async def test_who_lost_its_partition_attempts_nothing(rig: Rig) -> None:
         await until(lambda: len(crowd.beside) == 2, "the second is attempted, under a new epoch")
         assert dispatcher.states()["crowd"].phase is Phase.RUNNING
         await until(lambda: len(rig.attempts) >= 2, "both are done")
+
+
+async def test_without_the_store_nothing_is_attempted_after_a_crash(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What cannot be noted waits, and is attempted when the store answers."""
+    crowd, note = Crowd(), rig.store.suspects.note
+    refused: list[int] = []
+
+    async def away(*given: Any) -> frozenset[TopicPartition]:
+        if len(refused) < 3:
+            refused.append(len(crowd.beside))
+            raise StoreUnavailable("it is away")
+        return await note(*given)
+
+    await rig.append(*(message(number, key=f"k{number}") for number in range(4)))
+    await crash(rig, "crowd")
+    monkeypatch.setattr(rig.store.suspects, "note", away)
+    await rig.settle(crowd.handler)
+    assert refused == [0, 0, 0]
+    assert len(rig.attempts) == len(crowd.beside) == 4
+    assert await noted(rig, "crowd") == {}

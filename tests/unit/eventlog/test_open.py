@@ -100,3 +100,14 @@ def test_settings_are_checked(wrong: dict[str, object]) -> None:
     """A bound too small to work with and unknown names are errors."""
     with pytest.raises(ValidationError):
         EventLogSettings.model_validate(wrong)
+
+
+def test_only_a_group_of_kafkas_gives_up_waiting() -> None:
+    """The embedded log's lease is renewed while partitions are given back."""
+    kafka = {"rebalance_timeout": "90s"}
+    of = {url: EventLogSettings.model_validate({"url": url, "kafka": kafka}) for url in ("kafka://h:1", "events.db")}
+    assert {url: settings.rebalance_timeout for url, settings in of.items()} == {
+        "kafka://h:1": timedelta(seconds=90),
+        "events.db": None,
+    }
+    assert EventLogSettings(url="kafka://h:1").rebalance_timeout is None
