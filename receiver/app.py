@@ -26,7 +26,7 @@ from receiver.limits import Bucket, Budget, peer_of, retry_after
 from receiver.openapi import document
 from receiver.problems import Problem
 from receiver.recent import Recent
-from receiver.reports import Answered, Report
+from receiver.reports import NOBODY, Answered, Report, Sender, product
 from receiver.request_ids import RequestIds
 from receiver.settings import ReceiverSettings
 from receiver.sources.source import Source
@@ -119,13 +119,12 @@ class Receiver:
             # aiohttp says so by itself only to what is HTTP/1.1.
             response.headers["Connection"] = "close"
         if reply.outcome:
-            path = "" if source else shown_path(request.raw_path, self._path_tokens)
-            self._report(source, reply, self._monotonic() - started, path, request_id)
+            self._report(source, reply, self._monotonic() - started, request_id, request)
         return response
 
     def malformed(self, reason: str) -> None:
         """Count a request that was not HTTP."""
-        self._report(None, _problem(problems.MALFORMED, reason), 0.0, "", self._ids.new())
+        self._report(None, _problem(problems.MALFORMED, reason), 0.0, self._ids.new())
 
     def health(self) -> Health:
         """Whether deliveries can be taken now."""
@@ -213,8 +212,15 @@ class Receiver:
             return _problem(outcome.problem, outcome.reason)
         return _success(source, outcome, kept, self._keep.kind)
 
-    def _report(self, source: Source | None, reply: _Reply, seconds: float, path: str, request_id: str) -> None:
-        accepted = reply.accepted
+    def _report(
+        self,
+        source: Source | None,
+        reply: _Reply,
+        seconds: float,
+        request_id: str,
+        request: web.BaseRequest | None = None,
+    ) -> None:
+        accepted, refused = reply.accepted, reply.answer if isinstance(reply.answer, Problem) else None
         answered = Answered(
             request=request_id,
             source=source.name if source else None,
@@ -222,16 +228,23 @@ class Receiver:
             status=reply.answer.status,
             outcome=reply.outcome,
             reason=reply.reason,
-            path=path,
+            path=shown_path(request.raw_path, self._path_tokens) if request is not None and not source else "",
             ids=accepted.ids if accepted else (),
             types=accepted.types if accepted else (),
             quarantined=reply.quarantined,
             secret=accepted.secret if accepted else None,
             seconds=seconds,
+            fields=refused.fields if refused else (),
+            sender=sender_of(request) if request is not None and refused else NOBODY,
             hints=reply.hints,
         )
         for report in self._reports:
             report(answered)
+
+
+def sender_of(request: web.BaseRequest) -> Sender:
+    """Who sent a request, as far as a log may tell."""
+    return Sender(remote=request.remote or "", agent=product(request.headers.get("User-Agent", "")))
 
 
 def _is_later(request: web.BaseRequest) -> bool:

@@ -78,7 +78,10 @@ def _told(at: datetime, answered: Answered) -> dict[str, Any]:
         "status": answered.status,
         "problem": answered.outcome,
         "reason": answered.reason,
+        "fields": list(answered.fields),
         "path": answered.path,
+        "remote": answered.sender.remote,
+        "agent": answered.sender.agent,
         "quarantined": answered.quarantined,
         "hints": hints,
     }

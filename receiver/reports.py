@@ -5,7 +5,7 @@ A hook is a plain callable that is given a frozen `Answered`. It holds no body, 
 
 import logging
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import structlog
@@ -16,7 +16,22 @@ from receiver.limits import Bucket
 log = structlog.get_logger()
 
 _PRINTABLE = re.compile(r"[A-Za-z0-9._:/-]{1,128}")
+# A name and a version in figures.
+_PRODUCT = re.compile(r"[A-Za-z][A-Za-z._-]{0,31}(?:/[0-9][0-9.]{0,15})?")
 _REFUSALS_A_SECOND = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sender:
+    """Who sent a request."""
+
+    # The address at the other end of the connection, which may be a proxy's.
+    remote: str = ""
+    # What it calls itself.
+    agent: str = ""
+
+
+NOBODY = Sender()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +58,10 @@ class Answered:
     secret: int | None = None
     # From the complete header to the answer.
     seconds: float = 0.0
+    # The fields that were at fault, dotted; never a value.
+    fields: tuple[str, ...] = ()
+    # Of a refused request.
+    sender: Sender = NOBODY
     # What was found out about a refusal.
     hints: tuple[Hint, ...] = ()
 
@@ -95,18 +114,7 @@ class LogReports:
                 status=answered.status,
             )
         elif self._may_tell(answered.source):
-            log.warning(
-                "delivery.refused",
-                request_id=answered.request,
-                source=answered.source,
-                problem=answered.outcome,
-                reason=answered.reason,
-                why="; ".join(hint.text for hint in answered.hints),
-                status=answered.status,
-                path=answered.path,
-                quarantined=answered.quarantined,
-                hidden=self._hidden.pop(answered.source, 0),
-            )
+            log.warning("delivery.refused", **_filled(_refusal(answered, self._hidden.pop(answered.source, 0))))
 
     def _may_tell(self, source: str | None) -> bool:
         bucket = self._buckets.get(source)
@@ -116,6 +124,34 @@ class LogReports:
             self._hidden[source] = self._hidden.get(source, 0) + 1
             return False
         return True
+
+
+def _refusal(answered: Answered, hidden: int) -> dict[str, object]:
+    return {
+        "request_id": answered.request,
+        "source": answered.source,
+        "status": answered.status,
+        "problem": answered.outcome,
+        "reason": answered.reason,
+        "why": "; ".join(hint.text for hint in answered.hints),
+        "fields": [loggable(one) for one in answered.fields[:10]],
+        "path": answered.path,
+        "quarantined": answered.quarantined,
+        "remote": answered.sender.remote,
+        "agent": answered.sender.agent,
+        "hidden": hidden,
+    }
+
+
+def _filled(entry: Mapping[str, object]) -> dict[str, object]:
+    """What says something: a line is read by people too."""
+    return {name: value for name, value in entry.items() if value}
+
+
+def product(agent: str) -> str:
+    """What a User-Agent names first, `curl/8.5.0`, as it may stand in a log; empty where it names nothing plain."""
+    found = _PRODUCT.match(agent)
+    return found[0] if found else ""
 
 
 def loggable(name: str) -> str:

@@ -88,7 +88,8 @@ def _show(found: Mapping[str, Any]) -> None:
         f"{found['request_id']}  {found['status']} {found['problem']}  {found['source'] or '?'}  {_local(found['at'])}"
     )
     out.print(Text(printable(head), style="bold"))
-    reason = {"reason": found["reason"], "path": found["path"], "quarantined": found["quarantined"]}
+    # A receiver of an older version tells less.
+    reason = {name: found.get(name) for name in ("reason", "fields", "path", "quarantined", "remote", "agent")}
     hints = [line for hint in found["hints"] for line in (("why", hint["text"]), ("so", hint["do"]))]
     for name, value in (*reason.items(), *hints):
         if value:

@@ -151,11 +151,13 @@ async def test_every_answer_names_its_request(receiver: Running) -> None:
 async def test_refusal_can_be_asked_for_by_its_id(receiver: Running) -> None:
     """With all that was found out about it; what was accepted is not kept."""
     accepted = await receiver.post()
-    answer = await receiver.post(headers=signed("mygptassistants", MESSAGE + b"\n"))
+    forged = signed("mygptassistants", MESSAGE + b"\n")
+    answer = await receiver.post(headers=[*forged, (b"User-Agent", b"curl/8.5.0 \xff")])
     refusals = receiver.server.refusals
     found = refusals.found(answer.headers["x-request-id"])
     assert found is not None
     assert (found["source"], found["status"], found["reason"]) == ("support", 401, "signature-wrong")
+    assert (found["remote"], found["agent"]) == ("127.0.0.1", "curl/8.5.0")
     assert [hint["text"] for hint in found["hints"]] == [
         "the signature is right, by the secret, for the body with a line feed at its end"
     ]
@@ -167,6 +169,7 @@ async def test_invalid_delivery_is_kept_in_quarantine(receiver: Running) -> None
     body = MESSAGE.replace(b'"role":"user",', b"")
     answer = await receiver.post(body=body)
     assert (answer.status, answer.json()["fields"]) == (422, ["data.role"])
+    assert receiver.answered[-1].fields == ("data.role",)
     (record,) = await receiver.records("quarantine")
     assert (record.key, record.value) == (answer.json()["quarantined"].encode(), body)
     assert (record.header("hookline-reason"), record.header("hookline-fields")) == (b"not-fitting", b"data.role")

@@ -73,8 +73,10 @@ def _fields(tree: ast.Module, call: ast.Call) -> Iterator[str]:
     for keyword in call.keywords:
         if keyword.arg not in (None, "exc_info"):
             yield str(keyword.arg)
-        elif isinstance(keyword.value, ast.Call) and isinstance(keyword.value.func, ast.Name):
-            yield from _returned_keys(tree, keyword.value.func.id)
+        else:
+            for one in ast.walk(keyword.value):
+                if isinstance(one, ast.Call) and isinstance(one.func, ast.Name):
+                    yield from _returned_keys(tree, one.func.id)
 
 
 def _returned_keys(tree: ast.Module, function: str) -> Iterator[str]:

@@ -5,7 +5,7 @@ from typing import Any
 
 from receiver.diagnosis.hint import KINDS, Hint
 from receiver.recent import IN_ALL, OF_A_SOURCE, Recent
-from receiver.reports import Answered
+from receiver.reports import Answered, Sender
 from tests.unit.receiver.parts import NOW
 
 
@@ -17,7 +17,8 @@ def refused(number: int, source: str | None = "shop", **more: Any) -> Answered:
 def test_refusal_is_kept_with_what_to_do() -> None:
     """As JSON has it, for `hookline explain --json`."""
     recent = Recent("abc", lambda: NOW)
-    recent(refused(1, hints=(Hint("clock", "7 s"),), path="", quarantined=None))
+    sender = Sender(remote="192.0.2.7", agent="curl/8.5.0")
+    recent(refused(1, hints=(Hint("clock", "7 s"),), fields=("data.role",), sender=sender))
     assert recent.found("abc-1") == {
         "request_id": "abc-1",
         "at": "2023-11-14T22:13:20.000+00:00",
@@ -26,7 +27,10 @@ def test_refusal_is_kept_with_what_to_do() -> None:
         "status": 401,
         "problem": "unauthenticated",
         "reason": "signature-wrong",
+        "fields": ["data.role"],
         "path": "",
+        "remote": "192.0.2.7",
+        "agent": "curl/8.5.0",
         "quarantined": None,
         "hints": [{"kind": "clock", "text": "7 s", "means": KINDS["clock"].means, "do": KINDS["clock"].do}],
     }

@@ -2,10 +2,11 @@
 
 from typing import Any
 
+import pytest
 import structlog
 
 from receiver.diagnosis.hint import Hint
-from receiver.reports import Answered, LogReports, loggable
+from receiver.reports import Answered, LogReports, Sender, loggable, product
 
 
 def answered(**changes: Any) -> Answered:
@@ -49,6 +50,39 @@ def test_refusal_is_told_with_what_was_found_out() -> None:
     )
 
 
+def test_refusal_is_told_with_its_fields_and_its_sender() -> None:
+    """Who sends what is wrong; what says nothing is left out."""
+    sender = Sender(remote="192.0.2.7", agent="curl/8.5.0")
+    (line,) = lines_of(answered(status=422, outcome="not-fitting", fields=("data.role", "a b"), sender=sender))
+    assert line == {
+        "event": "delivery.refused",
+        "log_level": "warning",
+        "source": "support",
+        "status": 422,
+        "problem": "not-fitting",
+        "reason": "r",
+        "fields": ["data.role", "(not printable)"],
+        "remote": "192.0.2.7",
+        "agent": "curl/8.5.0",
+    }
+
+
+@pytest.mark.parametrize(
+    ("header", "name"),
+    [
+        ("curl/8.5.0", "curl/8.5.0"),
+        ("Mozilla/5.0 (X11; Linux x86_64)", "Mozilla/5.0"),
+        ("GitHub-Hookshot/044aadd", "GitHub-Hookshot/044"),
+        ("", ""),
+        ("\x1b[31m", ""),
+        ("x" * 5_000, "x" * 32),
+    ],
+)
+def test_of_a_user_agent_its_first_product_is_told(header: str, name: str) -> None:
+    """Bounded, and without what no line can hold."""
+    assert product(header) == name
+
+
 def test_refusal_of_no_source_is_told_with_its_path() -> None:
     """Else nobody finds out which sender has a wrong URL."""
     (line,) = lines_of(answered(source=None, outcome="not-found", path="/in/suport"))
@@ -78,7 +112,7 @@ def test_flood_of_refusals_is_counted_not_told() -> None:
 def test_flood_of_one_source_hides_no_other() -> None:
     """A source's lines are its own."""
     answers = [answered() for _ in range(25)] + [answered(source="other"), answered(source=None)]
-    assert [line["source"] for line in lines_of(*answers)][-2:] == ["other", None]
+    assert [line.get("source") for line in lines_of(*answers)][-2:] == ["other", None]
 
 
 def test_strangers_id_is_shown_only_when_it_is_plain() -> None:
