@@ -92,21 +92,27 @@ class Attempts:
             each.stuck = True
         return found
 
+    def begin_beside(self) -> bool:
+        """Take a turn beside others now; False if somebody has or wants one alone."""
+        if not self._wanted:
+            self._beside.add(_current())
+        return not self._wanted
+
+    def end_beside(self) -> None:
+        """The turn is over."""
+        self._beside.discard(_current())
+        self._ended.set()
+
     @contextlib.asynccontextmanager
     async def beside(self, given_up: Callable[[], bool]) -> AsyncIterator[bool]:
         """A turn beside others, when nobody has or wants one alone; False if the caller gave up before."""
-        while self._wanted and not given_up():
+        while not (begun := self.begin_beside()) and not given_up():
             await self._glance()
-        if self._wanted:
-            yield False
-            return
-        task = _current()
-        self._beside.add(task)
         try:
-            yield True
+            yield begun
         finally:
-            self._beside.discard(task)
-            self._ended.set()
+            if begun:
+                self.end_beside()
 
     @contextlib.asynccontextmanager
     async def alone(self, given_up: Callable[[], bool]) -> AsyncIterator[bool]:

@@ -4,9 +4,9 @@ Notes are written by one task, one transaction at a time: what comes meanwhile g
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import structlog
 
@@ -21,6 +21,7 @@ from store.errors import NotOwned, StoreError
 
 log = structlog.get_logger()
 
+T = TypeVar("T")
 # Notes of one transaction.
 _PAGE = 500
 
@@ -73,38 +74,30 @@ class Care:
             work.tries.made = crashes
         return dead
 
-    @asynccontextmanager
-    async def turn(self, work: Work) -> AsyncIterator[bool]:
-        """The time of one attempt; False: there is to be none, for the partition or all is given back.
+    async def attempted(self, work: Work, attempt: Callable[[Work], Awaitable[T]]) -> T | None:
+        """Make an attempt in its turn; None: there is to be none, for the partition or all is given back.
 
         Raises:
             NotOwned: the partition has another owner.
             StoreError: what is to be noted cannot be.
         """
-        partition, caution = work.partition, work.partition.caution
-        attempts = self.equipment.attempts
-
-        def going() -> bool:
-            return self.halted or partition.closing or partition.lost
-
-        if caution is None or not caution.covers(work):
-            async with attempts.beside(going) as given:
-                yield given
-            return
-        crashes = caution.crashes(work)
-        suspect = is_suspect(crashes)
-        async with (attempts.alone if suspect else attempts.beside)(going) as given:
-            if not given:
-                yield False
-                return
-            if suspect:
-                name, names = self.entry.name, names_of(work)
-                log.warning(
-                    "attempt.alone", handler=name, event_id=names.event_id, source=names.source, crashes=crashes
-                )
-            async with self._noted(work, crashes + 1):
-                yield True
-            caution.clear(work)
+        attempts, caution = self.equipment.attempts, work.partition.caution
+        careful = None if caution is None or not caution.covers(work) else caution
+        if careful is None and attempts.begin_beside():
+            # the ordinary case: nothing is waited for
+            try:
+                return await attempt(work)
+            finally:
+                attempts.end_beside()
+        crashes = 0 if careful is None else careful.crashes(work)
+        made: T | None = None
+        async with (attempts.alone if is_suspect(crashes) else attempts.beside)(lambda: self._given_up(work)) as given:
+            if given and careful is None:
+                made = await attempt(work)
+            elif given and careful is not None:
+                made = await self._noted(work, crashes, attempt)
+                careful.clear(work)
+        return made
 
     def cleared(self, work: Work) -> None:
         """It is settled, perhaps without an attempt: no note of it is left."""
@@ -113,14 +106,19 @@ class Care:
             caution.clear(work)
             self._note(work, None)
 
-    @asynccontextmanager
-    async def _noted(self, work: Work, crashes: int) -> AsyncIterator[None]:
+    def _given_up(self, work: Work) -> bool:
+        return self.halted or work.partition.closing or work.partition.lost
+
+    async def _noted(self, work: Work, crashes: int, attempt: Callable[[Work], Awaitable[T]]) -> T:
+        if is_suspect(crashes):
+            name, names = self.entry.name, names_of(work)
+            log.warning("attempt.alone", handler=name, event_id=names.event_id, source=names.source, crashes=crashes)
         try:
-            self._note(work, crashes)
+            self._note(work, crashes + 1)
             await asyncio.shield(self._written)
             if work.partition.lost:
                 raise NotOwned(self.entry.name, work.partition.at, work.partition.epoch.value)
-            yield
+            return await attempt(work)
         finally:
             self._note(work, None)
 

@@ -234,11 +234,8 @@ class Runner:
         """One attempt when its turn has come, unless the event is dead for what it did to the process."""
         if (dead := self.care.verdict(work)) is not None:
             return Doomed(dead)
-        ended: Settlement | timedelta | Doomed = timedelta()
-        async with self.care.turn(work) as given:
-            if given:
-                ended = await self._made(work)
-        return ended
+        made = await self.care.attempted(work, self._made)
+        return timedelta() if made is None else made
 
     async def _made(self, work: Work) -> Settlement | timedelta | Doomed:
         """One attempt."""
