@@ -67,7 +67,7 @@ class Lane(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class Move(Generic[T]):
-    """What is to be written of a lane."""
+    """What is to be written of a lane: new rows, or what was tried."""
 
     lane: Lane[T]
     # Records that get rows, in order.

@@ -186,9 +186,8 @@ class Lanes(Generic[T]):
         self._store(lane, len(move.records))
         if lane.leaving and lane.state is State.PARKED:
             self.loaded -= len(lane.rows)
-            lane.rows = []
+            lane.rows, lane.leaving = [], False
             self._rest(lane, lane.until)
-        lane.leaving = False
         self._mark(lane)
 
     def stayed(self, move: Move[T]) -> None:
@@ -264,6 +263,7 @@ class Lanes(Generic[T]):
     def _queue(self, lane: Lane[T]) -> None:
         if lane.head is lane.postponed:
             self._hold_back(lane, None)
+        self._due.pop(lane, None)
         lane.state = State.READY
         self._ready.append(lane)
 
@@ -329,12 +329,13 @@ class Lanes(Generic[T]):
 
     def _move(self, lane: Lane[T]) -> Move[T]:
         """What is to be written of a lane now; one that is to be parked waits in the store from here on."""
-        leaves = lane.leaving and lane.state is State.WAITING
-        records = [item for item in lane.items if item.parkable][: max(0, self._rows - lane.stored)]
-        if leaves:
+        again = None
+        if lane.leaving and lane.state is State.WAITING:
             self._waiting -= 1
             lane.state = State.PARKED
-        return Move(lane, records, lane.rows[0] if leaves and lane.rows else None)
+            again = lane.rows[0] if lane.rows else None
+        room = 0 if again is not None else self._rows - lane.stored
+        return Move(lane, [item for item in lane.items if item.parkable][: max(0, room)], again)
 
     def _store(self, lane: Lane[T], rows: int) -> None:
         """A lane has so many rows more, or less."""

@@ -89,9 +89,12 @@ class Parker:
 
     async def _write(self) -> None:
         await self._finish()
-        if not self.holdings.brakes.on and self.clock.monotonic() >= self._write_from:
-            moves = self.holdings.lanes.moves()
-            self._begun = self._by_partition((move.lane.key, move) for move in moves)
+        lanes, brakes = self.holdings.lanes, self.holdings.brakes
+        while not brakes.on and self.clock.monotonic() >= self._write_from and (moves := lanes.moves()):
+            # what was tried needs no room: it is kept also when nothing more is
+            for new in (False, True):
+                some = ((move.lane.key, move) for move in moves if (move.again is None) is new)
+                self._begun += self._by_partition(some)
             await self._finish()
 
     async def _finish(self) -> None:

@@ -30,6 +30,7 @@ from dispatcher.settings import Entry
 from dispatcher.settlement import NOTHING, Settlement, Settler, of_dead, of_done
 from dispatcher.work import Doomed, Firing, Parked, Received, Replayed, Tries, Work, names_of
 from eventlog.errors import LogUnavailable
+from schemas.durations import LONGEST
 from schemas.envelope import EnvelopeError
 from schemas.events import Event
 from store.errors import NotOwned, StoreError, StoreMisconfigured, StoreUnavailable
@@ -38,8 +39,6 @@ log = structlog.get_logger()
 
 # Between tries to carry out a settlement, in seconds.
 _SETTLE_AGAIN = (0.1, 0.5, 1.0, 2.0, 5.0)
-# A plugin, or a platform, may name any wait; this one has an end that can be written down.
-_FAR = timedelta(days=3650)
 # Attempts after which a task lets the others of the process run, if none of them waited for anything.
 _POLITE = 50
 
@@ -192,7 +191,7 @@ class Runner:
             self.holdings.lanes.advance(lane)
             brakes.settled(lane)
         else:
-            wait = min(brakes.failed(lane, heard, wait, clock.now()), _FAR)
+            wait = min(brakes.failed(lane, heard, wait, clock.now()), LONGEST)
             # while the brakes are on nothing is parked, and whoever asks the platform asks again
             long = not brakes.on and self._is_long(work.tries, clock.now() + wait)
             self.holdings.lanes.wait(lane, clock.monotonic() + wait.total_seconds(), long=long)
