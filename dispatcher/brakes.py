@@ -60,7 +60,13 @@ class Brakes:
     @property
     def on(self) -> bool:
         """Whether the entry stands still, but for its probes."""
-        return self.stopped() or any(account.breaker.is_open for account in self._accounts.values())
+        if self.stopped():
+            return True
+        # not by `any`: this is asked several times an attempt, of no account most of the time
+        for account in self._accounts.values():  # noqa: SIM110
+            if account.breaker.is_open:
+                return True
+        return False
 
     @property
     def away(self) -> Mapping[str, datetime]:
@@ -92,7 +98,8 @@ class Brakes:
 
     def settled(self, lane: AnyLane) -> None:
         """Nothing is left to do of a lane's first item."""
-        self._unprobe(lane)
+        if self._accounts:
+            self._unprobe(lane)
 
     def answered(self, accounts: Iterable[str], now: datetime) -> list[AnyLane]:
         """The platforms of these accounts answered; the lanes that need not wait for them any longer."""

@@ -1,17 +1,17 @@
 """What attempts learn of the platforms they ask: which accounts were answered, and which account's platform is away."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
-from dataclasses import dataclass, field
+from contextvars import ContextVar, Token
+from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self, TypeAlias
 
 from clients.errors import ClientError, ConnectionLost, GivenUp, PlatformDown, TimedOut, Unreachable
 from dispatcher.attempt import AttemptTimedOut
 
 if TYPE_CHECKING:
     from clients.http import Exchange
+
+_Var: TypeAlias = "ContextVar[Listening | None]"
 
 AWAY = (Unreachable, ConnectionLost, TimedOut, PlatformDown)
 """What a client raises when its platform is away."""
@@ -24,40 +24,45 @@ class Hearing:
     """
 
     def __init__(self) -> None:
-        self._listening: ContextVar[Listening | None] = ContextVar("listening", default=None)
+        self._listening: _Var = ContextVar("listening", default=None)
 
     def __call__(self, exchange: "Exchange") -> None:
         """An exchange is over."""
         if (listening := self._listening.get()) is not None:
             listening.hear(exchange)
 
-    @contextmanager
-    def attempt(self) -> "Iterator[Listening]":
-        """Listen while an attempt lasts."""
-        listening = Listening()
-        token = self._listening.set(listening)
-        try:
-            yield listening
-        finally:
-            self._listening.reset(token)
+    def attempt(self) -> "Listening":
+        """What is heard during one attempt: `with` it."""
+        return Listening(self._listening)
 
 
 @dataclass(slots=True)
 class Listening:
     """What is heard during one attempt."""
 
+    # Where exchanges find it.
+    _var: "_Var"
+    _token: "Token[Listening | None] | None" = None
     # The accounts whose latest exchange was answered.
-    answered: set[str] = field(default_factory=set)
+    answered: frozenset[str] = frozenset()
     # Of the exchanges that were broken off, the one that had lasted longest, in seconds.
     given_up: GivenUp | None = None
     seconds: float = 0.0
 
+    def __enter__(self) -> Self:
+        self._token = self._var.set(self)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._token is not None:
+            self._var.reset(self._token)
+
     def hear(self, exchange: "Exchange") -> None:
         """An exchange of the attempt is over."""
         if not isinstance(exchange.error, AWAY):
-            self.answered.add(exchange.account)
+            self.answered |= {exchange.account}
             return
-        self.answered.discard(exchange.account)
+        self.answered -= {exchange.account}
         if isinstance(exchange.error, GivenUp) and exchange.seconds >= self.seconds:
             self.given_up, self.seconds = exchange.error, exchange.seconds
 
@@ -82,7 +87,7 @@ class Heard:
     # The platform's error, with the account it came to; None if the attempt did not end by one.
     away: ClientError | None = None
     # The accounts whose platforms answered.
-    answered: frozenset[str] = field(default_factory=frozenset)
+    answered: frozenset[str] = frozenset()
 
     @property
     def account(self) -> str:
@@ -90,14 +95,16 @@ class Heard:
         return "" if self.away is None else self.away.account
 
     @classmethod
-    def of(cls, error: BaseException | None, answered: set[str]) -> "Heard":
+    def of(cls, error: BaseException | None, answered: frozenset[str]) -> "Heard":
         """What an attempt learned that ended so.
 
         An account that an attempt failed by counts as away, whatever else of it was answered: some platforms still read
         when they cannot write.
         """
+        if error is None and not answered:
+            return NOTHING_HEARD
         away = error if isinstance(error, AWAY) and error.account else None
-        return cls(away, frozenset(answered - {away.account} if away else answered))
+        return cls(away, answered - {away.account} if away else answered)
 
 
 NOTHING_HEARD = Heard()

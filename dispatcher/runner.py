@@ -184,7 +184,7 @@ class Runner:
             return
         heard, work.tries.heard = work.tries.heard, NOTHING_HEARD
         brakes, clock = self.holdings.brakes, self.equipment.clock
-        held, freed = brakes.on, brakes.answered(heard.answered, clock.now())
+        held, freed = brakes.on, brakes.answered(heard.answered, clock.now()) if heard.answered else []
         if wait is None:
             self.care.cleared(work)
             self.holdings.settle(work)

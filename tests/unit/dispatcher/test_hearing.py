@@ -35,7 +35,7 @@ async def test_attempts_are_kept_apart() -> None:
     """Those that run side by side, and the tasks each of them begins."""
     hearing = Hearing()
 
-    async def attempt(account: str) -> set[str]:
+    async def attempt(account: str) -> frozenset[str]:
         with hearing.attempt() as listening:
             await asyncio.sleep(0)
             await asyncio.create_task(ask(account))
@@ -70,7 +70,7 @@ TIMEOUT = timedelta(seconds=30)
 
 def heard(seconds: float, *, kind: type[ClientError] = GivenUp) -> Listening:
     """An attempt whose last exchange ended so, after so long."""
-    listening = Listening()
+    listening = Hearing().attempt()
     listening.hear(exchange("crm", of(GivenUp("short"))))
     listening.hear(replace(exchange("support", of(kind("no"))), seconds=seconds))
     return listening
@@ -91,7 +91,7 @@ def test_an_attempt_that_a_platform_kept_waiting_failed_by_the_platform() -> Non
         (heard(29, kind=TimedOut), AttemptTimedOut("it had its answer, and went on")),
         (heard(29), ValueError("another failure")),
         (heard(29), None),
-        (Listening(), AttemptTimedOut("it asked nobody")),
+        (Hearing().attempt(), AttemptTimedOut("it asked nobody")),
     ],
 )
 def test_other_attempts_fail_by_themselves(listening: Listening, error: Exception | None) -> None:
@@ -102,11 +102,11 @@ def test_other_attempts_fail_by_themselves(listening: Listening, error: Exceptio
 def test_an_attempt_that_fails_by_an_account_speaks_against_it() -> None:
     """Also when another call of it was answered; other accounts were answered all the same."""
     error = of(PlatformDown("no"))
-    heard = Heard.of(error, {"support", "crm"})
+    heard = Heard.of(error, frozenset({"support", "crm"}))
     assert (heard.away, heard.account, heard.answered) == (error, "support", {"crm"})
 
 
 @pytest.mark.parametrize("error", [None, ValueError("no"), of(NotFound("no")), PlatformDown("of a client of its own")])
 def test_other_failures_say_nothing_of_a_platform(error: BaseException | None) -> None:
     """Nor do errors of what is no account of ours."""
-    assert Heard.of(error, {"support"}) == Heard(None, frozenset({"support"}))
+    assert Heard.of(error, frozenset({"support"})) == Heard(None, frozenset({"support"}))
