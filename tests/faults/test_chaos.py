@@ -144,7 +144,7 @@ def test_chaos(place: dict[str, Any], tmp_path: Path, spawner: Spawner, request:
         crowd.thaw(float("inf"))
         events = door.auditor.accepted()
         found: Itinerary = wait_for(
-            lambda: settled(events, journal), seconds=FINISHED_WITHIN, what="the end of the work"
+            lambda: settled(events, journal), seconds=FINISHED_WITHIN + seconds, what="the end of the work"
         )
         print(
             f"{len(events)} events, {dict(crowd.done)}, {found.repeats} repeats, {found.most} attempts at most, "
