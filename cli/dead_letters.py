@@ -6,9 +6,10 @@ from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from cli.output import printable
+from cli.records import as_object
 from dispatcher import dead
 from eventlog.log import EventLog
 from schemas.record import StoredRecord, TopicPartition
@@ -71,21 +72,36 @@ class Letter:
         """Whether a person means this one: by its event's id, as a listing shows it too, or by its place."""
         return wanted in {self.id, printable(self.id), self.place} - {""}
 
-    def row(self) -> dict[str, object]:
-        """What a listing shows."""
+    def row(self) -> dict[str, Any]:
+        """What a listing shows; where the event stands and where its letter does are told apart."""
+        record = self.record
         return {
             "failed_at": self.text(dead.FAILED_AT),
             "handler": self.handler,
             "reason": self.reason,
-            "type": self.text("ce_type"),
             "id": self.id or self.place,
-            "key": self.text("ce_subject"),
-            "topic": self.text("__dlq.errors.topic"),
             "error": self.text(dead.MESSAGE),
-            "attempts": self.text("x-dlq-attempts"),
-            "partition": self.record.partition,
-            "offset": self.record.offset,
+            "attempts": _number(self.text("x-dlq-attempts")),
+            "event": {
+                "id": self.id,
+                "type": self.text("ce_type"),
+                "source": self.text("ce_source"),
+                "key": self.text("ce_subject"),
+                "topic": self.text("__dlq.errors.topic"),
+                "partition": _number(self.text("__dlq.errors.partition")),
+                "offset": _number(self.text("__dlq.errors.offset")),
+            },
+            "letter": {"topic": record.topic, "partition": record.partition, "offset": record.offset},
         }
+
+    def whole(self) -> dict[str, Any]:
+        """All of it: what a listing shows, with the event's headers and value, and with what the letter says."""
+        row = self.row()
+        event, death = (self.record, ()) if self.opened is None else (self.opened.record, self.opened.death)
+        shown = as_object(event)
+        row["event"] |= {name: shown[name] for name in ("timestamp", "headers", "value")}
+        row["letter"] |= {"headers": {name: value.decode("utf-8", "replace") for name, value in death}}
+        return row
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +122,7 @@ class Case:
         """Whether it is dealt with."""
         return self.state in OVER
 
-    def row(self) -> dict[str, object]:
+    def row(self) -> dict[str, Any]:
         """What a listing shows."""
         return self.letter.row() | {"state": self.state}
 
@@ -201,6 +217,13 @@ def age(letter: Letter) -> tuple[str, int]:
     """What letters are ordered by: when they were given up."""
     failed = letter.failed_at
     return "" if failed is None else failed.isoformat(timespec="microseconds"), letter.record.offset
+
+
+def _number(text: str) -> int | None:
+    try:
+        return int(text)
+    except ValueError:
+        return None
 
 
 def _time(text: str) -> datetime | None:

@@ -35,8 +35,7 @@ class Told:
         return {
             "id": letter.id or letter.place,
             "handler": letter.handler,
-            "partition": letter.record.partition,
-            "offset": letter.record.offset,
+            "letter": letter.row()["letter"],
             "state": mark.state,
             "reason": mark.reason,
             "detail": mark.detail,

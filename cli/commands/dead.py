@@ -17,7 +17,6 @@ from cli.dead_replays import Told
 from cli.errors import Misconfigured
 from cli.explain import suggestion
 from cli.output import json_line, listing, printable, stdout
-from cli.records import as_object
 from dispatcher.outcome import DeadReason
 from schemas.durations import duration
 from store.replay_rows import Mark
@@ -83,7 +82,7 @@ def show(
                 await at.one(event_id, handler)
         for case in found:
             if as_json:
-                json_line(as_object(case.letter.record))
+                json_line({**case.letter.whole(), "state": case.state})
             else:
                 _print(case)
         return 0
@@ -190,11 +189,11 @@ def _print(case: Case) -> None:
     letter, out = case.letter, stdout()
     out.print(Text(f"{printable(letter.text('ce_type'))}  {printable(letter.id)}", style="bold"))
     for name, value in case.row().items():
-        out.print(f"  {name:<10} {printable(value)}")
+        told = "{topic} {partition}@{offset}".format_map(value) if isinstance(value, dict) else value
+        out.print(f"  {name:<10} {printable(told)}")
     for line in letter.text("x-dlq-traceback").splitlines():
         out.print(Text(f"  | {printable(line)}", style="red"))
-    shown = as_object(letter.record)
-    for name, value in shown["headers"].items():
-        if not name.startswith(("x-dlq-", "__dlq.")):
-            out.print(Text(f"  {name}: {printable(value)}", style="dim"))
-    out.print(f"  {printable(shown['value'])}")
+    event = letter.whole()["event"]
+    for name, value in event["headers"].items():
+        out.print(Text(f"  {name}: {printable(value)}", style="dim"))
+    out.print(f"  {printable(event['value'])}")

@@ -72,10 +72,10 @@ def test_a_replay_that_fails_again_says_why(here: Clinic) -> None:
     assert (told["state"], told["reason"]) == ("dead", "exhausted")
     assert told["detail"].startswith("1 attempts failed, the last: ValueError at mendable.py:")
     [listed] = here.listed()
-    assert listed["topic"].endswith("conversations")
-    assert (listed["state"], listed["offset"]) == ("open", told["offset"] + 1)
+    assert listed["event"]["topic"].endswith("conversations")
+    assert (listed["state"], listed["letter"]["offset"]) == ("open", told["letter"]["offset"] + 1)
     shown = here.dead("show", "message.created:m1", "--json").stdout.splitlines()
-    assert "x-dlq-history" in json.loads(shown[-1])["headers"]
+    assert "x-dlq-history" in json.loads(shown[-1])["letter"]["headers"]
 
 
 def test_only_the_entry_that_is_named_handles_it_again(tmp_path: Path, spawner: Spawner) -> None:

@@ -1,5 +1,7 @@
 """Dead letters, and which decision holds for which."""
 
+from dataclasses import replace
+
 import pytest
 
 from cli.dead_letters import Letter, Newest, cases, newest
@@ -113,6 +115,29 @@ def test_of_many_letters_those_that_failed_last_are_kept() -> None:
     assert nothing.cases() == []
 
 
-def test_a_row_tells_the_topic_of_the_event() -> None:
-    """Not that of the dead letters."""
-    assert letter().row()["topic"] == "hookline.conversations"
+def test_a_row_tells_where_the_event_stands_and_where_its_letter_does() -> None:
+    """Numbers are numbers; what a letter does not say is no number."""
+    row = letter(offset=7, more=(("x-dlq-attempts", b"5"),)).row()
+    assert row["attempts"] == 5
+    assert row["letter"] == {"topic": "hookline.dead", "partition": 1, "offset": 7}
+    assert row["event"] == {
+        "id": "e1",
+        "type": "",
+        "source": "/sources/support",
+        "key": "",
+        "topic": "hookline.conversations",
+        "partition": 3,
+        "offset": 41,
+    }
+    assert letter().row()["attempts"] is None
+
+
+def test_all_of_a_letter_is_what_died_and_what_is_told_of_it() -> None:
+    """The event with the headers it had, those of an earlier queue among them; the letter with its own."""
+    whole = letter(more=(("x-dlq-handler", b"theirs"),)).whole()
+    assert whole["event"]["headers"] == {"x-dlq-handler": "theirs", "ce_id": "e1", "ce_source": "/sources/support"}
+    assert (whole["event"]["value"], whole["event"]["offset"]) == ({}, 41)
+    assert whole["letter"]["headers"]["x-dlq-handler"] == "h"
+    foreign = Letter(replace(letter().record, headers=(("ce_id", b"e1"),))).whole()
+    assert (foreign["event"]["headers"], foreign["letter"]["headers"]) == ({"ce_id": "e1"}, {})
+    assert foreign["event"]["offset"] is None

@@ -116,8 +116,7 @@ def test_a_program_is_told_in_fields() -> None:
     assert told("dead", reason="rejected", detail="no such plan").row() == {
         "id": "e1",
         "handler": "h",
-        "partition": 1,
-        "offset": 0,
+        "letter": {"topic": "hookline.dead", "partition": 1, "offset": 0},
         "state": "dead",
         "reason": "rejected",
         "detail": "no such plan",
