@@ -77,7 +77,9 @@ class FollowUp(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    message: str = Field(description="What is sent; {name} is the contact's name.")
+    message: str = Field(
+        description=f"What is sent; {{name}} is the contact's name. It has at least {_LETTERS} letters beside that."
+    )
     after: Duration = Field(default=timedelta(minutes=30), description="How long after what `when` names.")
     when: tuple[Literal["silence", "completed", "keyword"], ...] = Field(
         default=("silence",),

@@ -2,6 +2,7 @@
 
 import re
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import get_args
 
 import pytest
@@ -16,7 +17,7 @@ from receiver.intake import Accepted, Refusal, intake
 from receiver.settings import ReceiverSettings, SourceSettings
 from receiver.sources.opening import open_sources
 from schemas.envelope import headers
-from schemas.events import Event, MessageCreated
+from schemas.events import Event, MessageCreated, Origin
 from schemas.record import Record, StoredRecord, TopicPartition
 from schemas.schemes import STANDARD
 from schemas.signatures import Outgoing, sign
@@ -56,6 +57,15 @@ def first_cells(heading: str, *, column: int = 1) -> list[str]:
 def test_headers_of_events() -> None:
     """Every attribute of the envelope stands in the page."""
     assert sorted(first_cells("Headers")) == sorted(name for name, _ in headers(EVENT))
+
+
+@pytest.mark.parametrize(
+    ("page", "row"), [(PAGE, "| `ce_origin` |"), (ROOT / "docs/write-a-handler.md", "| `origin` |")]
+)
+def test_origins_of_events(page: Path, row: str) -> None:
+    """Every one there is, wherever they are told."""
+    [line] = [line for line in prose(page).splitlines() if line.startswith(row)]
+    assert set(get_args(Origin)) <= set(re.findall(r"`([^`]+)`", line))
 
 
 @pytest.mark.parametrize(("body", "where"), [(b'{"type":"a"}', "deliveries"), (b"{", "quarantine")])
