@@ -14,7 +14,7 @@ from dispatcher.outcome import Dead, Done, Retry
 from handlers.api import RetryLater
 from receiver.polling.publishing import Published
 from receiver.reports import Answered
-from schemas.events import Timer
+from schemas.events import Timer, Unknown
 
 # Columns of a name: at least, and at most.
 _WIDTH, _WIDEST = 18, 34
@@ -25,6 +25,11 @@ _OF_A_HANDLER = frozenset({"handler", "event_id", "source", "attempt"})
 # Log entries that would tell once more what has a line here.
 _SHOWN = frozenset({"attempt.failed", "event.dead", "handler.stopped"})
 _LEVELS = {"warning": "yellow", "error": "red", "critical": "red", "exception": "red"}
+
+
+def _called(event_type: str, name: str | None) -> str:
+    """An event by its type; one that nobody maps by the platform's own name of it, too."""
+    return f"{event_type} ({name})" if event_type == Unknown.event_type and name and name != event_type else event_type
 
 
 class Screen:
@@ -51,7 +56,7 @@ class Screen:
         """A delivery was answered."""
         line = self._line(answered.source or "?", "bold cyan")
         if answered.outcome in ("accepted", "duplicate"):
-            types = ", ".join(map(printable, answered.types))
+            types = ", ".join(map(printable, map(_called, answered.types, answered.names or answered.types)))
             line.append(types or "nothing in it")
             first = short(answered.ids[0], answered.types[0] if answered.types else "") if answered.ids else ""
             line.append(f"  {first}", style="dim")

@@ -89,6 +89,11 @@ SUPPORT: Mapping[str, Mapping[str, Support]] = MappingProxyType(
 """Platform → operation → what it has of it."""
 
 
+def is_reachable(platform: str) -> bool:
+    """Whether there is a client of a platform; the others are inbound only: handlers cannot answer there."""
+    return platform in SUPPORT
+
+
 def lack(platform: str, ability: str) -> str:
     """Why a platform has nothing of an operation; empty for what is not in the table."""
     found = SUPPORT.get(platform, {}).get(ability)

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
+from clients.abilities import is_reachable
 from clients.account import Account, ChatMessage, Sent
 from clients.errors import NotFound, NotSupported
 from handlers.api import Context, GiveUp, go_without, handler
@@ -323,7 +324,11 @@ async def _has_account(event: Event[MessageCreated | ConversationCompleted | Tim
     try:
         ctx.account()
     except GiveUp as error:
-        if await ctx.allow("no-account", event.source, limit=1, per="1d"):
+        if not is_reachable(event.platform):
+            if await ctx.allow("no-client", event.source, limit=1, per="30d"):
+                reason = f"{event.platform} is inbound only: hookline has no client of it, so nobody can answer there"
+                ctx.log.info("followup.skipped", reason=reason)
+        elif await ctx.allow("no-account", event.source, limit=1, per="1d"):
             ctx.log.warning(
                 "followup.skipped",
                 reason=error.reason,

@@ -231,6 +231,7 @@ class Receiver:
             path=shown_path(request.raw_path, self._path_tokens) if request is not None and not source else "",
             ids=accepted.ids if accepted else (),
             types=accepted.types if accepted else (),
+            names=accepted.names if accepted else (),
             quarantined=reply.quarantined,
             secret=accepted.secret if accepted else None,
             seconds=seconds,

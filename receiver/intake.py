@@ -55,6 +55,8 @@ class Accepted:
     # The id in the quarantine, of a delivery that could not be read and is accepted all the same.
     quarantined: str | None = None
     types: tuple[str, ...] = ()
+    # The platform's own names of them, where it has any.
+    names: tuple[str | None, ...] = ()
     # JSON that the platform wants to see, with 200, in place of the ids.
     answer: bytes | None = None
 
@@ -206,6 +208,7 @@ def _accepted(receipt: Receipt, reading: Reading) -> Accepted | Refusal:
         copy=copy,
         secret=receipt.verified.secret,
         types=tuple(event.type for event, _ in events),
+        names=tuple(event.name for event, _ in events),
         answer=_wanted(receipt),
     )
 

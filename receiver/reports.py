@@ -53,6 +53,8 @@ class Answered:
     path: str = ""
     ids: tuple[str, ...] = ()
     types: tuple[str, ...] = ()
+    # The platform's own names of them: a stranger's words.
+    names: tuple[str | None, ...] = ()
     quarantined: str | None = None
     # Which of the source's secrets matched, from 0.
     secret: int | None = None

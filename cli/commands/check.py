@@ -15,6 +15,7 @@ from cli.findings import Finding, show
 from cli.overlay import ignored
 from cli.plugins import Plugins, loaded
 from cli.settings import Reading, Settings, read
+from clients.abilities import is_reachable
 from dispatcher import needs
 from dispatcher.settings import Entry
 from receiver.errors import SourceMisconfigured
@@ -152,7 +153,8 @@ def silent_sources(settings: Settings, plugins: Plugins) -> Iterator[Finding]:
         platform = platforms.get(source.platform)
         hints = platform is not None and (platform.confirm if source.confirm is None else source.confirm)
         idle = [entry.name for entry in entries if needs_account(entry, hints=hints)]
-        if idle and name not in plugins.account_of:
+        # Of a platform without a client nobody can have an account.
+        if idle and name not in plugins.account_of and is_reachable(source.platform):
             why = f"it has no account, so {' and '.join(idle)} can call nobody for its events: add [accounts.{name}]"
             yield Finding(f"source {name}", "degraded", f'{why}, or account = "NAME" to [sources.{name}]')
 

@@ -18,9 +18,10 @@ from cli.base import Installation, installation
 from cli.errors import CommandFailed, Misconfigured
 from cli.explain import suggestion
 from cli.output import printable, stdout
-from cli.signing import Request, content_type, signed
+from cli.samples import around, example_of, nameless
+from cli.signing import FORM, Request, content_type, signed
 from receiver.settings import SourceSettings
-from schemas.examples import Example, NoExample, example
+from schemas.examples import Example
 
 PATIENCE = 10.0
 """Seconds to wait for the receiver's answer."""
@@ -46,17 +47,20 @@ def send(
     """Post a signed event to a source, as its platform would, and show the answer."""
     here = installation(context)
     settings = _source(here, source)
-    platform = here.settings.catalogue()[settings.platform]
+    catalogue = here.settings.catalogue()
+    platform = catalogue[settings.platform]
     if platform.polled:
         raise Misconfigured(_polled(source, settings.platform))
-    headers = {"content-type": content_type(platform), **dict(map(header_of, header or ()))}
-    now, unique = datetime.now(UTC), secrets.token_hex(6)
+    now, unique, name = datetime.now(UTC), secrets.token_hex(6), event_type or ""
+    own = dict(map(header_of, header or ()))
     if body is None:
-        made = _example(settings.platform, event_type, now, unique)
-        content = _changed(made, event_type or "", changes or ())
+        made = example_of(catalogue, settings.platform, name, now=now, unique=unique)
+        content, kind = _changed(made, name, changes or ()), content_type(platform) if made.form is None else FORM
     else:
-        made = Example({}, f"msg_{unique}")
-        content = given(_read(body), changes or ())
+        made = around(catalogue, settings.platform, name, now=now, unique=unique)
+        content, kind = given(_read(body), changes or ()), content_type(platform)
+        _hint(nameless(catalogue, settings.platform, source, {*made.headers, *own}))
+    headers = {"content-type": kind, **made.headers, **own}
     address = "/".join(filter(None, (_address(here, source, settings, url), made.suffix)))
     request = signed(platform, settings, Request(address, content, headers), delivery_id=made.delivery_id, now=now)
     status, answer = _post(request)
@@ -71,20 +75,21 @@ def _polled(source: str, platform: str) -> str:
     )
 
 
-def _example(platform: str, event_type: str | None, now: datetime, unique: str) -> Example:
-    try:
-        return example(platform, event_type or "", now=now, unique=unique)
-    except NoExample as error:
-        raise Misconfigured(f"{error}; send a body of your own with --body FILE") from error
-
-
 def _changed(made: Example, event_type: str, changes: Sequence[str]) -> bytes:
     """The body of an example with fields set."""
+    if made.form is not None:
+        return given(made.form.encode(), changes)
+    if changes and not isinstance(made.body, dict):
+        return given(json.dumps(made.body).encode(), changes)
     for change in changes:
-        if hint := unknown(made, change, event_type):
-            sys.stderr.write(f"hookline: {hint}\n")
+        _hint(unknown(made, change, event_type))
         put(made.body, change)
     return json.dumps(made.body, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def _hint(text: str | None) -> None:
+    if text:
+        sys.stderr.write(f"hookline: {text}\n")
 
 
 def given(content: bytes, changes: Sequence[str]) -> bytes:

@@ -45,6 +45,12 @@ class Catalogue(Mapping[str, Platform]):
     def __contains__(self, name: object) -> bool:
         return name in self._names
 
+    def sampled(self, name: str) -> str | None:
+        """The preset whose samples a platform may send: itself, or the one it is like; None for what has none."""
+        if name in self._recipes:
+            return self._recipes[name].like
+        return name if name in presets.names() else None
+
     def recipe(self, name: str) -> Recipe | None:
         """The recipe of a name; None for what is in code, or not there."""
         if name in self._recipes:

@@ -1,9 +1,12 @@
 """The presets: recipes that come with hookline, one TOML file each in `receiver/presets/`."""
 
 import difflib
+import json
 import tomllib
+from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
+from types import MappingProxyType
 from typing import Any
 
 _FOLDER = files("receiver") / "presets"
@@ -34,6 +37,13 @@ def table(name: str) -> dict[str, Any]:
 def like(name: str) -> str | None:
     """The preset that another takes the rest from."""
     return _read(name).get("like")
+
+
+@cache
+def samples(name: str) -> Mapping[str, Any]:
+    """The samples of a preset: the sender's name of an event → headers, and a body or a form."""
+    told: dict[str, Any] = json.loads((_FOLDER / f"{name}.json").read_text(encoding="utf-8"))
+    return MappingProxyType(told)
 
 
 def _read(name: str) -> dict[str, Any]:

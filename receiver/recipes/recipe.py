@@ -172,7 +172,7 @@ class Recipe(_Part):
         """Lay what is said over the preset that it is like."""
         if not isinstance(value, dict) or not isinstance(value.get("like"), str):
             return value
-        return {**presets.table(value["like"]), **{name: one for name, one in value.items() if name != "like"}}
+        return {**presets.table(value["like"]), **value}
 
     def mapped(self) -> Iterator[str]:
         """The canonical events it can make."""

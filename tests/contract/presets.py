@@ -75,12 +75,12 @@ def source(preset: str) -> Source:
     return open_sources({"acme": settings(preset)}, ReceiverSettings())["acme"]
 
 
-def posted(sample: Sample, *, now: datetime = NOW, other: bool = False) -> Delivery:
+def posted(sample: Sample, *, now: datetime = NOW, other: bool = False, delivery_id: str = "msg_1") -> Delivery:
     """The delivery of a sample, signed by the preset's scheme."""
     given = settings(sample.preset, other=other)
     path = f"/in/acme/{TOKEN}" if given.token else "/in/acme"
     request = Request(path, sample.body, {name.lower(): value for name, value in sample.headers.items()})
-    return delivery(signed(CATALOGUE[sample.preset], given, request, delivery_id="msg_1", now=now))
+    return delivery(signed(CATALOGUE[sample.preset], given, request, delivery_id=delivery_id, now=now))
 
 
 def delivery(request: Request) -> Delivery:

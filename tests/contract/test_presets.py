@@ -11,6 +11,8 @@ from pydantic_core import from_json
 
 from receiver.delivery import Delivery, Headers, route
 from receiver.intake import Accepted, Handshaken, Refusal, decide, intake
+from receiver.recipes import presets
+from receiver.recipes.samples import naming_headers, sample
 from receiver.settings import ReceiverSettings
 from receiver.sources.opening import open_sources
 from schemas.envelope import decode
@@ -19,6 +21,7 @@ from schemas.export import schema_of
 from schemas.record import Record, StoredRecord
 from tests.contract.presets import CATALOGUE, NOW, PRESETS, SECRET, TOPICS, Sample, posted, samples, settings, source
 
+DAY = timedelta(days=1)
 CASES = [sample for preset in PRESETS for sample in samples(preset)]
 SPLIT = {preset for preset in PRESETS if (recipe := CATALOGUE.recipe(preset)) and recipe.read.events}
 each = pytest.mark.parametrize("sample", CASES, ids=str)
@@ -175,3 +178,42 @@ def test_secret_in_a_url_is_kept_nowhere() -> None:
     outcome = taken(message)
     assert outcome.copy is not None
     assert outcome.copy.header("hookline-path") == b"/in/acme?***"
+
+
+SHIPPED = [(preset, name) for preset in PRESETS for name in presets.samples(preset)]
+
+
+def sent(preset: str, name: str, unique: str, now: datetime) -> Accepted:
+    """What `hookline send` posts for an event, taken in."""
+    made = sample(preset, name, now=now, unique=unique)
+    body = json.dumps(made.body).encode() if made.form is None else made.form.encode()
+    kind = "application/json" if made.form is None else "application/x-www-form-urlencoded"
+    given = Sample(preset, name, body, {"Content-Type": kind, **made.headers}, [])
+    outcome = intake(source(preset), posted(given, now=now, delivery_id=made.delivery_id), TOPICS, now)
+    assert isinstance(outcome, Accepted), outcome
+    return outcome
+
+
+@pytest.mark.parametrize(("preset", "name"), SHIPPED)
+def test_what_send_posts_is_one_event_of_now_each_time_another(preset: str, name: str) -> None:
+    """Under the name that was asked for; sent again it is another event, and its time is that of sending."""
+    taken = [sent(preset, name, unique, NOW + DAY) for unique in ("a1b2c3d4e5f6", "0f1e2d3c4b5a")]
+    assert [len(one.records) for one in taken] == [1, 1]
+    events = [told(one.records[0].record) for one in taken]
+    assert [event["name"] for event in events] == [name, name]
+    assert events[0]["id"] != events[1]["id"]
+    assert events[0]["time"].startswith("2023-11-15T22:13:20")
+
+
+@pytest.mark.parametrize(
+    ("paths", "name", "headers"),
+    [
+        (("{header:X-Event}.{action}", "header:X-Event"), "issues.opened", {"x-event": "issues"}),
+        (("{header:X-Event}.{action}", "header:X-Event"), "push", {"x-event": "push"}),
+        (("event", "header:X-Event"), "push", {"x-event": "push"}),
+        (("event",), "push", {}),
+    ],
+)
+def test_a_name_tells_the_headers_that_make_it(paths: tuple[str, ...], name: str, headers: dict[str, str]) -> None:
+    """Where a sender names its events by a header."""
+    assert naming_headers(paths, name) == headers

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 
+from clients.abilities import is_reachable
 from receiver.handshakes import Handshake
 from receiver.recipes import presets
 from receiver.recipes.recipe import About, Recipe
@@ -60,6 +61,7 @@ def _page(name: str, recipe: Recipe) -> str:
     )
     parts = [
         beginning,
+        _inbound(name, about),
         _steps(name, recipe, about),
         f"## What is verified\n\n{_DOCUMENTED}\n\n" + table(["", ""], list(_verified(recipe))),
         "## What becomes of a delivery\n\n" + _events(recipe),
@@ -67,7 +69,16 @@ def _page(name: str, recipe: Recipe) -> str:
         "## What it cannot do\n\n" + _listed(about.cannot, "Nothing is known to be missing."),
         "## Pages of the sender\n\n" + _listed([f"<{page}>" for page in about.pages], ""),
     ]
-    return "\n\n".join(part.strip() for part in parts)
+    return "\n\n".join(part.strip() for part in parts if part)
+
+
+def _inbound(name: str, about: About) -> str:
+    if is_reachable(name):
+        return ""
+    return (
+        f"**Inbound only**: hookline has no client of {about.title}. Its events are kept, read and mapped; handlers "
+        "cannot answer there, and it needs no account."
+    )
 
 
 def _steps(name: str, recipe: Recipe, about: About) -> str:
@@ -86,8 +97,8 @@ def _steps(name: str, recipe: Recipe, about: About) -> str:
         "## Connect it\n\n"
         + "\n".join(steps)
         + f"\n\n```toml\n{lines}\n```\n\n"
-        + "Check it, and post a body as the sender would:\n\n"
-        + f"```sh\nhookline check\nhookline send {name} --body delivery.json\n```\n"
+        + "Check it, and post an event as the sender would; `--body FILE` posts a body of your own:\n\n"
+        + f"```sh\nhookline check\nhookline send {name} {next(iter(presets.samples(name)))}\n```\n"
     )
 
 

@@ -126,6 +126,13 @@ def test_a_source_whose_events_lead_nowhere_is_found(tmp_path: Path, handlers: s
     assert told["source shop"].endswith('add [accounts.shop], or account = "NAME" to [sources.shop]')
 
 
+def test_a_source_that_nobody_can_answer_is_no_mistake(tmp_path: Path) -> None:
+    """Of an inbound only platform there is no account to add."""
+    inbox = '[sources.inbox]\nplatform = "chatwoot"\nsecrets = ["a-secret-0123456789"]\n'
+    text = SOURCE.format(name="chat") + ACCOUNT.format(name="chat") + inbox + FOLLOW_UP
+    assert "source inbox" not in found(tmp_path, text, "degraded")
+
+
 @pytest.mark.parametrize(
     ("platform", "confirm", "warned"),
     [("yourgpt", "", True), ("yourgpt", "confirm = false", False), ("gptbots", "confirm = true", True)],

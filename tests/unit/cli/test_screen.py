@@ -132,6 +132,15 @@ def test_a_refusal_shows_why(capsys: pytest.CaptureFixture[str]) -> None:
     assert second == f"    {hint.text}"
 
 
+def test_an_event_that_nobody_maps_shows_the_platforms_name(capsys: pytest.CaptureFixture[str]) -> None:
+    """Its type says only that it is unknown; what is mapped is called by its type."""
+    types, names = ("unknown", "unknown", "message.created"), ("issues.opened", None, "comment")
+    answered = Answered(source="github", platform="github", status=202, outcome="accepted", ids=("d1",), types=types)
+    Screen().arrived(dataclasses.replace(answered, names=names))
+    shown = capsys.readouterr().out[10:].split()
+    assert shown == ["github", "unknown", "(issues.opened),", "unknown,", "message.created", "d1"]
+
+
 def test_a_dead_letter_shows_the_command_that_replays_it(capsys: pytest.CaptureFixture[str]) -> None:
     """The command stands on a line of its own, as a shell takes it; the traceback was shown before."""
     lines = said(capsys, failed(RETRY), failed(DEAD))

@@ -1,17 +1,75 @@
 """`hookline send --set`: fields of an example are set as they are meant."""
 
+import re
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from cli.commands.send import given, header_of, put, unknown
 from cli.errors import Misconfigured
+from cli.samples import around, example_of, nameless
+from receiver.recipes import presets
+from receiver.recipes.catalogue import Catalogue
+from receiver.recipes.recipe import Recipe
 from schemas.examples import Example, NoExample, example
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+PAGES = sorted(Path(__file__).parents[3].glob("docs/platforms/*.md"))
+SENT = [
+    found for page in PAGES for found in re.findall(r"^hookline send (\S+) (\w\S*)", page.read_text(), re.MULTILINE)
+]
 
 
 def made(platform: str = "mygptassistants", event_type: str = "message.created") -> Example:
     return example(platform, event_type, now=datetime(2026, 1, 1, tzinfo=UTC), unique="1")
+
+
+@pytest.mark.parametrize(("platform", "name"), SENT)
+def test_what_a_page_sends_can_be_sent(platform: str, name: str) -> None:
+    """As it stands there: the example exists, and is sent under its name."""
+    assert example_of(Catalogue(), platform, name, now=NOW, unique="1").delivery_id == "msg_1"
+
+
+def test_every_preset_has_a_page_that_sends_something() -> None:
+    """The test above looks at all of them."""
+    assert presets.names() <= {platform for platform, _ in SENT}
+
+
+def test_what_a_recipe_is_like_is_sent() -> None:
+    """A recipe that is like a preset has its examples, another has none."""
+    own = {"verify": {"mode": "none"}, "read": {"name": "event"}}
+    catalogue = Catalogue(
+        {name: Recipe.model_validate(told) for name, told in (("ours", own), ("hub", {"like": "github"}))}
+    )
+    assert example_of(catalogue, "hub", "push", now=NOW, unique="1").headers["x-github-event"] == "push"
+    with pytest.raises(
+        Misconfigured, match="no example of what ours sends; or send a body of your own with --body FILE"
+    ):
+        example_of(catalogue, "ours", "push", now=NOW, unique="1")
+
+
+@pytest.mark.parametrize(
+    ("name", "headers"),
+    [
+        ("issues.opened", {"x-github-event": "issues", "x-github-delivery": "1"}),
+        ("pull_request.closed", {"x-github-event": "pull_request"}),
+        ("", {}),
+    ],
+)
+def test_a_body_comes_with_the_headers_of_its_type(name: str, headers: dict[str, str]) -> None:
+    """Those of the example, or those that the name tells; without any the event would have no name, which is said."""
+    found = around(Catalogue(), "github", name, now=NOW, unique="1")
+    assert (found.headers, found.form) == (headers, None)
+    hint = nameless(Catalogue(), "github", "hub", set(found.headers))
+    assert (hint is None) is bool(headers)
+    assert hint is None or "the header x-github-event" in hint
+
+
+def test_a_body_that_names_itself_needs_no_header() -> None:
+    """Most platforms name the event in the body, and what is in code has no recipe."""
+    assert [nameless(Catalogue(), platform, "s", set()) for platform in ("chatwoot", "slack", "yourgpt")] == [None] * 3
 
 
 @pytest.mark.parametrize(

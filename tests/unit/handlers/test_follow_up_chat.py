@@ -163,6 +163,19 @@ async def test_a_source_without_an_account_is_left_alone_and_told() -> None:
     assert "add a section [accounts.desk] to hookline.toml" in told[0]["fix"]
 
 
+async def test_a_platform_without_a_client_is_no_mistake_of_the_configuration() -> None:
+    """No section would help: it is said once, and not as a warning."""
+    data = MessageCreated(message_id="1", conversation_id="c1", role="assistant", content="At nine.")
+    async with Harness.opened(follow_up_chat, config=CONFIG, now=NOW) as harness:
+        with capture_logs() as logged:
+            for number in range(2):
+                await harness.run_once(
+                    event_of(data, identity=str(number), source="inbox", platform="chatwoot", time=NOW)
+                )
+    told = [(each["log_level"], each["reason"]) for each in logged if each["event"] == "followup.skipped"]
+    assert told == [("info", "chatwoot is inbound only: hookline has no client of it, so nobody can answer there")]
+
+
 @pytest.mark.parametrize(
     ("config", "what"),
     [
