@@ -20,7 +20,12 @@ def explain(error: ValidationError, raw: object, model: type[BaseModel]) -> dict
 
 
 def _told(path: Path, words: str, model: type[BaseModel]) -> str:
-    return words + suggestion(path[-1], _siblings(model, path[:-1])) if words == _UNKNOWN else words
+    if words != _UNKNOWN:
+        return words
+    known = _siblings(model, path[:-1])
+    if path[-1] in known:
+        return "does not go with the other keys beside it: they belong to another form of this section"
+    return words + suggestion(path[-1], known)
 
 
 def origin_of(path: Path, origins: Mapping[Path, str], file: object) -> str | None:

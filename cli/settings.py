@@ -166,6 +166,11 @@ def _contradictions(settings: Settings) -> Iterator[tuple[tuple[str, ...], str]]
                 f"max_message_bytes = {needed} in [eventlog.kafka], then `hookline topics apply` makes them so"
             ),
         )
+    if settings.receiver.in_flight_bytes < largest:
+        yield (
+            ("receiver", "in_flight_bytes"),
+            f"a body may have {largest} bytes, and no such body could ever be taken: set it to {largest} at least",
+        )
     for section, host in (("receiver", settings.receiver.host), ("console", settings.console.host)):
         if (problem := host_problem(host)) is not None:
             yield (section, "host"), f"nothing can listen there: {problem}"

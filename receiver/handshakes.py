@@ -14,8 +14,11 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from receiver.claims import json_value
 from receiver.delivery import Delivery, Target
 from receiver.verification import Verified
+from schemas.schemes import HeaderName
 from schemas.signatures import query_value
 
+EMPTY = frozenset({204, 205})
+"""Statuses whose answer has no body (RFC 9110, 15.3.5 and 15.3.6)."""
 # Challenges are a few dozen characters long; nobody gets a page of text echoed.
 _MAX_ECHO = 1_024
 
@@ -33,7 +36,7 @@ class Handshake(BaseModel):
     challenge: str | None = Field(default=None, description="GET: the parameter whose value is echoed.")
     verify_token: str | None = Field(default=None, description="GET: the parameter with the word agreed on.")
     json_path: str | None = Field(default=None, description="POST: the field, dotted, that says that it is one.")
-    header: str | None = Field(default=None, description="POST: the header that says so instead.")
+    header: HeaderName | None = Field(default=None, description="POST: the header that says so instead.")
     equals: str | None = Field(default=None, description="POST: what that field or header says then.")
     echo: str | None = Field(default=None, description="POST: the field whose value is echoed; nothing without one.")
     status: int = Field(default=200, ge=200, le=299, description="The status of the answer.")
@@ -44,6 +47,8 @@ class Handshake(BaseModel):
             raise ValueError("a GET handshake needs challenge and verify_token")
         if self.method == "POST" and (self.equals is None or (self.json_path is None) is (self.header is None)):
             raise ValueError("a POST handshake needs equals, and one of json_path and header")
+        if self.status in EMPTY and (self.challenge or self.echo):
+            raise ValueError(f"an answer with status {self.status} has no body, so nothing can be echoed in it")
         return self
 
 
@@ -78,10 +83,12 @@ def answer_post(handshakes: Sequence[Handshake], delivery: Delivery, verified: V
     for handshake in handshakes:
         if handshake.method != "POST" or handshake.equals is None:
             continue
+        told: str | None
         if handshake.header is not None:
             told = (delivery.headers.get(handshake.header.lower().encode()) or b"").decode("utf-8", "replace")
         else:
-            told = str(json_value(verified.body, handshake.json_path or ""))
+            value = json_value(verified.body, handshake.json_path or "")
+            told = None if value is None else str(value)
         if told == handshake.equals:
             return _echo(handshake, str(json_value(verified.body, handshake.echo) or "") if handshake.echo else "")
     return None

@@ -10,12 +10,29 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
 
 from schemas.keys import Algorithm, Encoding, KeyFormat
 
 _PLACEHOLDERS = frozenset({"body", "timestamp", "id", "method", "url", "sorted_form", "secret"})
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
+
+_HEADER = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}")
+
+
+def _header(value: str) -> str:
+    if not _HEADER.fullmatch(value):
+        raise ValueError("is no name of a header: write letters, digits and -")
+    return value
+
+
+HeaderName = Annotated[str, AfterValidator(_header)]
+"""A name that a header can have (RFC 9110, 5.6.2)."""
+
+_UNSIGNED_TIME = (
+    "nothing signs the timestamp, so whoever repeats a delivery writes a new one: put {timestamp} into the template "
+    "where the sender signs it; or say timestamp.unsigned = true, if it does not"
+)
 
 TimeFormat = Literal["s", "ms", "epoch", "iso"]
 
@@ -27,14 +44,14 @@ class _Part(BaseModel):
 class Plain(_Part):
     """The header holds one signature, after a fixed prefix: `sha256=…`."""
 
-    header: str = Field(description="The header that holds the signature.")
+    header: HeaderName = Field(description="The header that holds the signature.")
     prefix: str = Field(default="", description="What stands before it.")
 
 
 class KeyValues(_Part):
     """The header holds `name=value` pairs: `t=1700000000,v1=…,v1=…` (Stripe, Tidio)."""
 
-    header: str = Field(description="The header that holds the pairs.")
+    header: HeaderName = Field(description="The header that holds the pairs.")
     separator: str = Field(default=",", min_length=1, description="What stands between two pairs.")
     signature: str = Field(default="v1", description="The name of the signatures; every other name is ignored.")
 
@@ -42,7 +59,7 @@ class KeyValues(_Part):
 class Items(_Part):
     """The header holds a list of signatures, each with a prefix: `v1,… v1a,…` (Standard Webhooks)."""
 
-    header: str = Field(description="The header that holds the list.")
+    header: HeaderName = Field(description="The header that holds the list.")
     separator: str = Field(default=" ", min_length=1, description="What stands between two signatures.")
     prefix: str = Field(description="What stands before each; others are ignored.")
     asymmetric_prefix: str | None = Field(default=None, description="The same for signatures by an asymmetric key.")
@@ -65,13 +82,17 @@ Location = Annotated[
 class Timestamp(_Part):
     """Where the signed time stands, and how old it may be. Exactly one of header, key, json_path."""
 
-    header: str | None = Field(default=None, description="A header of its own.")
+    header: HeaderName | None = Field(default=None, description="A header of its own.")
     key: str | None = Field(default=None, description="A name among the pairs of the signature header.")
     json_path: str | None = Field(default=None, description="A dotted name in the body.")
     format: TimeFormat = Field(
         default="s", description="Seconds or milliseconds of 1970; epoch takes both; iso is ISO 8601."
     )
     tolerance: int | None = Field(default=300, ge=1, description="Seconds before and after now; none does not check.")
+    unsigned: bool = Field(
+        default=False,
+        description="Whether the signature does not cover it: then it proves nothing, and is only checked.",
+    )
 
     @model_validator(mode="after")
     def _one_place(self) -> Self:
@@ -87,6 +108,12 @@ class Token(_Part):
     name: str = Field(description="The name of the header or parameter, or a dotted name in the body.")
     prefix: str = Field(default="", description="The word before it in a header, such as Bearer.")
     also: tuple[str, ...] = Field(default=(), description="Words that may stand there instead.")
+
+    @model_validator(mode="after")
+    def _sendable(self) -> Self:
+        if self.where == "header" and not _HEADER.fullmatch(self.name):
+            raise ValueError("name is that of a header: letters, digits and -")
+        return self
 
     @property
     def prefixes(self) -> frozenset[bytes]:
@@ -112,7 +139,9 @@ class Scheme(_Part):
     signature: Location | None = Field(default=None, description="Where the signature stands.")
     template: str = Field(default="{body}", description="What is signed.")
     timestamp: Timestamp | None = Field(default=None, description="Where the signed time stands.")
-    id_header: str | None = Field(default=None, description="The header with the delivery's id, where it is signed.")
+    id_header: HeaderName | None = Field(
+        default=None, description="The header with the delivery's id, where it is signed."
+    )
     token: Token | None = Field(default=None, description="Where the secret of mode static_token stands.")
     body_hash: str | None = Field(
         default=None,
@@ -130,10 +159,13 @@ class Scheme(_Part):
         token = self.mode == "static_token" and self.token is None
         pairs = isinstance(self.signature, KeyValues)
         strays = self.timestamp is not None and self.timestamp.key is not None and not pairs
+        time = self.timestamp
+        covered = time is None or time.unsigned or (self.signs and ("timestamp" in names or time.json_path is not None))
         problems = [
             (bool(names - _PLACEHOLDERS), f"unknown placeholders in the template: {sorted(names - _PLACEHOLDERS)}"),
             (token, "mode static_token needs a token"),
             (strays, "timestamp.key needs a signature header of name=value pairs"),
+            (not covered, _UNSIGNED_TIME),
         ]
         return problems + (self._unsigned() if self.signs else [])
 
@@ -143,6 +175,13 @@ class Scheme(_Part):
         return [
             (self.signature is None, f"mode {self.mode} needs a signature"),
             ("timestamp" in names and self.timestamp is None, "the template signs a timestamp: say where it stands"),
+            (
+                "id" not in names and self.id_header is not None,
+                (
+                    "id_header is what {id} of the template stands for: an id that is not signed belongs into "
+                    'read.delivery = "header:NAME"'
+                ),
+            ),
             ("id" in names and self.id_header is None, "the template signs an id: name its header in id_header"),
             (not covered, "the template does not cover the body: anybody could replace it"),
             (

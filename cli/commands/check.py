@@ -12,6 +12,7 @@ import typer
 from cli.base import Installation, installation
 from cli.errors import CommandFailed
 from cli.findings import Finding, show
+from cli.oddities import oddities
 from cli.overlay import ignored
 from cli.plugins import Plugins, loaded
 from cli.settings import Reading, Settings, read
@@ -61,6 +62,7 @@ def findings(here: Installation) -> Iterator[Finding]:
     yield from ports(reading.settings)
     yield from _sources(reading)
     yield from _accounts(reading)
+    yield from oddities(reading.settings)
     try:
         plugins = loaded(usable, carefully=True)
     except CommandFailed as error:

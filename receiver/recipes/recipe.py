@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, model_validator
 
-from receiver.handshakes import Handshake
+from receiver.handshakes import EMPTY, Handshake
 from receiver.recipes import presets
 from receiver.recipes.paths import finder, text_finder
 from receiver.recipes.splitting import Split
@@ -173,6 +173,14 @@ class Recipe(_Part):
         if not isinstance(value, dict) or not isinstance(value.get("like"), str):
             return value
         return {**presets.table(value["like"]), **value}
+
+    @model_validator(mode="after")
+    def _answerable(self) -> Self:
+        if self.status in EMPTY and self.answer:
+            raise ValueError(
+                f"an answer with status {self.status} has no body: leave `answer` out, or set another status"
+            )
+        return self
 
     def mapped(self) -> Iterator[str]:
         """The canonical events it can make."""

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 
 from receiver.errors import SourceMisconfigured
+from receiver.handshakes import EMPTY
 from receiver.keyring import MAX_SECRETS, Keyring
 from receiver.recipes.catalogue import Catalogue
 from receiver.settings import ReceiverSettings, SourceSettings
@@ -65,6 +66,8 @@ def _problems(name: str, settings: SourceSettings, platforms: Mapping[str, Platf
         return
     if platform.scheme.mode in ("path_secret", "none") and settings.secrets:
         yield f'{where}.secrets: {platform.name} signs nothing; put the secret into the path, as token = "env:NAME"'
+    if (settings.status or platform.status) in EMPTY and (settings.answer or platform.answer):
+        yield f'{where}.status: an answer with it has no body; set another status, or answer = ""'
     problems = _polled_problems(settings) if platform.polled else _secret_problems(settings, platform.scheme)
     yield from (f"{where}.{problem}" for problem in problems)
 
@@ -136,6 +139,7 @@ def _misformed(secret: str, scheme: Scheme) -> str | None:
 
 def _source(name: str, settings: SourceSettings, receiver: ReceiverSettings, platform: Platform) -> Source:
     body_limit = settings.body_limit or receiver.body_limit
+    status = settings.status or platform.status
     secrets = [secret.get_secret_value() for secret in settings.secrets]
     return Source(
         name=name,
@@ -149,9 +153,9 @@ def _source(name: str, settings: SourceSettings, receiver: ReceiverSettings, pla
         dedupe_window=settings.dedupe_window,
         hashed_window=settings.hashed_window,
         ack_budget=settings.ack_budget,
-        status=settings.status or platform.status,
+        status=status,
         word=None if settings.verify_token is None else settings.verify_token.get_secret_value().encode(),
-        answer=settings.answer.encode() if settings.answer is not None else platform.answer,
+        answer=b"" if status in EMPTY else settings.answer.encode() if settings.answer is not None else platform.answer,
         confirm=platform.confirm if settings.confirm is None else settings.confirm,
         poll=settings.poll,
         deliveries=settings.deliveries,

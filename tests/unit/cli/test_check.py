@@ -226,3 +226,59 @@ def test_files_of_data_that_can_be_none_are_found(tmp_path: Path) -> None:
             "Name another file"
         )
     }
+
+
+ACME = """
+[platforms.acme]
+verify = {{ signature = {{ header = "x-acme" }} }}
+read = {{ name = "type" }}
+{events}
+"""
+BOT = '[[platforms.acme.events]]\ntype = "bot.updated"\nname = {name}\n{where}'
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "words"),
+    [
+        (SOURCE.format(name="a-b") + SOURCE.format(name="a_b"), "sources a-b and a_b", "HOOKLINE_SOURCES__A_B__"),
+        (
+            SOURCE.format(name="a") + '[accounts.a]\nplatform = "gptbots"\napi_key = "env:SECRET"\n',
+            "source a",
+            "its account a is at gptbots",
+        ),
+        (
+            ACME.format(events=BOT.format(name='"bot.*"', where="") + BOT.format(name='["bot.a", "bot.b"]', where="")),
+            "platform acme",
+            "events[1] is never used: a mapping before it",
+        ),
+        (
+            ACME.format(events=BOT.format(name='"a"', where="")).replace('read = { name = "type" }', ""),
+            "platform acme",
+            "events[0] is never used: read.name",
+        ),
+    ],
+    ids=range(4),
+)
+def test_what_works_and_is_hardly_meant_is_told(tmp_path: Path, text: str, name: str, words: str) -> None:
+    """A warning, with what is probably wrong."""
+    assert words in found(tmp_path, text, "degraded")[name]
+    assert found(tmp_path, text, "failing") == {}
+
+
+def test_mapping_behind_a_condition_is_used(tmp_path: Path) -> None:
+    """What the first does not take comes to the second."""
+    events = BOT.format(name='"a"', where='where = { x = "y" }\n') + BOT.format(name='"a"', where="")
+    assert "platform acme" not in found(tmp_path, ACME.format(events=events), "degraded")
+
+
+def test_bodies_that_find_no_room_are_a_mistake(tmp_path: Path) -> None:
+    """Every delivery of that size would be told to come again, for ever."""
+    told = found(tmp_path, WORKS + "[receiver]\nin_flight_bytes = 1000\n", "failing")
+    assert "receiver.in_flight_bytes: a body may have 1048576 bytes" in told["configuration"]
+
+
+def test_key_of_another_form_is_not_suggested_for_itself(tmp_path: Path) -> None:
+    """`did you mean prefix?`, of prefix, helps nobody."""
+    text = ACME.format(events="").replace('"x-acme"', '"x-acme", signature = "v1", prefix = "y"')
+    told = found(tmp_path, text, "failing")["configuration"]
+    assert "verify.signature.prefix: does not go with the other keys beside it" in told

@@ -15,7 +15,8 @@ META = Handshake(method="GET", challenge="hub.challenge", verify_token="hub.veri
 SLACK = Handshake(json_path="type", equals="url_verification", echo="challenge")
 YOURGPT = Handshake(json_path="event", equals="ping")
 GITHUB = Handshake(header="X-GitHub-Event", equals="ping", status=204)
-ALL = (META, SLACK, YOURGPT, GITHUB)
+ODD = Handshake(json_path="trial", equals="None")
+ALL = (META, SLACK, YOURGPT, GITHUB, ODD)
 WORD = b"agreed word"
 
 
@@ -64,6 +65,8 @@ def test_get_is_no_handshake_without_one() -> None:
         (b"zen", [(b"x-github-event", b"ping")], (204, b"")),
         (b'{"event":"message"}', [(b"x-github-event", b"push")], None),
         (b'["ping"]', [], None),
+        (b"{}", [], None),
+        (b'{"trial":"None"}', [], (200, b"")),
         (b"\xff", [], None),
     ],
 )

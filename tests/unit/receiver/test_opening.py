@@ -39,6 +39,14 @@ def test_source_takes_the_receivers_limit_unless_it_has_its_own() -> None:
     assert opened(secrets=[GOOD], body_limit=1000).body_limit == 1000
 
 
+@pytest.mark.parametrize("status", [204, 205])
+def test_status_without_a_body_is_answered_without_one(status: int) -> None:
+    """Neither the ids nor words of one's own can stand there."""
+    assert opened(secrets=[GOOD], status=status).answer == b""
+    with pytest.raises(SourceMisconfigured, match="status: an answer with it has no body"):
+        opened(secrets=[GOOD], status=status, answer="OK")
+
+
 def test_source_may_answer_as_its_platform_wants_it() -> None:
     """Some platforms want 200 and OK."""
     source = opened(secrets=[GOOD], status=200, answer="OK")

@@ -46,6 +46,17 @@ def told(**parts: Any) -> dict[str, str]:
         ({"handshake": [{"equals": "ping"}]}, "handshake.0", "a POST handshake needs equals, and one of json_path"),
         ({"handshake": [{"method": "GET"}]}, "handshake.0", "a GET handshake needs challenge and verify_token"),
         ({"verify": {"signature": {"header": "x", "prefx": "y"}}}, "verify.signature.prefx", "is no known key"),
+        (
+            {"verify": {"signature": {"header": "x", "signature": "v1", "prefix": "y"}}},
+            "verify.signature.prefix",
+            "is no known key",
+        ),
+        ({"status": 204, "answer": "OK"}, "", "an answer with status 204 has no body"),
+        (
+            {"handshake": [{"json_path": "a", "equals": "b", "echo": "c", "status": 205}]},
+            "handshake.0",
+            "an answer with status 205 has no body",
+        ),
         ({"like": "slak"}, "", "there is no preset 'slak'; did you mean slack?"),
     ],
 )

@@ -114,6 +114,13 @@ def test_incomplete_request_cannot_be_signed(scheme: Scheme, request_: Outgoing,
         ({"mode": "static_token"}, "needs a token"),
         ({"signature": {"header": "x"}, "timestamp": {"key": "t"}}, "pairs"),
         ({"signature": {"header": "x"}, "timestamp": {}}, "exactly one"),
+        ({"signature": {"header": "x"}, "timestamp": {"header": "t"}}, "nothing signs the timestamp"),
+        ({"mode": "none", "timestamp": {"json_path": "t"}}, "nothing signs the timestamp"),
+        ({"signature": {"header": "x"}, "id_header": "i"}, "not signed belongs into read.delivery"),
+        ({"signature": {"header": "x s:\r\n"}}, "no name of a header"),
+        ({"signature": {"header": ""}}, "no name of a header"),
+        ({"signature": {"header": "x"}, "template": "{id}{body}", "id_header": "i d"}, "no name of a header"),
+        ({"mode": "static_token", "token": {"where": "header", "name": "a b"}}, "name is that of a header"),
         ({"signature": {"header": "x"}, "algorithm": "md5"}, "sha1"),
         ({"signature": {"header": "x", "prefixx": "a"}}, "Extra inputs"),
     ],
@@ -122,6 +129,12 @@ def test_unsound_scheme_is_refused(scheme: dict[str, Any], problem: str) -> None
     """A scheme that leaves something open cannot be written down."""
     with pytest.raises(ValidationError, match=problem):
         Scheme.model_validate(scheme)
+
+
+@pytest.mark.parametrize("timestamp", [{"json_path": "at"}, {"header": "t", "unsigned": True}])
+def test_time_may_stand_in_the_signed_body_or_be_said_to_be_unsigned(timestamp: dict[str, Any]) -> None:
+    """The first proves when it was sent; of the second somebody knows that it does not."""
+    assert Scheme.model_validate({"signature": {"header": "x"}, "timestamp": timestamp}).timestamp is not None
 
 
 def test_template_is_split_into_bytes_and_names() -> None:
