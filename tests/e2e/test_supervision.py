@@ -4,11 +4,11 @@ import asyncio
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
+from tests.e2e.runs import output, start
 from tests.servers.child import Child, Program
 from tests.servers.errors import SupervisorError
 from tests.servers.eventually import eventually
@@ -19,6 +19,7 @@ ROOT = Path(__file__).parents[2]
 OWNER = """
 import sys, time
 from pathlib import Path
+from tests.e2e.runs import output, start
 from tests.servers.child import Child, Program
 home = Path(sys.argv[1])
 script = "sleep 300 & echo $! > ../grandchild; wait"
@@ -108,73 +109,69 @@ def test_program_that_is_not_there_is_an_error(home: Path) -> None:
     child.close()
 
 
-def run_pytest(folder: Path, test: str, environment: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
-    """Run one test where neither Docker nor Java nor PostgreSQL can be found."""
-    (folder / "test_it.py").write_text(test)
-    (folder / "pytest.ini").write_text("[pytest]\nasyncio_mode = auto\n")
-    nothing = folder / "bin"
-    nothing.mkdir()
-    poor = {"PATH": str(nothing), "DOCKER_HOST": "tcp://127.0.0.1:1", "PYTHONPATH": str(ROOT), **environment}
-    argv = [sys.executable, "-m", "pytest", "-p", "tests.servers.plugin", "-p", "no:cacheprovider", "-q", str(folder)]
-    return subprocess.run(argv, cwd=folder, env=poor, capture_output=True, text=True, timeout=100, check=False)
+def poorly(folder: Path, test: str, **environment: str) -> tuple[int, str]:
+    """Status and output of a test where neither Docker nor Java nor PostgreSQL can be found."""
+    run = start(folder, test, workers=0, poor=True, **environment)
+    said = output(run)
+    return run.returncode, said
 
 
 def test_mock_serves_and_the_summary_says_so(tmp_path: Path) -> None:
     """Without a broker the tests run, and nobody can overlook on what."""
-    done = run_pytest(tmp_path, USES_KAFKA, {})
-    assert "1 passed" in done.stdout, done.stdout + done.stderr
-    assert "KAFKA: NO REAL BROKER. THE KAFKA TESTS RAN ON LIBRDKAFKA'S MOCK CLUSTER" in done.stdout
-    assert "Apache Kafka's jars: no java on PATH" in done.stdout
-    assert "Docker: no Docker engine answers" in done.stdout
+    _, said = poorly(tmp_path, USES_KAFKA)
+    assert "1 passed" in said, said
+    assert "KAFKA: NO REAL BROKER. THE KAFKA TESTS RAN ON LIBRDKAFKA'S MOCK CLUSTER" in said
+    assert "Apache Kafka's jars: no java on PATH" in said
+    assert "Docker: no Docker engine answers" in said
 
 
 def test_ci_without_a_broker_fails(tmp_path: Path) -> None:
     """With CI=true the mock cluster is no substitute."""
-    done = run_pytest(tmp_path, USES_KAFKA, {"CI": "true"})
-    assert "1 error" in done.stdout, done.stdout + done.stderr
-    assert done.returncode == 1
-    assert "KAFKA: NO BROKER" in done.stdout
+    status, said = poorly(tmp_path, USES_KAFKA, CI="true")
+    assert "1 error" in said, said
+    assert status == 1
+    assert "KAFKA: NO BROKER" in said
 
 
 def test_given_broker_that_is_absent_is_not_replaced(tmp_path: Path) -> None:
     """Who names a broker gets that one or an error."""
-    done = run_pytest(tmp_path, USES_KAFKA, {"HOOKLINE_TEST_KAFKA": "127.0.0.1:1"})
-    assert "1 error" in done.stdout, done.stdout + done.stderr
-    assert "HOOKLINE_TEST_KAFKA: 127.0.0.1:1 does not answer as Kafka does" in done.stdout
+    _, said = poorly(tmp_path, USES_KAFKA, HOOKLINE_TEST_KAFKA="127.0.0.1:1")
+    assert "1 error" in said, said
+    assert "HOOKLINE_TEST_KAFKA: 127.0.0.1:1 does not answer as Kafka does" in said
 
 
 def test_ci_without_postgres_fails(tmp_path: Path) -> None:
     """With CI=true a PostgreSQL named and absent is a failure, not a skip."""
-    away = {"CI": "true", "HOOKLINE_TEST_POSTGRES": "postgresql://127.0.0.1:1/postgres"}
-    done = run_pytest(tmp_path, USES_POSTGRES, away)
-    assert "1 error" in done.stdout, done.stdout + done.stderr
-    assert done.returncode == 1
+    away = "postgresql://127.0.0.1:1/postgres"
+    status, said = poorly(tmp_path, USES_POSTGRES, CI="true", HOOKLINE_TEST_POSTGRES=away)
+    assert "1 error" in said, said
+    assert status == 1
 
 
 def test_missing_postgres_is_said_aloud(tmp_path: Path) -> None:
     """Outside CI its tests are skipped, in capitals."""
-    done = run_pytest(tmp_path, USES_POSTGRES, {"HOOKLINE_TEST_POSTGRES": "mysql://127.0.0.1/x"})
-    assert "1 skipped" in done.stdout, done.stdout + done.stderr
-    assert "POSTGRESQL: NO SERVER" in done.stdout
-    assert "mysql:// is no PostgreSQL" in done.stdout
+    _, said = poorly(tmp_path, USES_POSTGRES, HOOKLINE_TEST_POSTGRES="mysql://127.0.0.1/x")
+    assert "1 skipped" in said, said
+    assert "POSTGRESQL: NO SERVER" in said
+    assert "mysql:// is no PostgreSQL" in said
 
 
 def test_missing_private_broker_is_said_aloud(tmp_path: Path) -> None:
     """A broker to be killed cannot be a mock: outside CI its tests are skipped, in capitals."""
-    done = run_pytest(tmp_path, USES_BROKER_OF_ITS_OWN, {})
-    assert "1 skipped" in done.stdout, done.stdout + done.stderr
-    assert "TESTS WERE SKIPPED FOR WANT OF A SERVER" in done.stdout
+    _, said = poorly(tmp_path, USES_BROKER_OF_ITS_OWN)
+    assert "1 skipped" in said, said
+    assert "TESTS WERE SKIPPED FOR WANT OF A SERVER" in said
 
 
 def test_ci_without_a_private_broker_fails(tmp_path: Path) -> None:
     """In CI the same is a failure."""
-    done = run_pytest(tmp_path, USES_BROKER_OF_ITS_OWN, {"CI": "true"})
-    assert "1 failed" in done.stdout, done.stdout + done.stderr
+    _, said = poorly(tmp_path, USES_BROKER_OF_ITS_OWN, CI="true")
+    assert "1 failed" in said, said
 
 
 def test_servers_nobody_asks_for_do_not_start(tmp_path: Path) -> None:
     """A run of pure tests costs no broker, even in CI."""
-    done = run_pytest(tmp_path, USES_NEITHER, {"CI": "true"})
-    assert "1 passed" in done.stdout, done.stdout + done.stderr
-    assert "Kafka: no test asked for the shared broker" in done.stdout
-    assert "PostgreSQL: no test asked for the shared server" in done.stdout
+    _, said = poorly(tmp_path, USES_NEITHER, CI="true")
+    assert "1 passed" in said, said
+    assert "Kafka: no test asked for the shared broker" in said
+    assert "PostgreSQL: no test asked for the shared server" in said

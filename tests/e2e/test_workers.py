@@ -3,17 +3,14 @@
 import json
 import os
 import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from tests.e2e.runs import output, start
 from tests.servers.eventually import eventually
-
-ROOT = Path(__file__).parents[2]
 
 # Two tests that only pass side by side, each telling where its PostgreSQL is.
 MEET = """
@@ -57,29 +54,6 @@ def heeding_ctrl_c() -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
 
 
-def start(folder: Path, test: str, *, poor: bool = False, **environment: str) -> subprocess.Popen[str]:
-    """Run one file of tests in two workers, if wished where neither Docker nor Java can be found."""
-    (folder / "test_it.py").write_text(test)
-    (folder / "pytest.ini").write_text("[pytest]\nasyncio_mode = auto\n")
-    environ = {name: value for name, value in os.environ.items() if name != "CI" and not name.startswith("PYTEST_")}
-    if poor:
-        environ |= {"PATH": str(folder / "nothing"), "DOCKER_HOST": "tcp://127.0.0.1:1", "JAVA_HOME": str(folder)}
-    argv = [sys.executable, "-m", "pytest", "-p", "tests.servers.plugin", "-p", "no:cacheprovider", "-q", "-n", "2"]
-    return subprocess.Popen(
-        [*argv, str(folder)],
-        cwd=folder,
-        env={**environ, "PYTHONPATH": str(ROOT), **environment},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    )
-
-
-def output(run: subprocess.Popen[str]) -> str:
-    return run.communicate(timeout=100)[0]
-
-
 def listens(port: int) -> bool:
     """Tell whether anybody listens on the port, as Linux tells it (proc_net(5)): a connection would disturb."""
     with Path("/proc/net/tcp").open() as connections:
@@ -91,7 +65,7 @@ def listens(port: int) -> bool:
 @pytest.mark.postgres
 def test_workers_share_one_server(tmp_path: Path) -> None:
     """Two processes, one PostgreSQL, named in the summary."""
-    said = output(start(tmp_path, MEET))
+    said = output(start(tmp_path, MEET, workers=2))
     assert "2 passed" in said
     told = [json.loads((tmp_path / f"{me}.json").read_text()) for me in (0, 1)]
     assert told[0][0] != told[1][0]
@@ -104,7 +78,7 @@ def test_workers_share_one_server(tmp_path: Path) -> None:
 async def test_no_server_outlives_ctrl_c(tmp_path: Path) -> None:
     """The terminal's Ctrl-C reaches the controller and its workers, and ends what both have started."""
     with heeding_ctrl_c():
-        run = start(tmp_path, HANGS)
+        run = start(tmp_path, HANGS, workers=2)
     told = tmp_path / "hangs.json"
     await eventually(told.exists, 60, what="the test hangs")
     _, shared, private = json.loads(told.read_text())
@@ -118,7 +92,7 @@ async def test_no_server_outlives_ctrl_c(tmp_path: Path) -> None:
 @pytest.mark.postgres
 async def test_a_killed_worker_takes_only_its_own_servers_along(tmp_path: Path) -> None:
     """The shared server serves the worker that takes its place, and the test is named as the one it died in."""
-    run = start(tmp_path, HANGS + "async def test_later(postgres_url):\n    pass\n")
+    run = start(tmp_path, HANGS + "async def test_later(postgres_url):\n    pass\n", workers=2)
     told = tmp_path / "hangs.json"
     await eventually(told.exists, 60, what="the test hangs")
     worker, _, private = json.loads(told.read_text())
@@ -131,7 +105,7 @@ async def test_a_killed_worker_takes_only_its_own_servers_along(tmp_path: Path) 
 
 def test_what_was_missing_is_said_aloud(tmp_path: Path) -> None:
     """Also when it was a worker that used the mock cluster, or skipped for want of a server."""
-    said = output(start(tmp_path, USES_KAFKA + SKIPS, poor=True))
+    said = output(start(tmp_path, USES_KAFKA + SKIPS, workers=2, poor=True))
     assert "1 passed, 1 skipped" in said
     assert "KAFKA: NO REAL BROKER. THE KAFKA TESTS RAN ON LIBRDKAFKA'S MOCK CLUSTER" in said
     assert "Apache Kafka's jars:" in said
@@ -140,7 +114,7 @@ def test_what_was_missing_is_said_aloud(tmp_path: Path) -> None:
 
 def test_ci_without_a_broker_fails(tmp_path: Path) -> None:
     """What the controller could not start fails the worker's test, with the reasons."""
-    run = start(tmp_path, USES_KAFKA, poor=True, CI="true")
+    run = start(tmp_path, USES_KAFKA, workers=2, poor=True, CI="true")
     said = output(run)
     assert "1 error" in said
     assert run.returncode == 1
