@@ -17,7 +17,7 @@ from schemas.events import Event, MessageCreated, Timer
 from store.errors import StoreUnavailable
 from store.stops import Stop, Stops
 from tests.contract.clocks import later
-from tests.contract.dispatchers import FAST, NOW, WITHIN, Rig, message, on_any, on_sqlite, until
+from tests.contract.dispatchers import FAST, NOW, WITHIN, Rig, message, on_any, on_sqlite, quick, until
 from tests.contract.eventlogs import Logs
 
 SOON = replace(FAST, stops_every=timedelta(milliseconds=50), replays_every=timedelta(milliseconds=50))
@@ -39,6 +39,7 @@ class Handles:
         self.handled: list[str] = []
         self.fired = 0
         self.broken = False
+        self.fails = False
         self.free = asyncio.Event()
         self.free.set()
 
@@ -49,6 +50,8 @@ class Handles:
                 return
             self.given.append(event.data.message_id)
             await self.free.wait()
+            if self.fails:
+                raise ValueError
             if self.broken:
                 raise GiveUp("the key is wrong")
             if event.data.content == "ask":
@@ -133,6 +136,25 @@ async def test_timers_come_due_and_wait(rig: Rig) -> None:
         assert (one.fired, dispatcher.loads()["h"].timers) == (0, 1)
         await rig.store.stops.resume("h")
         await until(lambda: one.fired == 1, "it fires")
+
+
+async def test_what_was_parked_comes_due_and_waits(rig: Rig) -> None:
+    """It is tried when the entry goes on, and nobody has to give it another event for that."""
+    one, limits = Handles(), replace(SOON, lane_wait=timedelta(0))
+    one.fails = True
+    await rig.append(message(0))
+    async with rig.running(
+        quick(one.handler, backoff="1s", max_backoff="1s", attempts=99), limits=limits
+    ) as dispatcher:
+        await until(lambda: dispatcher.loads()["h"].parked == 1, "it is parked")
+        await rig.store.stops.stop(PAUSED)
+        await seen(dispatcher, PAUSED)
+        one.fails = False
+        await asyncio.sleep(2.5)
+        assert (one.handled, dispatcher.loads()["h"].parked) == ([], 1)
+        await rig.store.stops.resume("h")
+        async with asyncio.timeout(2):
+            await until(lambda: one.handled == ["m0"], "it is tried again")
 
 
 async def test_while_the_store_is_away_what_was_known_holds(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
