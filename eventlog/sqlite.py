@@ -22,6 +22,7 @@ from eventlog.errors import LogMisconfigured, LogUnavailable, NotOwner, Position
 from eventlog.log import REVOKES_WITHIN, Appending, Assignment, Commit, Health
 from eventlog.partitioner import partition_of
 from eventlog.sqlite_clock import Clock, SystemClock
+from eventlog.sqlite_damage import Damage
 from eventlog.sqlite_member import LeaseSettings, SqliteMember
 from eventlog.sqlite_records import row_of
 from eventlog.sqlite_schema import prepare
@@ -73,11 +74,12 @@ class SqliteEventLog:
         self._lease = lease or LeaseSettings()
         self._bounds = Bounds(file_bytes=max_bytes)
         clock = clock or SystemClock()
-        self._writing = Connections(path, "writer")
-        self._reading = Connections(path, "reader", threads=_READERS, read_only=True)
-        self._watching = Connections(path, "watch", read_only=True)
+        self._damage = Damage(path)
+        self._writing = Connections(path, "writer", damage=self._damage)
+        self._reading = Connections(path, "reader", damage=self._damage, threads=_READERS, read_only=True)
+        self._watching = Connections(path, "watch", damage=self._damage, read_only=True)
         watch = Watch(self._watching, every=notice)
-        writer = Writer(self._writing, self._bounds, reached=watch.reached, name=str(path))
+        writer = Writer(self._writing, self._bounds, reached=watch.reached, name=str(path), damage=self._damage)
         self._file = File(writer=writer, readers=self._reading, watch=watch, clock=clock)
         self._upkeep = Upkeep(writer, clock, file_bytes=max_bytes, every=upkeep, name=str(path))
         self._keeping: asyncio.Task[None] | None = None
@@ -149,9 +151,9 @@ class SqliteEventLog:
         )
 
     def health(self) -> Health:
-        """The last known state: how the last transaction went."""
+        """The last known state: how the last transaction went, and whether anybody met damage."""
         writer = self._file.writer
-        detail = writer.closed or writer.why_stuck() or writer.trouble
+        detail = writer.closed or writer.why_stuck() or self._damage.text or writer.trouble
         return Health(ok=not detail, detail=detail)
 
     def member(

@@ -34,6 +34,11 @@ def is_busy(error: sqlite3.Error) -> bool:
     return code_of(error) in _BUSY
 
 
+def is_damage(error: sqlite3.Error) -> bool:
+    """Whether the file is not what was written."""
+    return code_of(error) in _DAMAGED
+
+
 def _is_full(error: sqlite3.Error, path: Path) -> bool:
     """Whether no space is left: for SQLite it is a failure where files beside the log find no room."""
     if code_of(error) == sqlite3.SQLITE_FULL or getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_IOERR_SHMSIZE:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from eventlog.errors import LogUnavailable
+from eventlog.sqlite_damage import Damage
 from eventlog.sqlite_errors import is_harmless, unavailable
 from eventlog.sqlite_schema import connect
 
@@ -20,8 +21,11 @@ T = TypeVar("T")
 class Connections:
     """Some threads, each with a connection of its own to the same file."""
 
-    def __init__(self, path: Path, name: str, *, threads: int = 1, read_only: bool = False) -> None:
+    def __init__(
+        self, path: Path, name: str, *, damage: Damage | None = None, threads: int = 1, read_only: bool = False
+    ) -> None:
         self._path = path
+        self._damage = damage or Damage(path)
         self._read_only = read_only
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix=f"eventlog-{name}")
         self._own = threading.local()
@@ -61,6 +65,7 @@ class Connections:
         try:
             return job(connection)
         except sqlite3.Error as error:
+            self._damage.met(error, self._inode())
             if not is_harmless(error):
                 self._discard()  # after a failed write or damage nothing it remembers can be trusted
             elif connection.in_transaction:
@@ -77,6 +82,7 @@ class Connections:
         if opened is not None and opened.inode == inode:
             return opened.connection
         self._discard()
+        self._damage.opened(inode)
         opened = _Opened(connect(self._path, read_only=self._read_only), inode)
         self._own.opened = opened
         self._all.add(opened)

@@ -16,6 +16,7 @@ import structlog
 
 from eventlog.errors import LogFull, LogUnavailable
 from eventlog.log import Appending
+from eventlog.sqlite_damage import Damage
 from eventlog.sqlite_records import Row, place, row_bytes
 from eventlog.sqlite_schema import begin
 from eventlog.sqlite_threads import Connections
@@ -128,12 +129,19 @@ class Writer:
     """The one who writes to the file in this process."""
 
     def __init__(
-        self, connections: Connections, bounds: Bounds, *, reached: Callable[[Mapping[int, int]], None], name: str
+        self,
+        connections: Connections,
+        bounds: Bounds,
+        *,
+        reached: Callable[[Mapping[int, int]], None],
+        name: str,
+        damage: Damage,
     ) -> None:
         self._connections = connections
         self._bounds = bounds
         self._reached = reached
         self._name = name
+        self._damage = damage
         self._open = Batch()
         self._sealed: deque[Batch] = deque()
         self._writing: Batch | None = None
@@ -168,10 +176,10 @@ class Writer:
         """Add a record to the open batch.
 
         Raises:
-            LogUnavailable: too much waits already, the disk hangs, or the log is not running.
+            LogUnavailable: too much waits already, the disk hangs, the file is damaged, or the log is not running.
         """
-        if self.closed:
-            raise LogUnavailable(self.closed)
+        if self.closed or self._damage.text:
+            raise LogUnavailable(self.closed or self._damage.text)
         size = row_bytes(row)
         bounds = self._bounds
         if self._waiting_records >= bounds.waiting_records or self._waiting_bytes + size > bounds.waiting_bytes:
@@ -196,8 +204,8 @@ class Writer:
         Raises:
             LogUnavailable: it was not done, or it is not known whether it was.
         """
-        if self.closed:
-            raise LogUnavailable(self.closed)
+        if self.closed or self._damage.text:
+            raise LogUnavailable(self.closed or self._damage.text)
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         if alone:
             self._seal()
@@ -266,7 +274,8 @@ class Writer:
         try:
             written = await self._connections.run(partial(write, batch=batch, file_bytes=self._bounds.file_bytes))
         except LogUnavailable as error:
-            self._note(str(error))
+            if not self._damage.text:
+                self._note(str(error))
             _fail(batch, error)
         else:
             self._settle(batch, written)

@@ -9,7 +9,7 @@ import pytest
 from eventlog.errors import LogFull, LogMisconfigured, LogUnavailable
 from eventlog.sqlite import SqliteEventLog
 from eventlog.sqlite_schema import connect
-from tests.unit.eventlog.sqlite_logs import AT, STOPS, append, record, running
+from tests.unit.eventlog.sqlite_logs import AT, STOPS, append, record, running, until
 
 KIB = 1024
 
@@ -87,6 +87,32 @@ async def test_damage_while_running_is_told(tmp_path: Path) -> None:
         with pytest.raises(LogUnavailable, match="is damaged"):
             _ = [each async for each in log.read({AT: 0}, follow=False)]
         assert "is damaged" in log.health().detail
+
+
+async def test_nothing_is_acknowledged_into_a_file_that_a_reader_found_damaged(tmp_path: Path) -> None:
+    """What is behind the damage could be lost as well; a sound file in its place is written to again."""
+    path = tmp_path / "events.db"
+    async with running(tmp_path) as log:
+        await log.append(record(b"x" * KIB), partition=0).offset()
+        await append(log, 49, size=KIB)
+    sound = path.read_bytes()
+    leaf = sound.index(b"x" * KIB) // 4096 * 4096
+    path.write_bytes(sound[:leaf] + b"\xff" * 4096 + sound[leaf + 4096 :])
+    async with running(tmp_path) as log:
+        assert await append(log) == [50]
+        with pytest.raises(LogUnavailable, match="is damaged"):
+            _ = [each async for each in log.read({AT: 0}, follow=False)]
+        assert "is damaged" in log.health().detail
+        with pytest.raises(LogUnavailable, match="is damaged"):
+            log.append(record())
+        with pytest.raises(LogUnavailable, match="is damaged"):
+            await log.trim()
+        (tmp_path / "other.db").write_bytes(sound)
+        for end in ("-wal", "-shm"):
+            (tmp_path / f"events.db{end}").unlink()
+        (tmp_path / "other.db").rename(path)
+        await until(lambda: log.health().ok)
+        assert await append(log) == [50]
 
 
 async def test_health_before_and_after(tmp_path: Path) -> None:

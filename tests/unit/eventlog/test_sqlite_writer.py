@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from eventlog.errors import LogFull, LogUnavailable
+from eventlog.sqlite_damage import Damage
 from eventlog.sqlite_records import Row
 from eventlog.sqlite_schema import connect, prepare
 from eventlog.sqlite_threads import Connections
@@ -59,7 +60,11 @@ async def running(folder: Path, bounds: Bounds | None = None) -> AsyncIterator[R
     prepare(path)
     connections, reached = Connections(path, "test"), list[dict[int, int]]()
     writer = Writer(
-        connections, bounds or Bounds(file_bytes=10**9), reached=lambda ends: reached.append(dict(ends)), name="LOG"
+        connections,
+        bounds or Bounds(file_bytes=10**9),
+        reached=lambda ends: reached.append(dict(ends)),
+        name="LOG",
+        damage=Damage(path),
     )
     writer.start()
     await writer.run(lambda connection: create(connection, {"t": TopicSettings(partitions=2)}))
