@@ -43,7 +43,8 @@ class Listening:
     # Where exchanges find it.
     _var: "_Var"
     _token: "Token[Listening | None] | None" = None
-    # The accounts whose latest exchange was answered.
+    # The accounts that were asked, and those whose latest exchange was answered.
+    asked: frozenset[str] = frozenset()
     answered: frozenset[str] = frozenset()
     # Of the exchanges that were broken off, the one that had lasted longest, in seconds.
     given_up: GivenUp | None = None
@@ -59,6 +60,7 @@ class Listening:
 
     def hear(self, exchange: "Exchange") -> None:
         """An exchange of the attempt is over."""
+        self.asked |= {exchange.account}
         if not isinstance(exchange.error, AWAY):
             self.answered |= {exchange.account}
             return
@@ -79,6 +81,17 @@ class Listening:
         self.given_up.__cause__ = error
         return self.given_up
 
+    def learned(self, error: BaseException | None) -> "Heard":
+        """What the attempt learned that ended so.
+
+        An account that it failed by counts as away, whatever else of it was answered: some platforms still read when
+        they cannot write. A client of the plugin's own, which is not listened to, is none of our accounts.
+        """
+        if not self.asked:
+            return NOTHING_HEARD
+        away = error if isinstance(error, AWAY) and error.account in self.asked else None
+        return Heard(away, self.answered - {away.account} if away else self.answered)
+
 
 @dataclass(frozen=True, slots=True)
 class Heard:
@@ -93,18 +106,6 @@ class Heard:
     def account(self) -> str:
         """The account whose platform is away; empty if none is."""
         return "" if self.away is None else self.away.account
-
-    @classmethod
-    def of(cls, error: BaseException | None, answered: frozenset[str]) -> "Heard":
-        """What an attempt learned that ended so.
-
-        An account that an attempt failed by counts as away, whatever else of it was answered: some platforms still read
-        when they cannot write.
-        """
-        if error is None and not answered:
-            return NOTHING_HEARD
-        away = error if isinstance(error, AWAY) and error.account else None
-        return cls(away, answered - {away.account} if away else answered)
 
 
 NOTHING_HEARD = Heard()

@@ -18,7 +18,7 @@ from dispatcher.care import Care
 from dispatcher.context import AttemptContext
 from dispatcher.equipment import Equipment
 from dispatcher.errors import HandlerStopped, describe
-from dispatcher.hearing import NOTHING_HEARD, Heard
+from dispatcher.hearing import NOTHING_HEARD
 from dispatcher.holdings import Holdings
 from dispatcher.lane import Lane
 from dispatcher.metrics import EntryMetrics
@@ -249,7 +249,7 @@ class Runner:
         begun = self.equipment.clock.monotonic()
         with self.equipment.hearing.attempt() as listening:
             raised = listening.cause(await self._watched(event, context), self.entry.timeout)
-        work.tries.heard = Heard.of(raised, listening.answered)
+        work.tries.heard = listening.learned(raised)
         took = self.equipment.clock.monotonic() - begun
         if isinstance(raised, NotOwned):
             raise raised

@@ -23,7 +23,7 @@ def lane(name: str) -> Lane[Number]:
 def down(account: str = "support", *, retry_after: float | None = None) -> Heard:
     error = PlatformDown("it answered 503", retry_after=retry_after)
     error.account = account
-    return Heard.of(error, frozenset())
+    return Heard(away=error)
 
 
 def opened(account: str = "support") -> tuple[Brakes, Lane[Number]]:

@@ -99,14 +99,29 @@ def test_other_attempts_fail_by_themselves(listening: Listening, error: Exceptio
     assert listening.cause(error, TIMEOUT) is error
 
 
+def asked(*answered: str) -> Listening:
+    """An attempt that asked two accounts."""
+    listening = Hearing().attempt()
+    for account in ("support", "crm"):
+        listening.hear(exchange(account, None if account in answered else of(PlatformDown("no"), account)))
+    return listening
+
+
 def test_an_attempt_that_fails_by_an_account_speaks_against_it() -> None:
     """Also when another call of it was answered; other accounts were answered all the same."""
     error = of(PlatformDown("no"))
-    heard = Heard.of(error, frozenset({"support", "crm"}))
+    heard = asked("support", "crm").learned(error)
     assert (heard.away, heard.account, heard.answered) == (error, "support", {"crm"})
 
 
-@pytest.mark.parametrize("error", [None, ValueError("no"), of(NotFound("no")), PlatformDown("of a client of its own")])
+@pytest.mark.parametrize(
+    "error", [None, ValueError("no"), of(NotFound("no")), of(PlatformDown("of its own"), "strange")]
+)
 def test_other_failures_say_nothing_of_a_platform(error: BaseException | None) -> None:
-    """Nor do errors of what is no account of ours."""
-    assert Heard.of(error, frozenset({"support"})) == Heard(None, frozenset({"support"}))
+    """Nor do errors of a client that is no account of ours, and is not listened to."""
+    assert asked("support").learned(error) == Heard(None, frozenset({"support"}))
+
+
+def test_who_asked_nobody_learned_nothing() -> None:
+    """However it ended."""
+    assert Hearing().attempt().learned(of(PlatformDown("no"))) == Heard()
