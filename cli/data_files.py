@@ -4,6 +4,7 @@ import os
 import stat
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 from cli.places import Places
 from eventlog.open import EventLogSettings, sqlite_path
@@ -16,6 +17,8 @@ Key = tuple[str, ...]
 # What the kernel shows as files and keeps nowhere.
 _NO_DISK = frozenset({"proc", "sysfs", "devtmpfs", "devpts", "cgroup", "cgroup2", "securityfs", "debugfs"})
 _EVENTS, _STATE = ("eventlog", "url"), ("store", "url")
+NAMES: Mapping[Key, str] = MappingProxyType({_EVENTS: "events", _STATE: "state"})
+"""What the files are called if not set, in the order in which they are copied."""
 
 
 def problems(places: Places, eventlog: EventLogSettings, store: StoreSettings) -> Iterator[tuple[Key, str]]:
@@ -24,10 +27,10 @@ def problems(places: Places, eventlog: EventLogSettings, store: StoreSettings) -
         # No key: it is an option or a variable of its own.
         yield (), f"the data folder {places.data} cannot be one: {why}. Name another with --data or HOOKLINE_DATA"
         return
-    files = _files(places, eventlog, store)
+    kept = files(places, eventlog, store)
     sound: dict[Key, Path] = {}
     for key in (_EVENTS, _STATE):
-        if (path := files.get(key)) is None:
+        if (path := kept.get(key)) is None:
             continue
         if (why := _unusable(path)) is not None:
             yield key, f"{_shown(path)} cannot be a file of data: {why}. Name another file"
@@ -36,24 +39,25 @@ def problems(places: Places, eventlog: EventLogSettings, store: StoreSettings) -
     dedupe = places.data / "dedupe.db"
     if _STATE in sound and _same(sound[_STATE], dedupe):
         yield _STATE, f"{dedupe} is the receiver's own file, which it begins anew when it is damaged: name another"
-    if _EVENTS in sound and _STATE in files and _same(sound[_EVENTS], dedupe):
+    if _EVENTS in sound and _STATE in kept and _same(sound[_EVENTS], dedupe):
         yield _EVENTS, f"{dedupe} is the receiver's own file, which it begins anew when it is damaged: name another"
     if len(sound) == 2 and _same(sound[_EVENTS], sound[_STATE]):  # noqa: PLR2004 - both of them
         yield _STATE, f"{sound[_STATE]} is the event log's file as well: give each of [eventlog] and [store] its own"
 
 
-def _files(places: Places, eventlog: EventLogSettings, store: StoreSettings) -> Mapping[Key, Path]:
+def files(places: Places, eventlog: EventLogSettings, store: StoreSettings) -> Mapping[Key, Path]:
+    """The files of the event log and the store, by their keys; none where they are servers."""
     base = places.config.parent if places.config else Path.cwd()
-    files: dict[Key, Path] = {}
+    found: dict[Key, Path] = {}
     if eventlog.url is None:
-        files[_EVENTS] = places.data / "events.db"
+        found[_EVENTS] = places.data / "events.db"
     elif not eventlog.url.startswith("kafka://"):
-        files[_EVENTS] = base / sqlite_path(eventlog.url)
+        found[_EVENTS] = base / sqlite_path(eventlog.url)
     if store.url is None:
-        files[_STATE] = places.data / "state.db"
-    elif isinstance(found := address(store.url.get_secret_value()), SqliteAddress):
-        files[_STATE] = base / found.path
-    return files
+        found[_STATE] = places.data / "state.db"
+    elif isinstance(at := address(store.url.get_secret_value()), SqliteAddress):
+        found[_STATE] = base / at.path
+    return found
 
 
 def _unusable(path: Path) -> str | None:

@@ -41,6 +41,7 @@ COMMANDS: Mapping[str, Command] = MappingProxyType(
             "cli.commands.doctor:doctor", "Look at everything hookline needs, and say what to do.", ignores_dev=True
         ),
         "migrate": Command("cli.commands.migrate:migrate", "Bring the state store's tables up to date."),
+        "backup": Command("cli.commands.backup:backup", "Copy the SQLite files, while roles run.", ignores_dev=True),
         "send": Command(
             "cli.commands.send:send", "Post a signed test event to a source, as its platform would.", follows=True
         ),
