@@ -84,6 +84,8 @@ class Account(ABC):
 
     # The platform's name, as in `[accounts.NAME] platform`.
     platform: ClassVar[str]
+    # Roles whose messages come with the calls of this account, and by no webhook.
+    unposted: frozenset[str] = frozenset()
 
     def __init__(self, name: str) -> None:
         self.name = name

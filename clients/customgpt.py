@@ -25,7 +25,7 @@ from clients.http import Call, Edges, Wire
 from clients.limits import Limiter
 from clients.paths import fill
 from clients.recent import Recent
-from schemas.customgpt import Prompt, marked, unmarked
+from schemas.customgpt import Prompt, keeps_a_contact, marked, unmarked
 
 __all__ = ["Completion", "CustomGPT", "Insight", "Usage"]
 
@@ -214,9 +214,11 @@ class CustomGPT(Account):
         known = await self._conversation_of(external_id)
         name = asked.name_of(contact, external_id)
         if known is None:
-            session_id = await self._create(name)
+            session_id = await self._create(asked.kept_name(name))
         else:
             session_id, old = known
+            if keeps_a_contact(old):
+                name = asked.kept_name(name)
             if contact.name and old != name:
                 await self.rename_conversation(session_id, name)
             else:

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from clients.account import Contact
 from clients.customgpt_settings import CustomGPTSettings
-from schemas.customgpt import MAX_EXTERNAL_ID
+from schemas.customgpt import CONTACT_MARK, MAX_EXTERNAL_ID
 
 MAX_NAME: Final = 255
 """Characters of a conversation's name."""
@@ -42,14 +42,19 @@ def short_name(name: str) -> str:
     return name[:MAX_NAME]
 
 
+def kept_name(name: str) -> str:
+    """The name of a conversation that is made to keep a contact: our poll knows it again."""
+    return name[: MAX_NAME - len(CONTACT_MARK)] + CONTACT_MARK
+
+
 def is_named_after(name: str, external_id: str) -> bool:
     """Whether a conversation's name is that of a contact."""
-    return name.partition(_BETWEEN)[0] == external_id
+    return name.removesuffix(CONTACT_MARK).partition(_BETWEEN)[0] == external_id
 
 
 def contact_of(name: str, contact_id: str) -> Contact:
     """What a conversation's name tells of its contact."""
-    called = name.partition(_BETWEEN)[2] or None
+    called = name.removesuffix(CONTACT_MARK).partition(_BETWEEN)[2] or None
     email = next((text for text in (called, contact_id) if text and "@" in text), None)
     return Contact(id=contact_id, name=None if called == email else called, email=email)
 

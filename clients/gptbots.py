@@ -72,6 +72,7 @@ class GPTBots(Account):
                 edges=edges,
             )
 
+        self.unposted = frozenset({"assistant"} if settings.response_mode == "blocking" else ())
         self._wire = wire(settings.base_url)
         self._handoff = wire(settings.handoff_base)
 

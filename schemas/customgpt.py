@@ -21,6 +21,15 @@ ANSWER: Final = "answer"
 _MARK: Final = re.compile(r"(?:^|#)hookline:([0-9a-f]{16})$")
 
 
+CONTACT_MARK: Final = " #hookline"
+"""Ends the name of a conversation that only keeps a contact: nobody began it."""
+
+
+def keeps_a_contact(name: str | None) -> bool:
+    """Whether a conversation was made to keep a contact, by its name."""
+    return name is not None and name.endswith(CONTACT_MARK)
+
+
 def message_id(prompt_id: str, part: str) -> str:
     """The id of the question or the answer of a prompt: the same however it was learned."""
     return f"{prompt_id}:{part}"

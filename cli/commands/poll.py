@@ -93,13 +93,14 @@ async def _round(poller: Poller) -> dict[str, Any]:
 
 async def _repair(here: Installation, name: str, span: timedelta, *, publish: bool, as_json: bool) -> int:
     source = _repairable(here, name, span)
-    counts = {"messages": 0, "missing": 0, "published": 0, "left": 0}
+    counts = {"messages": 0, "missing": 0, "never_posted": 0, "published": 0, "left": 0}
     try:
         async with _opened(here, source) as repair:
             now = utc_now()
             async for one in repair.look(now - span, now, publish=publish):
                 counts["messages"] += 1
-                counts["missing"] += one.missing
+                counts["missing"] += one.missing and not one.unposted
+                counts["never_posted"] += one.unposted
                 counts["published"] += one.published
                 counts["left"] += bool(one.left)
                 if one.missing or as_json:
@@ -137,7 +138,8 @@ async def _opened(here: Installation, source: Source) -> AsyncIterator[Repair]:
 
 
 def _show(one: Looked, *, as_json: bool) -> None:
-    state = one.left or ("published" if one.published else "missing" if one.missing else "known")
+    absent = "never posted" if one.unposted else "missing"
+    state = one.left or ("published" if one.published else absent if one.missing else "known")
     row = {
         "conversation": one.conversation_id,
         "message": one.message_id,
@@ -157,4 +159,6 @@ def _sum_up(name: str, counts: dict[str, int], *, publish: bool, as_json: bool) 
         return
     did = f"{counts['published']} published" if publish else "nothing published (--dry-run)"
     left = f", {counts['left']} cannot be" if counts["left"] else ""
-    stdout().print(f"{name}: {counts['messages']} messages looked at, {counts['missing']} missing, {did}{left}")
+    unposted = f", {counts['never_posted']} never posted" if counts["never_posted"] else ""
+    looked = f"{counts['messages']} messages looked at, {counts['missing']} missing{unposted}"
+    stdout().print(f"{name}: {looked}, {did}{left}")

@@ -27,7 +27,7 @@ from receiver.intake import Refusal
 from receiver.intake import polled as taken
 from receiver.polling.publishing import Published
 from receiver.polling.rounds import Round
-from schemas.customgpt import Listed, Prompt
+from schemas.customgpt import Listed, Prompt, keeps_a_contact
 from schemas.lenient import as_text
 from store.polls import Conversation, Polled
 
@@ -141,8 +141,9 @@ class AskCustomGPT:
         await work.polls.found(work.held, conversations, cursor=cursor.model_dump_json(), now=work.clock())
 
     async def _published(self, work: Round, items: Sequence[Mapping[str, JsonValue]]) -> Published:
-        """Publish that conversations exist, the oldest first."""
-        return await _publish(work, [{"conversation": dict(item)} for item in reversed(items)])
+        """Publish that conversations exist, the oldest first. Those that only keep contacts began nobody."""
+        begun = [item for item in reversed(items) if not keeps_a_contact(as_text(item.get("name")))]
+        return await _publish(work, [{"conversation": dict(item)} for item in begun])
 
     async def _read(self, work: Round, conversation: Conversation, cursor: Cursor) -> Published:
         """Publish what is new in a conversation, the oldest first, and move its mark behind each part."""

@@ -30,6 +30,8 @@ class Looked:
     at: datetime | None
     # It was not accepted before.
     missing: bool
+    # By no fault of anybody: the platform posts no webhook of it to an account like this one.
+    unposted: bool = False
     # It is durable now.
     published: bool = False
     # Why nothing can be done about it: too large, or without a time; empty otherwise.
@@ -92,6 +94,7 @@ class Repair:
                 role=message.role,
                 at=message.at,
                 missing=missing,
+                unposted=missing and message.role in self._account.unposted,
                 published=published,
                 left=left,
             )

@@ -120,6 +120,7 @@ async def site(folder: Path, **poll: Any) -> AsyncIterator[Site]:
             "base_url": simulator.base_url("customgpt"),
             "allow_private": True,
             "limits": UNLIMITED,
+            "contact_conversations": True,
         }
         edges = Edges(jitter=lambda: 0.0)
         async with CustomGPT("help", CustomGPTSettings.model_validate(values), edges=edges) as client:

@@ -222,7 +222,7 @@ async def test_reports_and_citations() -> None:
 
 async def test_new_contact() -> None:
     """Somebody the platform has no conversation of gets one, named after them."""
-    names = ("find_contact_none", "create_conversation_contact")
+    names = ("find_contact_none", "create_kept_contact")
     async with replaying(*names, contact_conversations=True) as (client, platform):
         assert await client.upsert_contact(ACME) == ACME
     assert platform.asked == requests(*names)

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from typing_extensions import override
 
+from clients.account import Contact
 from clients.errors import OutOfCredit
 from receiver.intake import Outcome
 from receiver.polling.publishing import Published, Publisher
@@ -53,6 +54,19 @@ async def test_a_visitor_is_heard(here: Site) -> None:
     assert [(one["role"], one["content"]) for one in data[1:]] == [HELLO, HI]
     assert data[1]["contact"] == {"id": "user_789"}
     assert len(await here.records("deliveries")) == 2
+
+
+async def test_a_contact_that_is_kept_there_has_begun_no_conversation(here: Site) -> None:
+    """What sync-contact made is known by its name, also after a new one; what is said in it all the same is told."""
+    await here.client.upsert_contact(Contact(id="crm:1", name="Ada"))
+    await here.client.upsert_contact(Contact(id="crm:1", name="Ada Lovelace"))
+    assert await here.poll() == Published()
+    [kept] = [one async for one in here.client.conversations()]
+    assert kept.preview == "crm:1 – Ada Lovelace #hookline"  # noqa: RUF001 - the dash that the platform's page writes
+    assert (await here.client.get_contact("crm:1")).name == "Ada Lovelace"
+    here.says("Hello", kept.id)
+    assert await here.poll() == Published(new=2)
+    assert await here.said() == [HELLO, HI]
 
 
 async def test_nothing_comes_twice(here: Site) -> None:

@@ -34,7 +34,11 @@ SOURCES: Mapping[str, Mapping[str, Any]] = {
 }
 ACCOUNTS: Mapping[str, Mapping[str, Any]] = {
     "mygptassistants": {"api_key": "k", "bot_id": "bot_demo"},
-    "gptbots": {"api_key": "app-enterprise-demo", "limits": {"conversation": "1000/s"}},
+    "gptbots": {
+        "api_key": "app-enterprise-demo",
+        "limits": {"conversation": "1000/s"},
+        "response_mode": "webhook",
+    },
     "yourgpt": {"api_key": "api-v1-demo", "project_uid": "demo"},
 }
 HOUR = timedelta(hours=1)
@@ -81,7 +85,7 @@ class Gap:
 
 
 @asynccontextmanager
-async def gap(platform: str, folder: Path) -> AsyncIterator[Gap]:
+async def gap(platform: str, folder: Path, **more: Any) -> AsyncIterator[Gap]:
     async with (
         opened(folder) as (log, dedupe),
         receiving(log, dedupe, sources={platform: SOURCES[platform]}) as running,
@@ -93,6 +97,7 @@ async def gap(platform: str, folder: Path) -> AsyncIterator[Gap]:
                 "base_url": simulator.base_url(platform),
                 "allow_private": True,
                 **ACCOUNTS[platform],
+                **more,
             }
         )
         known = {platform: SourceSettings.model_validate(SOURCES[platform])}
@@ -129,6 +134,18 @@ async def test_a_gap_is_closed(platform: str, tmp_path: Path) -> None:
     assert [one.missing for one in again] == [False] * len(dry)
     assert len({one for one, _, _ in messages}) == len(messages) == len(heard) + len(missed)
     assert [origin for _, origin, _ in messages].count("poll") == len(missed)
+
+
+@pytest.mark.parametrize(("mode", "unposted"), [("blocking", True), ("webhook", False)])
+async def test_a_reply_that_comes_with_the_call_was_never_posted(mode: str, unposted: bool, tmp_path: Path) -> None:
+    """It is in the history, and nobody has missed it: told apart, and published like the others."""
+    async with gap("gptbots", tmp_path, response_mode=mode) as at:
+        await at.says("Hello")
+        dry, found, again = await at.look(publish=False), await at.look(), await at.look()
+        messages = await at.messages()
+    assert {(one.role, one.missing, one.unposted) for one in dry} == {("assistant", True, unposted)}
+    assert [one.published for one in found] == [True] * len(dry) == [True] * len(messages)
+    assert [(one.missing, one.unposted) for one in again] == [(False, False)] * len(dry)
 
 
 async def test_a_webhook_that_comes_late_is_a_copy(tmp_path: Path) -> None:

@@ -104,12 +104,12 @@ def test_a_gap_is_found_and_closed(here: Site) -> None:
     speak(here, "mygptassistants", "Missed")
     status, rows = told(here, "poll", "support", "--since", "2h", "--dry-run")
     assert (status, [row["state"] for row in rows[:-1]].count("missing")) == (0, 2)
-    assert rows[-1] == {"source": "support", "messages": 4, "missing": 2, "published": 0, "left": 0}
+    assert rows[-1] == {"source": "support", "messages": 4, "missing": 2, "never_posted": 0, "published": 0, "left": 0}
     assert said(here) == ["Heard"]
     _, rows = told(here, "poll", "support", "--since", "2h")
     assert rows[-1]["published"] == 2
     _, rows = told(here, "poll", "support", "--since", "2h")
-    assert rows[-1] == {"source": "support", "messages": 4, "missing": 0, "published": 0, "left": 0}
+    assert rows[-1] == {"source": "support", "messages": 4, "missing": 0, "never_posted": 0, "published": 0, "left": 0}
     assert sorted(said(here)) == ["Heard", "Missed"]
     ids = [record["headers"]["ce_id"] for record in here.records("conversations")]
     assert len(ids) == len(set(ids))
