@@ -16,6 +16,7 @@ from schemas.record import TopicPartition
 from store.database import Database
 from store.dialects import insert
 from store.owners import Epoch, dispossess, hold
+from store.parked import ALL_WITHIN
 from store.schedule import write_rows
 from store.tables import IS_PENDING, IS_TIMER, parked, schedule
 
@@ -106,7 +107,7 @@ class Strays:
                 for name, topic, number, slot, key, rows in found
             ]
 
-        return await self._database.read(work)
+        return await self._database.read(work, deadline=ALL_WITHIN)
 
     async def adopt_parked(self, handler: str, at: TopicPartition, epoch: Epoch, lanes: Sequence[StrayLane]) -> None:
         """Make parked records of another event log this partition's. May be repeated.
