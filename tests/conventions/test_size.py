@@ -21,9 +21,10 @@ PACKAGES = (
     "examples",
 )
 SOURCES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
+TESTS = sorted((ROOT / "tests").rglob("*.py"))
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
+@pytest.mark.parametrize("path", [*SOURCES, *TESTS], ids=lambda path: str(path.relative_to(ROOT)))
 def test_no_file_is_above_400_lines(path: Path) -> None:
     """A longer file has more than one subject."""
     assert len(path.read_text(encoding="utf-8").splitlines()) <= 400

@@ -17,8 +17,8 @@ from typing import Any, Protocol
 COMMAND = (sys.executable, "-m", "hookline")
 
 
-def wait_for(condition: Callable[[], Any], *, seconds: float, what: str) -> Any:
-    """Ask again and again until the answer is true; returns it.
+def wait_for(condition: Callable[[], Any], *, seconds: float, what: str, every: float = 0.05) -> Any:
+    """Ask again and again, every so many seconds, until the answer is true; returns it.
 
     Raises:
         AssertionError: it did not come true in time.
@@ -27,7 +27,7 @@ def wait_for(condition: Callable[[], Any], *, seconds: float, what: str) -> Any:
     while time.monotonic() < deadline:
         if found := condition():
             return found
-        time.sleep(0.05)
+        time.sleep(every)
     raise AssertionError(f"{what} did not happen within {seconds} s")
 
 

@@ -17,7 +17,9 @@ from tests.servers.broker import Broker
 
 LOGS = ("sqlite", pytest.param("kafka", marks=pytest.mark.kafka))
 DIES_WITHIN = 40.0
-# Three sites side by side. Of each conversation the worker handles several events; the follow-up is its only effect.
+# A process reads the log.
+READ_EVERY = 0.5
+# Two sites side by side. Of each conversation the worker handles several events; the follow-up is its only effect.
 STEPS = (
     (
         "store.effects:Effects.begin:before:1",
@@ -25,8 +27,6 @@ STEPS = (
         # Begun and not sent: it is looked for in the platform, not found, and sent.
         "dispatcher.effects:Once._probe:after:1",
         "dispatcher.effects:Once._run:before:1",
-    ),
-    (
         "clients.mygptassistants:MyGPTAssistants.send:after:1",
         "dispatcher.effects:Once._run:after:1",
         "store.effects:Effects.finish:after:1",
@@ -58,7 +58,7 @@ class Platform:
         self.at.control(
             "conversations", {"platform": "mygptassistants", "visitor": visitor, "says": ["When?"], "over": 0}
         )
-        wait_for(lambda: len(self._answered()) == number, seconds=20, what="the bot's answer in the log")
+        wait_for(lambda: len(self._answered()) == number, seconds=20, what="the bot's answer", every=READ_EVERY)
 
     def _answered(self) -> set[str]:
         """The conversations in which the bot has spoken."""
@@ -77,7 +77,7 @@ class Platform:
         self.converse()
         count = len(self.emails)
         wait_for(lambda: len(self.followed_up()) == count, seconds=40, what="a follow-up in every conversation")
-        wait_for(lambda: self.unknown() == [], seconds=20, what=f"a contact of {self.unknown()}")
+        wait_for(lambda: self.unknown() == [], seconds=20, what="a contact of each visitor", every=READ_EVERY)
         assert worker.stop() == 0
         assert set(self.followed_up().values()) == {1}
 
