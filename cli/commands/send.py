@@ -2,6 +2,7 @@
 
 import json
 import secrets
+import shlex
 import sys
 import urllib.error
 import urllib.request
@@ -13,6 +14,7 @@ from typing import Annotated, Any
 
 import typer
 
+from cli import invocation
 from cli.addresses import receiver_url
 from cli.base import Installation, installation
 from cli.errors import CommandFailed, Misconfigured
@@ -65,7 +67,19 @@ def send(
     request = signed(platform, settings, Request(address, content, headers), delivery_id=made.delivery_id, now=now)
     status, answer = _post(request)
     stdout().print(f"{status} {printable(answer)}")
+    if event_id := first_id(answer):
+        words = shlex.join([*invocation.again(here.places), "tail", "--no-follow", f"--id={event_id}"])
+        stdout().print(f"see it: {printable(words)}", style="dim")
     return 0 if 200 <= status < 300 else 1  # noqa: PLR2004 - a 2xx is a success
+
+
+def first_id(answer: str) -> str | None:
+    """The id of the event that a receiver took, the first of several; None where it took none."""
+    try:
+        ids = json.loads(answer)["ids"]
+    except (ValueError, KeyError, TypeError):
+        return None
+    return str(ids[0]) if isinstance(ids, list) and ids else None
 
 
 def _polled(source: str, platform: str) -> str:

@@ -3,6 +3,7 @@
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, TypeAlias
@@ -13,6 +14,7 @@ from cli import process
 from cli.base import Installation, installation
 from cli.errors import CommandFailed
 from cli.output import json_line, stdout
+from cli.picked import Picked
 from cli.records import as_lines, as_object, wrapped
 from cli.wiring import opened_log
 from eventlog.errors import EventLogError
@@ -33,12 +35,18 @@ class From(StrEnum):
     END = "end"
 
 
-def tail(
+def tail(  # noqa: PLR0913, PLR0917 - each is an option
     context: typer.Context,
     topics: Annotated[list[str] | None, typer.Argument(help="With or without the prefix; default all events.")] = None,
     begin: Annotated[
         From | None, typer.Option("--from", help=f"Everything, or only what comes; default the last {LAST}.")
     ] = None,
+    source: Annotated[str | None, typer.Option(help="Only what came from this source.")] = None,
+    event_type: Annotated[
+        str | None, typer.Option("--type", help="Only such as message.created, or message.*.")
+    ] = None,
+    key: Annotated[str | None, typer.Option(help="Only of this conversation, or contact.")] = None,
+    event_id: Annotated[str | None, typer.Option("--id", help="Only the event with this id.")] = None,
     follow: Annotated[bool, typer.Option("--follow/--no-follow", help="Wait for more.")] = True,
     headers: Annotated[
         bool, typer.Option("--headers/--no-headers", help="With the CloudEvents headers, or one line a record.")
@@ -47,18 +55,29 @@ def tail(
 ) -> int:
     """Show the records of the topics with their CloudEvents headers.
 
-    A terminal gets long data cut at its edge, a file or a pipe gets all of it.
+    A terminal gets long data cut at its edge, a file or a pipe gets all of it. What only some records have is
+    looked for in all that the topics hold.
     """
     here = installation(context)
+    picked = Picked(source=source, type=event_type, key=key, id=event_id)
     show = _show_json if as_json else _shown_to_people(here.settings.topics.prefix, headers=headers)
-    return process.run(lambda stopping: _tail(here, topics or [], begin, follow, show, stopping))
+    wanted = Wanted(_names(here, topics or []), begin, picked, follow)
+    return process.run(lambda stopping: _tail(here, wanted, show, stopping))
 
 
-async def _tail(
-    here: Installation, wanted: list[str], begin: From | None, follow: bool, show: Show, stopping: asyncio.Event
-) -> int:
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is to be shown."""
+
+    topics: list[str]
+    begin: From | None
+    picked: Picked
+    follow: bool
+
+
+async def _tail(here: Installation, wanted: Wanted, show: Show, stopping: asyncio.Event) -> int:
     async with opened_log(here) as log:
-        reading = asyncio.ensure_future(_show(log, _names(here, wanted), begin, follow, show))
+        reading = asyncio.ensure_future(_show(log, wanted, show))
         stopped = asyncio.ensure_future(stopping.wait())
         await asyncio.wait({reading, stopped}, return_when=asyncio.FIRST_COMPLETED)
         stopped.cancel()
@@ -84,33 +103,36 @@ def _names(here: Installation, wanted: list[str]) -> list[str]:
     return chosen or [name for name in known if name != topics.name("deliveries")]
 
 
-async def _show(log: EventLog, names: list[str], begin: From | None, follow: bool, show: Show) -> None:
-    counts = await log.partitions(names)
+async def _show(log: EventLog, wanted: Wanted, show: Show) -> None:
+    begin, picked = wanted.begin, wanted.picked
+    counts = await log.partitions(wanted.topics)
     if not counts:
         raise CommandFailed("none of these topics exists yet: create them with `hookline topics apply`")
     partitions = [TopicPartition(name, number) for name, count in counts.items() for number in range(count)]
     end = await log.offsets(partitions, "end")
     start = end if begin is From.END else await log.offsets(partitions, "earliest")
     if begin is None:
-        last = await _last(log.read(_near(start, end), follow=False))
-        for record in last:
+        near = _near(start, end) if picked.is_all else start
+        for record in await _last(log.read(near, follow=False), picked):
             show(record)
-        if not follow:
+        if not wanted.follow:
             return
         start = end
-    async for record in log.read(start, follow=follow):
-        show(record)
+    async for record in log.read(start, follow=wanted.follow):
+        if picked(record):
+            show(record)
 
 
 def _near(start: Mapping[TopicPartition, int], end: Mapping[TopicPartition, int]) -> dict[TopicPartition, int]:
     return {at: max(first, end[at] - LAST) for at, first in start.items()}
 
 
-async def _last(records: AsyncIterator[StoredRecord]) -> list[StoredRecord]:
-    """The newest records, oldest first."""
+async def _last(records: AsyncIterator[StoredRecord], picked: Picked) -> list[StoredRecord]:
+    """The newest of the records that are meant, oldest first."""
     found: list[StoredRecord] = []
     async for record in records:
-        found.append(record)
+        if picked(record):
+            found.append(record)
         if len(found) > 100 * LAST:
             found = _newest(found)
     return _newest(found)

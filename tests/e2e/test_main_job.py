@@ -1,5 +1,7 @@
 """The main job with real processes: a signed webhook comes in, a contact is synced, a follow-up goes out."""
 
+import json
+import shlex
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -58,6 +60,8 @@ def test_a_sent_event_goes_through_the_real_door(main_site: Site) -> None:
     assert record["headers"]["ce_source"] == "/sources/support"
     assert record["headers"]["ce_platform"] == "mygptassistants"
     assert record["headers"]["ce_subject"] == record["key"]
+    words = shlex.split(sent.stdout.splitlines()[1].partition(" tail ")[2])
+    assert [json.loads(main_site.at.command("tail", *words, "--json").stdout)] == [record]
 
 
 def test_the_same_delivery_again_is_a_duplicate(main_site: Site) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from cli.commands.send import given, header_of, put, unknown
+from cli.commands.send import first_id, given, header_of, put, unknown
 from cli.errors import Misconfigured
 from cli.samples import around, example_of, nameless
 from receiver.recipes import presets
@@ -152,3 +152,18 @@ def test_an_event_that_is_not_named_is_asked_for() -> None:
     """With those there are."""
     with pytest.raises(NoExample, match=r"^say which event, one of yourgpt's: message:received, ping$"):
         made("yourgpt", "")
+
+
+@pytest.mark.parametrize(
+    ("answer", "event_id"),
+    [
+        ('{"id":"evt_1","ids":["message.created:m1","message.created:m2"]}', "message.created:m1"),
+        ('{"id":"evt_1","ids":[]}', None),
+        ('{"type":"urn:hookline:problem:not-fitting"}', None),
+        ("[]", None),
+        ("ok", None),
+    ],
+)
+def test_the_event_that_was_taken_can_be_looked_at(answer: str, event_id: str | None) -> None:
+    """Where the answer names one: what some platforms must be answered names none."""
+    assert first_id(answer) == event_id
