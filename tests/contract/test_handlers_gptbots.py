@@ -1,9 +1,8 @@
 """The handlers that come with hookline on GPTBots: simulated platform, real receiver, real client."""
 
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,66 +10,38 @@ import pytest
 from structlog.testing import capture_logs
 
 from clients.gptbots import GPTBots
-from dispatcher.testing import Attempt, Harness, event_of
+from dispatcher.testing import event_of
 from handlers.api import Handler
 from handlers.follow_up_chat import follow_up_chat
 from handlers.sync_contact import sync_contact
 from hookline.testing import Dead, Done, Retry
 from schemas.contacts import Identity
 from schemas.durations import duration
-from schemas.envelope import decode
-from schemas.events import ContactRef, Event, MessageCreated
-from simulator import Fault, ManualClock, Simulator
+from schemas.events import ContactRef, MessageCreated
+from simulator import Fault
 from simulator.gptbots import GPTBots as Platform
+from tests.contract import scenes
 from tests.contract.gptbots_wire import open_client
-from tests.contract.receivers import Running, opened, receiving
+from tests.contract.scenes import NOON, QUICK
 
-NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 TEXT = "Did that answer your question?"
 PUSH = {"push": ["helpdesk"], "verified": ["shop", "helpdesk"]}
 FOLLOW_UP = {"message": TEXT, "after": "10m"}
-TOKEN = "path-token-0123456789"
 ADA = {"userId": "u1", "email": "ada@example.org", "phone": "+15550001"}
 PROPERTIES = {"name": "full_name", "email": "email", "phone": "phone"}
 
 
-@dataclass
-class Scene:
-    """A visitor of a site that speaks with an agent, what the receiver made of it, and a handler."""
+class Scene(scenes.Scene[GPTBots]):
+    """A visitor of a site that speaks with an agent."""
 
-    simulator: Simulator
-    running: Running
-    client: GPTBots
-    harness: Harness
-    clock: ManualClock
-    conversation: str | None = None
-    _seen: set[str] = field(default_factory=set)
+    name = "gptbots"
+    visitor = ADA
 
     @property
     def platform(self) -> Platform:
-        found = self.simulator.world.platform("gptbots")
+        found = self.simulator.world.platform(self.name)
         assert isinstance(found, Platform)
         return found
-
-    async def say(self, text: str) -> list[Event]:
-        """Let the visitor speak, and return the events that came of it."""
-        self.conversation = self.platform.visitor_says(
-            text, conversation_id=self.conversation, metadata=ADA, bot_id=None
-        )
-        await self.simulator.settled()
-        events = [decode(record) for record in await self.running.records("conversations")]
-        new = [event for event in events if event.id not in self._seen]
-        self._seen.update(event.id for event in new)
-        return new
-
-    async def tell(self, events: list[Event]) -> list[Attempt]:
-        """Give the handler events."""
-        return [await self.harness.run_once(event) for event in events]
-
-    async def silence(self, by: str = "11m") -> list[Attempt]:
-        """Let time pass, here and at the platform, and timers fire."""
-        await self.clock.advance(duration(by).total_seconds())
-        return list(await self.harness.advance(by))
 
     async def ours(self) -> int:
         """How often our text stands in the conversation."""
@@ -82,19 +53,10 @@ class Scene:
 async def scene(
     folder: Path, handler: Handler[Any, Any], config: dict[str, Any], **account: Any
 ) -> AsyncIterator[Scene]:
-    clock = ManualClock(NOON)
-    sources = {"helpdesk": {"platform": "gptbots", "token": TOKEN}}
-    async with AsyncExitStack() as stack:
-        log, dedupe = await stack.enter_async_context(opened(folder))
-        running = await stack.enter_async_context(receiving(log, dedupe, sources=sources))
-        simulator = await stack.enter_async_context(Simulator(clock=clock, seed=1, limits=False))
-        url = f"http://127.0.0.1:{running.port}/in/helpdesk/{TOKEN}"
-        await simulator.connect_webhook(platform="gptbots", url=url, secret="unused")
-        times = {"connect": "1s", "total": "1s", "deadline": "1s"}
-        client = open_client(simulator.base_url("gptbots"), timeouts=times, **{"properties": PROPERTIES, **account})
-        await stack.enter_async_context(client)
-        harness = Harness.opened(handler, config=config, account=client, now=NOON)
-        yield Scene(simulator, running, client, await stack.enter_async_context(harness), clock)
+    more = {"properties": PROPERTIES, **account}
+    client = partial(open_client, timeouts=QUICK, **more)
+    async with Scene.play(folder, handler, config, client, source="helpdesk", limits=False) as made:
+        yield made
 
 
 @pytest.fixture

@@ -1,9 +1,8 @@
 """The handlers that come with hookline on YourGPT: simulated platform, real receiver, real client, hints confirmed."""
 
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,70 +10,38 @@ import pytest
 from structlog.testing import capture_logs
 
 from clients.yourgpt import YourGPT
-from dispatcher.testing import Attempt, Harness, event_of
+from dispatcher.testing import event_of
 from handlers.api import Handler
 from handlers.follow_up_chat import follow_up_chat
 from handlers.sync_contact import sync_contact
 from hookline.testing import Done, Retry
 from schemas.contacts import Contact, Identity
-from schemas.durations import duration
 from schemas.envelope import decode
-from schemas.events import ContactRef, Event, MessageCreated
-from simulator import Fault, ManualClock, Simulator
+from schemas.events import ContactRef, MessageCreated
+from simulator import Fault
 from simulator.yourgpt import YourGPT as Platform
-from tests.contract.receivers import Running, opened, receiving
+from tests.contract import scenes
+from tests.contract.scenes import NOON, QUICK
 from tests.contract.yourgpt_wire import open_client
 
-NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 FOLLOW_UP = {"message": "Did that answer your question, {name}?", "after": "10m"}
-TOKEN = "path-token-0123456789"
 ADA = {"name": "Ada", "email": "ada@example.org", "phone": "+15550001"}
 PUSH = {"push": ["helpdesk"], "verified": ["support", "helpdesk"]}
 BY_KEY: dict[str, Any] = {"api_key": "apk-1", "widget_uid": "demo"}
 BY_TOKEN: dict[str, Any] = {"api_key": "api-v1-1", "project_uid": "demo"}
 
 
-@dataclass
-class Scene:
-    """A visitor of the widget, what the receiver made of it, and a handler."""
+class Scene(scenes.Scene[YourGPT]):
+    """A visitor of the widget."""
 
-    simulator: Simulator
-    running: Running
-    client: YourGPT
-    harness: Harness
-    clock: ManualClock
-    conversation: str | None = None
-    _seen: set[str] = field(default_factory=set)
+    name = "yourgpt"
+    visitor = ADA
 
     @property
     def platform(self) -> Platform:
-        found = self.simulator.world.platform("yourgpt")
+        found = self.simulator.world.platform(self.name)
         assert isinstance(found, Platform)
         return found
-
-    async def say(self, text: str, **told: str) -> list[Event]:
-        """Let the visitor speak, and return the events that came of it."""
-        self.conversation = self.platform.visitor_says(
-            text, conversation_id=self.conversation, metadata=told or ADA, bot_id=None
-        )
-        return await self.events()
-
-    async def events(self) -> list[Event]:
-        """The events that are new."""
-        await self.simulator.settled()
-        events = [decode(record) for record in await self.running.records("conversations")]
-        new = [event for event in events if event.id not in self._seen]
-        self._seen.update(event.id for event in new)
-        return new
-
-    async def tell(self, events: list[Event]) -> list[Attempt]:
-        """Give the handler events."""
-        return [await self.harness.run_once(event) for event in events]
-
-    async def silence(self, by: str = "11m") -> list[Attempt]:
-        """Let time pass, here and at the platform, and timers fire."""
-        await self.clock.advance(duration(by).total_seconds())
-        return list(await self.harness.advance(by))
 
     async def ours(self) -> list[tuple[str, str]]:
         """Our messages in the conversation, and as whom they were sent."""
@@ -92,19 +59,9 @@ class Scene:
 async def scene(
     folder: Path, handler: Handler[Any, Any], config: dict[str, Any], *, confirm: bool = True, **account: Any
 ) -> AsyncIterator[Scene]:
-    clock = ManualClock(NOON)
-    sources = {"shop": {"platform": "yourgpt", "token": TOKEN, "confirm": confirm}}
-    async with AsyncExitStack() as stack:
-        log, dedupe = await stack.enter_async_context(opened(folder))
-        running = await stack.enter_async_context(receiving(log, dedupe, sources=sources))
-        simulator = await stack.enter_async_context(Simulator(clock=clock, seed=1))
-        url = f"http://127.0.0.1:{running.port}/in/shop/{TOKEN}"
-        await simulator.connect_webhook(platform="yourgpt", url=url, secret="unused")
-        times = {"connect": "1s", "total": "1s", "deadline": "1s"}
-        client = open_client(simulator.base_url("yourgpt"), timeouts=times, **(account or BY_KEY))
-        await stack.enter_async_context(client)
-        harness = Harness.opened(handler, config=config, account=client, now=NOON)
-        yield Scene(simulator, running, client, await stack.enter_async_context(harness), clock)
+    client = partial(open_client, timeouts=QUICK, **(account or BY_KEY))
+    async with Scene.play(folder, handler, config, client, source="shop", confirm=confirm) as made:
+        yield made
 
 
 @pytest.fixture(params=[BY_KEY, BY_TOKEN], ids=["key", "token"])
