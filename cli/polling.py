@@ -14,6 +14,7 @@ from cli.wiring import opened_dedupe, opened_store
 from clients.account import Account
 from clients.customgpt import CustomGPT
 from clients.http import Edges, Exchange, unheard
+from clients.limits import Rate
 from clients.settings import AccountSettings, open_account
 from eventlog.log import EventLog
 from receiver.errors import SourceMisconfigured
@@ -27,6 +28,8 @@ from receiver.sources.source import Source
 from store.polls import Held
 from store.store import Store
 
+# Of the calls an account may make, what is left to handlers, which cannot wait as long.
+_SHARE = 2
 # A poll has time: it waits for a free slot of its account's limits rather than giving a round up.
 PATIENCE = timedelta(seconds=50)
 
@@ -58,7 +61,10 @@ def asker(here: Installation, source: Source, *, on_exchange: Callable[[Exchange
 
 
 def _patient(account: AccountSettings) -> AccountSettings:
-    limits = account.limits.model_copy(update={"max_wait": max(account.limits.max_wait, PATIENCE)})
+    shares = {
+        name: Rate(max(rate.calls // _SHARE, 1), rate.per) for name, rate in account.limits if isinstance(rate, Rate)
+    }
+    limits = account.limits.model_copy(update={"max_wait": max(account.limits.max_wait, PATIENCE), **shares})
     return account.model_copy(update={"limits": limits})
 
 

@@ -32,6 +32,8 @@ __all__ = ["Completion", "CustomGPT", "Insight", "Usage"]
 CHAT: Final = "chat"
 DATA: Final = "data"
 _PROJECT: Final = "/projects/{project}"
+# Of one list: its ids are kept, to know a list that goes round in circles.
+_MAX_PAGES: Final = 2_000
 _CONVERSATIONS: Final = f"{_PROJECT}/conversations"
 _CONVERSATION: Final = f"{_CONVERSATIONS}/{{conversation}}"
 _MESSAGES: Final = f"{_CONVERSATION}/messages"
@@ -359,16 +361,17 @@ class CustomGPT(Account):
     async def _pages(
         self, operation: str, path: str, query: Mapping[str, str], read: Callable[..., answers.Page], key: str
     ) -> AsyncGenerator[Mapping[str, JsonValue]]:
-        """Ask page after page until none follows; what a shifting list shows twice in a row is given once."""
-        what, page, before = f"{self._what}: {operation}", 1, frozenset[str]()
-        while True:
+        """Ask page after page until none follows; what a shifting list shows twice is given once."""
+        what, page, seen = f"{self._what}: {operation}", 1, set[str]()
+        while page <= _MAX_PAGES:
             told = read(await self._wire.ask(self._read(operation, path, {**query, "page": str(page)})), what=what)
-            ids = frozenset(str(item.get(key)) for item in told.items)
-            if told.more and ids <= before:
-                raise BadAnswer(f"{what}: page {page} repeats the page before and promises more")
-            for item in told.items:
-                if str(item.get(key)) not in before:
-                    yield item
+            fresh = [item for item in told.items if str(item.get(key)) not in seen]
+            if told.more and not fresh:
+                raise BadAnswer(f"{what}: page {page} repeats pages before it and promises more")
+            seen.update(str(item.get(key)) for item in fresh)
+            for item in fresh:
+                yield item
             if not told.more:
                 return
-            page, before = page + 1, ids
+            page += 1
+        raise BadAnswer(f"{what}: there is no end to it, not even after {_MAX_PAGES:,} pages")

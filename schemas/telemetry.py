@@ -23,6 +23,8 @@ LOG_EVENTS: Mapping[str, str] = MappingProxyType(
         "poll.failed": "A round of polling failed; the next is in `again_in` seconds. `cause` says why.",
         "poll.recovered": "Polling works again.",
         "poll.refused": "What a poll was told cannot be an event: too large, or not what the platform documents.",
+        "poll.cut": "The list had more new conversations than one round reads, `count`: the report finds the others.",
+        "poll.astray": "`count` conversations have numbers far above all others, and are no measure of what is new.",
         "poll.unlisted": "`count` conversations stand in a report and in no list, so they cannot be read.",
         "source.unpolled": "Nobody asks the platform of this source, which posts nothing: its events do not come.",
         "poll.awaited": "Another process polls this source; this one stands by.",

@@ -11,7 +11,7 @@ What 1 and 3 find is written down first, with the cursor, and read then: a crash
 number grows with time; times, which come without a zone, only decide where the very first round begins.
 """
 
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Collection, Iterable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -40,6 +40,14 @@ _MARGIN: Final = timedelta(days=1)
 # An answer that is still being written is waited for so long.
 _WRITING: Final = timedelta(hours=1)
 _MAX_NUMBER: Final = 2**63 - 1
+# No platform makes so many records between two neighbours of a list: a number that far above is no measure of what is
+# new, and would hide all that comes after it. If more stand there, the numbers have moved on.
+_LEAP: Final = 10**9
+_STRAYS: Final = 3
+# The same of a list with nothing to compare to.
+_FIRST: Final = 10**18
+# New conversations of one round: they are held in memory.
+_MOST: Final = 2_000
 
 
 class Cursor(BaseModel):
@@ -59,6 +67,8 @@ class AskCustomGPT:
 
     def __init__(self, client: CustomGPT) -> None:
         self._client = client
+        # Numbers that were warned of.
+        self._strays: frozenset[int] = frozenset()
 
     async def __call__(self, work: Round, polled: Polled) -> Published:
         """Ask for new conversations, for old ones that went on, and then for the messages of all of them."""
@@ -76,21 +86,31 @@ class AskCustomGPT:
     async def _list(self, work: Round, cursor: Cursor) -> tuple[Cursor, Published]:
         """Find new conversations: they wait to be read, and are events themselves."""
         new: list[Mapping[str, JsonValue]] = []
-        newest = cursor.newest or 0
+        listed: list[int | None] = []
         async with aclosing(self._client.conversation_records()) as records:
             async for item in records:
-                newest = max(newest, number_of(item) or 0)
-                if _is_old(item, cursor):
+                listed.append(number_of(item))
+                if _is_old(item, cursor) or len(new) >= _MOST:
                     break
                 new.append(item)
-        if newest == cursor.newest:
+        newest = highest(listed, cursor.newest)
+        self._warn(work, [number for number in listed if number is not None and number > (newest or 0)])
+        if not new and newest == cursor.newest:
             return cursor, Published()
         told = await self._published(work, new)
         # All of a new one is new; where the first round begins, times must decide.
         mark = None if cursor.newest is None else 0
         read = cursor.model_copy(update={"newest": newest})
+        if len(new) >= _MOST:
+            log.warning("poll.cut", source=work.source.name, count=len(new))
+            read = read.model_copy(update={"swept_at": None})
         await self._note(work, [_seen(item, mark) for item in new if number_of(item) and _address(item)], read)
         return read, told
+
+    def _warn(self, work: Round, strays: Collection[int]) -> None:
+        if not self._strays.issuperset(strays):
+            log.warning("poll.astray", source=work.source.name, count=len(strays))
+        self._strays = frozenset(strays)
 
     async def _sweep(self, work: Round, cursor: Cursor, now: datetime) -> tuple[Cursor, Published]:
         """Find conversations that went on, by the report of the days since the last sweep."""
@@ -207,8 +227,22 @@ def is_unanswered(item: Mapping[str, JsonValue], now: datetime) -> bool:
 
 def _highest(items: Sequence[Mapping[str, JsonValue]], conversation: Conversation) -> int | None:
     """The mark of a conversation when these records of it are durable."""
-    numbers = [number for item in items if (number := number_of(item)) is not None]
-    return max(numbers, default=conversation.mark)
+    return highest([number_of(item) for item in items], conversation.mark)
+
+
+def highest(numbers: Iterable[int | None], known: int | None) -> int | None:
+    """The number up to which a list was read: the highest one, but for a few that stand far above all others.
+
+    Args:
+        numbers: those of the list, None for what has none.
+        known: the number up to which it was read before.
+    """
+    plausible = sorted({number for number in numbers if number is not None and number > (known or 0)})
+    for _ in range(_STRAYS):
+        below = plausible[-2] if len(plausible) > 1 else known
+        if plausible and (plausible[-1] - below > _LEAP if below else plausible[-1] > _FIRST):
+            plausible.pop()
+    return plausible[-1] if plausible else known
 
 
 async def _publish(work: Round, told: Sequence[dict[str, JsonValue]]) -> Published:

@@ -1,6 +1,8 @@
 """The client of CustomGPT.ai against documented exchanges: what it asks, header by header, and what it makes of it."""
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
+from itertools import count, cycle
 
 import pytest
 
@@ -164,8 +166,25 @@ async def test_since_without_a_zone_is_refused() -> None:
 async def test_list_that_turns_in_a_circle_ends() -> None:
     """A page that repeats the one before and promises more is an error, not an endless loop."""
     async with replaying("conversations_page_1", "conversations_page_1") as (client, _):
-        with pytest.raises(BadAnswer, match="page 2 repeats the page before"):
+        with pytest.raises(BadAnswer, match="page 2 repeats pages before"):
             _ = [one async for one in client.conversations()]
+
+
+@pytest.mark.parametrize(
+    ("ids", "words"),
+    [(cycle([1, 2]), "page 3 repeats pages before"), (count(1), "no end to it, not even after 9 pages")],
+)
+async def test_list_without_an_end_ends(monkeypatch: pytest.MonkeyPatch, ids: Iterator[int], words: str) -> None:
+    """Pages that alternate, or always other ones: neither is asked for for ever."""
+    monkeypatch.setattr("clients.customgpt._MAX_PAGES", 9)
+    async with replaying() as (client, _):
+
+        async def ask(_: object) -> object:
+            return {"data": {"data": [{"id": next(ids)}], "next_page_url": "x"}}
+
+        monkeypatch.setattr(client._wire, "ask", ask)
+        with pytest.raises(BadAnswer, match=words):
+            _ = [one async for one in client.conversation_records()]
 
 
 async def test_rename_and_close() -> None:

@@ -2,17 +2,19 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from pydantic import JsonValue
 from typing_extensions import override
 
 from clients.account import Contact
 from clients.errors import OutOfCredit
 from receiver.intake import Outcome
+from receiver.polling.customgpt import highest
 from receiver.polling.publishing import Published, Publisher
 from receiver.sources.source import Source
 from simulator import Fault
@@ -329,3 +331,42 @@ async def test_a_store_that_is_away_stops_the_round(here: Site) -> None:
     with pytest.raises(StoreUnavailable):
         await here.poller("one", publisher).once()
     assert await here.records() == []
+
+
+async def test_an_odd_number_hides_no_other(here: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A conversation, or a record, of a number far above all others is heard, and so is what comes after it."""
+    listed = here.client.conversation_records
+
+    async def poisoned() -> AsyncIterator[Mapping[str, JsonValue]]:
+        first = True
+        async for item in listed():
+            yield {**item, "id": 2**63 - 1} if first else item
+            first = False
+
+    here.says("Hello")
+    here.says("I am of an odd number")
+    with monkeypatch.context() as patch:
+        patch.setattr(here.client, "conversation_records", poisoned)
+        assert await here.poll() == Published(new=6)
+        here.says("I come after it")
+        assert (await here.poll() or Published()).new == 3
+    here.says("And I when it is gone")
+    assert (await here.poll() or Published()).new == 3
+
+
+@pytest.mark.parametrize(
+    ("numbers", "known", "found"),
+    [
+        ([2**63 - 1, 12, 11], 10, 12),
+        ([2**63 - 1], None, None),
+        ([2**63 - 1, None], 10, 10),
+        ([2**63 - 1, 2**62, 2**61, 11], 10, 11),
+        ([5 * 10**18, 4 * 10**18, 3 * 10**18, 2 * 10**18, 11], 10, 2 * 10**18),
+        ([9, 8], 10, 10),
+        ([1_000_010, 11], 10, 1_000_010),
+        ([], None, None),
+    ],
+)
+def test_mark_leaps_over_nothing(numbers: list[int | None], known: int | None, found: int | None) -> None:
+    """A few numbers far above all others are strays; many are where the platform counts on."""
+    assert highest(numbers, known) == found
