@@ -46,13 +46,30 @@ async def lags(log: EventLog, topics: Topics, entries: Iterable[Entry]) -> Mappi
     """
     found: dict[str, int | None] = {}
     for entry in entries:
-        counts = await log.partitions(topics_of(entry, topics))
-        partitions = [TopicPartition(name, number) for name, count in counts.items() for number in range(count)]
+        partitions = await _partitions(log, topics, entry)
         positions = await log.group_positions(f"{topics.prefix}{entry.name}", partitions)
         ends = await log.offsets(partitions, "end")
         began = {at: commit for at, commit in positions.items() if commit is not None}
         found[entry.name] = sum(behind(commit, ends[at]) for at, commit in began.items()) if began else None
     return found
+
+
+async def unbegun(log: EventLog, topics: Topics, entry: Entry) -> int:
+    """How many events an entry that never ran would be given if it began now.
+
+    Raises:
+        EventLogError: the log does not answer.
+    """
+    if entry.start == "now":
+        return 0
+    partitions = await _partitions(log, topics, entry)
+    begin, end = await log.offsets(partitions, entry.start), await log.offsets(partitions, "end")
+    return sum(end[at] - begin[at] for at in partitions)
+
+
+async def _partitions(log: EventLog, topics: Topics, entry: Entry) -> list[TopicPartition]:
+    counts = await log.partitions(topics_of(entry, topics))
+    return [TopicPartition(name, number) for name, count in counts.items() for number in range(count)]
 
 
 async def standings(here: Installation, entries: Iterable[Entry]) -> Mapping[str, Standing]:

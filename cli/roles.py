@@ -2,9 +2,10 @@
 
 import asyncio
 import os
+import sys
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
@@ -15,14 +16,18 @@ from cli import poll_states, refusals
 from cli.addresses import Address, announced
 from cli.base import Installation
 from cli.dev_settings import public_url
+from cli.emptying import Emptying
 from cli.entry_states import configured, handlers_found
 from cli.errors import Misconfigured
+from cli.lags import standings
+from cli.output import printable
 from cli.plugins import Plugins, loaded
 from cli.poll_states import has_polled
 from cli.polling import pollers
 from cli.ports import listening, refuse_equal
 from cli.settings import blame
 from cli.store_watch import StoreWatch
+from cli.stranded import refuse_stranded
 from cli.topics_watch import TopicsWatch
 from cli.version import version
 from cli.wiring import opened_dedupe, opened_log, opened_store
@@ -69,6 +74,8 @@ class Roles:
     admin_port: int | None = None
     # Where the platforms are simulated, in `dev`.
     simulator: str | None = None
+    # Whether events of the embedded log may stay there unhandled.
+    leave_behind: bool = False
     # Whether a plugin or entry that cannot be used ends the start.
     strict: bool = True
     # So many deaths stop an entry; infinite: none do.
@@ -121,6 +128,28 @@ async def serve(here: Installation, roles: Roles, stopping: asyncio.Event) -> in
         running.end = stopping.set
         await stopping.wait()
     return running.status
+
+
+async def serve_until_empty(here: Installation, roles: Roles, stopping: asyncio.Event) -> int:
+    """Run the handlers until they have settled all there is, and tell what is left; the exit status: 1 if something is.
+
+    Raises:
+        Misconfigured: they cannot run as configured.
+        CommandFailed: a port is taken, or the store does not answer.
+    """
+    emptying = Emptying()
+    async with serving(here, replace(roles, observers=(emptying.happened,))) as running:
+        running.end = stopping.set
+        if running.dispatcher is not None:
+            await emptying.wait(running.dispatcher, stopping)
+    found = await standings(here, running.plugins.plan.entries if running.plugins else ())
+    for line in emptying.notes(found):
+        sys.stdout.write(f"{printable(line)}\n")
+    if not (left := list(emptying.left(found))):
+        sys.stdout.write("everything is handled\n")
+    for line in left:
+        sys.stderr.write(f"hookline: {printable(line)}\n")
+    return 1 if left else running.status
 
 
 @asynccontextmanager
@@ -262,9 +291,12 @@ async def _add_worker(
         stack.push_async_callback(account.aclose)
     if plugins.problems and roles.strict:
         raise Misconfigured("\n  ".join(["the handlers cannot run as configured:", *plugins.problems]))
+    entries = _entries(plugins, roles)
+    if roles.strict and not roles.leave_behind:
+        await refuse_stranded(here, entries)
     store = await stack.enter_async_context(opened_store(here))
     found.dispatcher = Dispatcher(
-        _entries(plugins, roles),
+        entries,
         Equipment(
             log=event_log,
             store=store,

@@ -82,12 +82,13 @@ class Dispatcher:
         return len(self._equipment.attempts) > 0
 
     async def until_empty(self) -> None:
-        """Wait until every running entry's group has settled all that is in its topics now.
+        """Wait until the groups of all running entries have settled all there is in their topics.
 
-        Timers that are not due are not waited for. An entry that failed or is to stand still is not waited for either:
-        see `states`.
+        What one publishes for another is waited for too. Timers that are not due and parked events are not, nor is an
+        entry that failed or is to stand still: see `states`.
         """
-        await asyncio.gather(*(self._emptied(worker) for worker in self._workers.values()))
+        while not await self._is_empty():
+            await self._equipment.clock.sleep(_LOOK_AGAIN)
 
     def states(self) -> Mapping[str, EntryState]:
         """What each entry is doing."""
@@ -111,20 +112,28 @@ class Dispatcher:
         """What each entry has on its hands in this process."""
         return MappingProxyType({name: worker.load() for name, worker in self._workers.items()})
 
-    async def _emptied(self, worker: Worker) -> None:
-        while worker.phase is Phase.RUNNING and self._stops.of(worker.entry.name) is None:
-            try:
-                if await self._is_empty(worker):
-                    return
-            except LogUnavailable:
-                # asked again: an absent log is not an empty one
-                pass
-            await self._equipment.clock.sleep(_LOOK_AGAIN)
-
-    async def _is_empty(self, worker: Worker) -> bool:
+    async def _is_empty(self) -> bool:
         log = self._equipment.log
-        counts = await log.partitions(worker.topics)
-        everything = [TopicPartition(topic, number) for topic, count in counts.items() for number in range(count)]
-        ends = await log.offsets(everything, "end")
-        positions = await log.group_positions(self._equipment.group(worker.entry.name), everything)
-        return all((commit := positions[at]) is not None and commit.offset >= ends[at] for at in everything)
+        workers = [
+            worker
+            for name, worker in self._workers.items()
+            if worker.phase is Phase.RUNNING and self._stops.of(name) is None
+        ]
+        try:
+            counts = await log.partitions({topic for worker in workers for topic in worker.topics})
+            parts = {topic: [TopicPartition(topic, one) for one in range(count)] for topic, count in counts.items()}
+            positions = [
+                await log.group_positions(
+                    self._equipment.group(worker.entry.name),
+                    [at for topic in worker.topics for at in parts.get(topic, ())],
+                )
+                for worker in workers
+            ]
+            # Asked last: whoever had settled all of this before can have published nothing since.
+            ends = await log.offsets([at for those in parts.values() for at in those], "end")
+        except LogUnavailable:
+            # asked again: an absent log is not an empty one
+            return False
+        return all(
+            commit is not None and commit.offset >= ends[at] for group in positions for at, commit in group.items()
+        )

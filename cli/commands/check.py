@@ -1,5 +1,6 @@
 """`hookline check`: whether the configuration can work, without connecting to anything."""
 
+import asyncio
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -16,6 +17,7 @@ from cli.oddities import oddities
 from cli.overlay import ignored
 from cli.plugins import Plugins, loaded
 from cli.settings import Reading, Settings, read
+from cli.stranded import LeaveBehind, leaves_embedded, stranded, ways_on
 from clients.abilities import is_reachable
 from dispatcher import needs
 from dispatcher.settings import Entry
@@ -33,7 +35,9 @@ _WORD = (
 
 
 def check(
-    context: typer.Context, as_json: Annotated[bool, typer.Option("--json", help="A JSON line a finding.")] = False
+    context: typer.Context,
+    as_json: Annotated[bool, typer.Option("--json", help="A JSON line a finding.")] = False,
+    leave_behind: LeaveBehind = False,
 ) -> int:
     """Check the configuration: keys, secrets, sources, accounts, plugins. Ends with 2 when something cannot work."""
     here = installation(context)
@@ -41,7 +45,23 @@ def check(
     with TemporaryDirectory(prefix="hookline-") as folder:
         if here.places.config is None:
             here = Installation(replace(here.places, data=Path(folder)), here.log_format)
-        return 0 if show(list(findings(here)), as_json=as_json) else 2
+        found = list(findings(here))
+        if not leave_behind and all(one.name != "configuration" or one.state == "ok" for one in found):
+            found += stranded_events(here)
+        return 0 if show(found, as_json=as_json) else 2
+
+
+def stranded_events(here: Installation) -> Iterator[Finding]:
+    """Events that nobody would handle, for the log was changed."""
+    if not leaves_embedded(here):
+        return
+    try:
+        found = asyncio.run(stranded(here, loaded(here, carefully=True).plan.entries))
+    except CommandFailed as error:
+        yield Finding("event log", "failing", str(error))
+        return
+    if found:
+        yield Finding("event log", "failing", ways_on(here, found))
 
 
 def findings(here: Installation) -> Iterator[Finding]:

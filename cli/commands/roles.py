@@ -1,6 +1,8 @@
 """`hookline receive`, `work` and `run`: the roles of production, as one process or as several."""
 
-from typing import Annotated
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Annotated, Any
 
 import structlog
 import typer
@@ -9,8 +11,9 @@ from cli import process
 from cli.base import Installation, installation
 from cli.errors import Misconfigured
 from cli.overlay import ignored
-from cli.roles import Roles, serve
+from cli.roles import Roles, serve, serve_until_empty
 from cli.settings import Settings, blame
+from cli.stranded import LeaveBehind
 
 log = structlog.get_logger()
 
@@ -25,23 +28,51 @@ def receive(context: typer.Context, host: Host = None, port: Port = None, admin_
     return _serve(context, Roles(name="receive", receive=True, host=host, port=port, admin_port=admin_port))
 
 
-def work(context: typer.Context, only: Only = None, admin_port: AdminPort = None) -> int:
+def work(
+    context: typer.Context,
+    only: Only = None,
+    admin_port: AdminPort = None,
+    until_empty: Annotated[
+        bool, typer.Option("--until-empty", help="End when all is handled, and tell what could not be.")
+    ] = False,
+    leave_behind: LeaveBehind = False,
+) -> int:
     """Run the handlers on what the event log holds."""
-    return _serve(context, Roles(name="work", work=True, only=tuple(only or ()), admin_port=admin_port))
+    roles = Roles(name="work", work=True, only=tuple(only or ()), admin_port=admin_port, leave_behind=leave_behind)
+    return _serve(context, roles, serve_until_empty if until_empty else serve)
 
 
-def run(context: typer.Context, host: Host = None, port: Port = None, admin_port: AdminPort = None) -> int:
+def run(
+    context: typer.Context,
+    host: Host = None,
+    port: Port = None,
+    admin_port: AdminPort = None,
+    leave_behind: LeaveBehind = False,
+) -> int:
     """Run all roles in one process, for production on one machine."""
-    roles = Roles(name="run", receive=True, work=True, poll=True, host=host, port=port, admin_port=admin_port)
+    roles = Roles(
+        name="run",
+        receive=True,
+        work=True,
+        poll=True,
+        host=host,
+        port=port,
+        admin_port=admin_port,
+        leave_behind=leave_behind,
+    )
     return _serve(context, roles)
 
 
-def _serve(context: typer.Context, roles: Roles) -> int:
+def _serve(
+    context: typer.Context,
+    roles: Roles,
+    by: Callable[[Installation, Roles, asyncio.Event], Coroutine[Any, Any, int]] = serve,
+) -> int:
     here = installation(context)
     _require_configuration(here, roles.name)
     for variable, meant in ignored(here.places.environ, Settings.model_fields, blame(here.places).file).items():
         log.warning("setting.ignored", variable=variable, meant=meant)
-    return process.run(lambda stopping: serve(here, roles, stopping), plugins=True)
+    return process.run(lambda stopping: by(here, roles, stopping), plugins=True)
 
 
 def _require_configuration(here: Installation, role: str) -> None:

@@ -1,5 +1,6 @@
 """One data folder, the embedded log first, then Kafka, then the embedded log again."""
 
+import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -53,6 +54,7 @@ def test_a_follow_up_goes_with_its_folder_to_kafka_and_back(changing: Site, kafk
     role, receiver = changing.serve("run")
     converse(changing, receiver)
     assert role.stop() == 0
+    assert changing.at.command("work", "--until-empty", "--admin-port", "0").returncode == 0
 
     edit(changing, "[eventlog]\n", f'[eventlog]\nurl = "kafka://{kafka.bootstrap}"\n')
     edit(changing, "partitions = 4", "partitions = 3")
@@ -71,3 +73,25 @@ def test_a_follow_up_goes_with_its_folder_to_kafka_and_back(changing: Site, kafk
     assert len(changing.follow_ups()) == 2
     errors = [line for each in changing.at.roles for line in each.errors.read_text().splitlines() if "error" in line]
     assert errors == []
+
+
+def test_what_nobody_handled_is_not_left_behind(tmp_path: Path, spawner: Spawner, kafka: Broker) -> None:
+    """Kafka is refused while the embedded log holds such events, and the way that is told handles them."""
+    with site(tmp_path, launch=spawner, simulated=False) as at:
+        at.prepare()
+        role, _ = at.serve("receive")
+        assert at.at.command("send", "support", "message.created").returncode == 0
+        assert role.stop() == 0
+
+        edit(at, "[eventlog]\n", f'[eventlog]\nurl = "kafka://{kafka.bootstrap}"\n')
+        check, work = at.at.command("check"), at.at.command("work", "--admin-port", "0")
+        assert (check.returncode, work.returncode) == (2, 2)
+        assert "follow-up-chat 1, sync-contact 1. Handle them first" in " ".join(check.stdout.split())
+        assert at.at.command("check", "--leave-behind").returncode == 0
+
+        [told] = re.findall("`HOOKLINE_EVENTLOG__URL=(.+) hookline work --until-empty`", work.stderr)
+        known, at.at.environ = at.at.environ, {**at.at.environ, "HOOKLINE_EVENTLOG__URL": told}
+        emptied = at.at.command("work", "--until-empty", "--admin-port", "0")
+        assert (emptied.returncode, emptied.stdout) == (0, "everything is handled\n"), emptied.stderr
+        at.at.environ = known
+        assert at.at.command("check").returncode == 0
