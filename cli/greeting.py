@@ -1,7 +1,8 @@
 """What `hookline dev` says when it has started: where everything is, and what to do next."""
 
 import shlex
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from types import MappingProxyType
 
 from cli import demo, invocation
 from cli.base import Installation
@@ -10,7 +11,18 @@ from cli.following import shown
 from cli.overlay import PREFIX, SEPARATOR
 from cli.roles import Roles, Serving
 from cli.screen import Screen
-from cli.settings import Reading, is_polled, read
+from cli.settings import Reading, Settings, is_polled, read
+from receiver.settings import SourceSettings
+
+FIRST: Mapping[str, str] = MappingProxyType(
+    {
+        "mygptassistants": "message.created",
+        "gptbots": "reply",
+        "yourgpt": "message:received",
+        "standard": "user.created",
+    }
+)
+"""An event of each platform to begin with, by the platform's own name."""
 
 
 def greet(here: Installation, roles: Roles, running: Serving, screen: Screen, moved: Collection[str] = ()) -> None:
@@ -26,8 +38,10 @@ def greet(here: Installation, roles: Roles, running: Serving, screen: Screen, mo
     other = dict.fromkeys(moved, "  (the usual port is taken)")
     screen.say("hookline dev", "bold")
     posting = [name for name, one in here.settings.sources.items() if not is_polled(one.platform, here.settings)]
+    is_demo = here.places.config is None
     for name, source in here.settings.sources.items():
-        where = f"{running.receiver_url}/in/{name}" if name in posting else "asked, it posts nothing"
+        path = f"{name}{_token(source, shown=is_demo)}"
+        where = f"{running.receiver_url}/in/{path}" if name in posting else "asked, it posts nothing"
         screen.say(f"  source     {where}  ({source.platform})")
     entries = [entry.name for entry in running.plugins.plan.entries] if running.plugins else []
     screen.fit((*here.settings.sources, *entries))
@@ -43,19 +57,33 @@ def greet(here: Installation, roles: Roles, running: Serving, screen: Screen, mo
     ):
         screen.say(f"  made up    {', '.join(made_up)}: not set, and nothing real is called")
     screen.say(f"  admin      {running.admin.url if running.admin else ''}/metrics{other.get('--admin-port', '')}")
-    if here.places.config is None:
-        screen.say(f"  secret     {demo.kept_secret(here.data)}")
+    if is_demo:
+        signed = [name for name, source in here.settings.sources.items() if source.secrets]
+        screen.say(f"  secret     {demo.kept_secret(here.data)}  (signs for {', '.join(signed)})")
     for problem in running.plugins.problems if running.plugins else ():
         screen.say(f"  broken     {problem}", "red")
-    _invite(shlex.join(invocation.again(here.places)), posting, screen)
+    _invite(shlex.join(invocation.again(here.places)), invitations(here.settings, posting), screen)
 
 
-def _invite(words: str, posting: Sequence[str], screen: Screen) -> None:
+def _token(source: SourceSettings, *, shown: bool) -> str:
+    """What stands in the path behind the source's name; the demo's own is no secret worth keeping."""
+    if source.token is None:
+        return ""
+    return f"/{source.token.get_secret_value()}" if shown else "/TOKEN"
+
+
+def invitations(settings: Settings, posting: Sequence[str]) -> list[str]:
+    """What stands behind `hookline send` for an event of each source that has examples."""
+    platforms = {name: settings.sources[name].platform for name in posting}
+    return [f"{name} {FIRST[platform]}" for name, platform in platforms.items() if platform in FIRST]
+
+
+def _invite(words: str, sends: Sequence[str], screen: Screen) -> None:
     """Name what to do next, `words` being how hookline is called here."""
     screen.say("")
-    screen.say("In a second terminal, send an event yourself, and look at the records:", "dim")
-    for first in posting[:1]:
-        screen.say(f"  {words} send {first} message.created")
+    screen.say("In a second terminal, send an event yourself; the answer tells how to look at it:", "dim")
+    for one in sends:
+        screen.say(f"  {words} send {one}")
     screen.say(f"  {words} tail")
     screen.say("")
 

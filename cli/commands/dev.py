@@ -31,7 +31,7 @@ from simulator.yourgpt import DEFAULT_PROJECT
 from store.migrations import migrate
 
 # Seconds between two visitors of the demo.
-PACE = 8.0
+PACE = 24.0
 
 
 def dev(
