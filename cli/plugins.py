@@ -8,6 +8,7 @@ from pathlib import Path
 
 import structlog
 
+from cli import belongings
 from cli.base import Installation
 from cli.blame import Blame
 from cli.errors import Misconfigured
@@ -62,7 +63,7 @@ def loaded(
         name: one.account or name for name, one in settings.sources.items() if (one.account or name) in accounts
     }
     folders = _folders(here)
-    with _slow_told() as on_import:
+    with _slow_told() as on_import, belongings.kept():
         registry = load(folders, skip=dangers(folders) if carefully else {}, on_import=on_import)
     around = Surroundings(
         accounts=accounts,

@@ -21,6 +21,7 @@ from pydantic import BaseModel
 from dispatcher.annotations import mismatches
 from dispatcher.attempt import TriedToExit, strangers_module
 from dispatcher.errors import PluginBroken, describe
+from dispatcher.twins import twins
 from handlers.api import RESERVED, Handler
 from schemas.events import CANONICAL, Timer
 
@@ -183,6 +184,9 @@ def _load_folders(folders: Sequence[Path], shelf: _Shelf) -> None:
             shelf.problems.append(PluginBroken(str(folder), "there is no such folder: mend [handlers] path"))
             continue
         for path in sorted(folder.iterdir()):
+            if _is_odd(path):
+                why = "it is no file that could be imported (a FIFO, a device, a link to nowhere, a folder): remove it"
+                shelf.problems.append(PluginBroken(str(path), why))
             if not _is_plugin(path):
                 continue
             if (other := seen.setdefault(path.stem, path)) is not path:
@@ -192,6 +196,7 @@ def _load_folders(folders: Sequence[Path], shelf: _Shelf) -> None:
 
 
 def _load_file(path: Path, shelf: _Shelf) -> None:
+    shelf.problems += [PluginBroken(str(path), fault) for fault in twins(path)]
     module = _guarded(lambda: importlib.import_module(f"{FOLDER_PACKAGE}.{path.stem}"), str(path), shelf)
     if module is None:
         return
@@ -235,8 +240,17 @@ def _place(where: str, error: Exception) -> str:
     return f"{Path(lines[-1].filename).name}:{lines[-1].lineno}" if lines else ""
 
 
+def _is_meant(path: Path) -> bool:
+    return not path.name.startswith(("_", ".", "test_")) and path.name != "conftest.py"
+
+
+def _is_odd(path: Path) -> bool:
+    """Whether a file is called as a plugin, and can be none: to wait for a FIFO would take for ever."""
+    return _is_meant(path) and path.suffix == ".py" and not path.is_file()
+
+
 def _is_plugin(path: Path) -> bool:
-    if path.name.startswith(("_", ".", "test_")) or path.name == "conftest.py":
+    if not _is_meant(path):
         return False
     return path.suffix == ".py" if path.is_file() else (path / "__init__.py").is_file()
 

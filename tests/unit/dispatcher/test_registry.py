@@ -1,7 +1,8 @@
 """Plugins are found by entry point and in folders; a broken one hides no other."""
 
+import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
@@ -128,6 +129,23 @@ def test_two_handlers_of_one_name_are_told(folder: Path) -> None:
     registry = found(folder)
     assert Path(registry.handlers["same"].origin).name == "a.py"
     assert "'same' is taken by" in problems(registry)
+
+
+def test_two_functions_of_one_name_are_told(folder: Path) -> None:
+    """Python keeps the last of them, and the handler of the first would be gone without a word."""
+    put(folder, "a.py", PLUGIN.format(name="one") + PLUGIN.format(name="two"))
+    [problem] = found(folder).problems
+    assert "h is defined in lines 5 and 10: only one of the handlers would run" in str(problem)
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, Path.mkdir, lambda path: path.symlink_to("/dev/zero")], ids=range(3))
+def test_what_is_called_as_a_plugin_and_is_no_file_is_told(folder: Path, make: Callable[[Path], None]) -> None:
+    """Nobody waits for a FIFO, and nobody looks in vain for the handler in it."""
+    put(folder, "a.py", PLUGIN.format(name="one"))
+    make(folder / "b.py")
+    registry = found(folder)
+    assert names(registry) == ["one"]
+    assert [problem.where for problem in registry.problems] == [str(folder / "b.py")]
 
 
 def test_two_files_of_one_name_are_told(folder: Path, tmp_path: Path) -> None:
