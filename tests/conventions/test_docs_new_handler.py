@@ -14,7 +14,25 @@ from cli.commands.new import write
 from cli.errors import Misconfigured
 from cli.places import Places, find
 from cli.plugins import loaded
-from tests.conventions.fences import ROOT
+from tests.conventions.fences import ROOT, fences
+from tests.e2e.processes import hookline, wait_for
+
+
+def test_four_commands_lead_to_a_handler_that_runs(tmp_path: Path) -> None:
+    """Those of the page, in an empty folder: it is written, its test passes, and `dev` shows what it does."""
+    first, *_ = [one for one in fences("sh") if one.page.name == "write-a-handler.md"]
+    commands = [shlex.split(line, comments=True) for line in first.text.splitlines()]
+    assert [command[0] for command in commands] == ["pip", "hookline", "python", "hookline"]
+    modules = {"pip": ["pip"], "hookline": ["hookline"], "python": []}
+    *before, dev = [[*modules[first], *rest] for first, *rest in commands]
+    for words in before:
+        done = run(tmp_path, *[word for word in words if word != "-m"])
+        assert done.returncode == 0, done.stdout + done.stderr
+    assert "1 passed" in done.stdout
+    with hookline(tmp_path) as at:
+        role = at.start(*dev[1:], "--port", "0", "--admin-port", "0", "--simulator-port", "0")
+        wait_for(lambda: "thank-you       visitor.wrote  words=" in role.printed(), seconds=60, what="its line")
+        assert role.stop() == 0
 
 
 @pytest.fixture(scope="module")
