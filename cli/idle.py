@@ -26,6 +26,16 @@ def require_no_workers(here: Installation) -> None:
         raise CommandFailed(f"workers run with this data folder: {', '.join(at_work)}. Stop all workers first")
 
 
+def require_no_roles(here: Installation) -> None:
+    """Refuse while anything runs with this data folder.
+
+    Raises:
+        CommandFailed: something does.
+    """
+    if at_work := [f"{one.role} (process {one.pid})" for one in running(here.data)]:
+        raise CommandFailed(f"roles run with this data folder: {', '.join(at_work)}. Stop all roles first")
+
+
 def require_consent(question: str, *, yes: bool) -> bool:
     """Whether it is to be done: asked on a terminal, unless it was said before.
 

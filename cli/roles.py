@@ -20,6 +20,7 @@ from cli.emptying import Emptying
 from cli.entry_states import configured, handlers_found
 from cli.errors import Misconfigured
 from cli.lags import standings
+from cli.left_store import left_store
 from cli.output import printable
 from cli.plugins import Plugins, loaded
 from cli.poll_states import has_polled
@@ -289,11 +290,7 @@ async def _add_worker(
     plugins = found.plugins = loaded(here, on_exchange=_both(found.exchanged, hearing))
     for account in plugins.accounts.values():
         stack.push_async_callback(account.aclose)
-    if plugins.problems and roles.strict:
-        raise Misconfigured("\n  ".join(["the handlers cannot run as configured:", *plugins.problems]))
-    entries = _entries(plugins, roles)
-    if roles.strict and not roles.leave_behind:
-        await refuse_stranded(here, entries)
+    entries = await _entries(here, plugins, roles)
     store = await stack.enter_async_context(opened_store(here))
     found.dispatcher = Dispatcher(
         entries,
@@ -328,12 +325,24 @@ def _both(one: Callable[[Exchange], None], other: Callable[[Exchange], None]) ->
     return told
 
 
-def _entries(plugins: Plugins, roles: Roles) -> list[Entry]:
+async def _entries(here: Installation, plugins: Plugins, roles: Roles) -> list[Entry]:
+    """The entries to run.
+
+    Raises:
+        Misconfigured: they cannot run as configured, or would leave unhandled what the embedded log holds.
+    """
+    if plugins.problems and roles.strict:
+        raise Misconfigured("\n  ".join(["the handlers cannot run as configured:", *plugins.problems]))
     known = {entry.name: entry for entry in plugins.plan.entries}
     for name in roles.only:
         if name not in known:
             raise Misconfigured(f"--only {name}: no such entry runs; these do: {', '.join(sorted(known)) or 'none'}")
-    return [entry for name, entry in known.items() if not roles.only or name in roles.only]
+    entries = [entry for name, entry in known.items() if not roles.only or name in roles.only]
+    if (left := left_store(here)) is not None:
+        log.warning("store.left", cause=left.detail)
+    if roles.strict and not roles.leave_behind:
+        await refuse_stranded(here, entries)
+    return entries
 
 
 async def _add_admin(

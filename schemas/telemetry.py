@@ -61,6 +61,7 @@ LOG_EVENTS: Mapping[str, str] = MappingProxyType(
         "lanes.adopted": "Records that were parked while the entry read another event log go on with this one.",
         "member.unstopped": "A group member could not leave in order; its partitions come free by timeout.",
         "handler.rejoining": "A handler's worker leaves its group and joins anew; `cause` says why.",
+        "store.left": "The data folder holds a state store that is not the configured one; `cause` says what to do.",
         "store.uncleaned": "Old rows of the store could not be thrown away; the next round goes on.",
         "handler.stopped": "A handler does not run; `reason` says why and what to do.",
         "handler.started": "A handler reads its topics.",

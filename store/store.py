@@ -12,6 +12,7 @@ from store.database import DEADLINE, Database
 from store.effects import Effects
 from store.entries import Entries
 from store.entry_rows import EntryRows
+from store.errors import StoreMisconfigured
 from store.files import ready_file
 from store.migrations import require_current
 from store.owners import Owners
@@ -22,7 +23,7 @@ from store.schedule import Schedule
 from store.stops import Stops
 from store.strays import Strays
 from store.suspects import Suspects
-from store.tables import meta
+from store.tables import COPIED_TO, meta
 
 # Dead letters are kept for 30 days, and a replay must find the effects of its event.
 EFFECTS_KEPT = timedelta(days=30)
@@ -84,8 +85,13 @@ class Store:
 
         async def work(connection: AsyncConnection) -> str:
             await connection.run_sync(require_current)
-            statement = select(meta.c.value).where(meta.c.name == "store_id")
-            return str((await connection.execute(statement)).scalar_one())
+            told = {row.name: row.value for row in await connection.execute(select(meta))}
+            if COPIED_TO in told:
+                raise StoreMisconfigured(
+                    f"The store {self.shown} was copied to {told[COPIED_TO]}, which goes on in its place: set [store]"
+                    " url to that one. To go back, copy it into a new file with `hookline migrate --copy-from URL`."
+                )
+            return str(told["store_id"])
 
         self._id = await self._database.read(work)
 

@@ -35,7 +35,10 @@ metadata = MetaData(
     }
 )
 
-# One row, `store_id`: the uuid by which a worker finds that it talks to the store its group works with.
+COPIED_TO = "copied_to"
+"""The row of `meta` that says which store goes on in place of this one."""
+
+# `store_id`: the uuid by which a worker finds that it talks to the store its group works with. And `COPIED_TO`.
 meta = Table("meta", metadata, Column("name", Text, primary_key=True), Column("value", Text, nullable=False))
 
 # When each handler entry started, and where. Written once.

@@ -13,6 +13,7 @@ import typer
 from cli.base import Installation, installation
 from cli.errors import CommandFailed
 from cli.findings import Finding, show
+from cli.left_store import left_store
 from cli.oddities import oddities
 from cli.overlay import ignored
 from cli.plugins import Plugins, loaded
@@ -82,6 +83,8 @@ def findings(here: Installation) -> Iterator[Finding]:
     yield from ports(reading.settings)
     yield from _sources(reading)
     yield from _accounts(reading)
+    if (left := left_store(usable)) is not None:
+        yield left
     yield from oddities(reading.settings)
     try:
         plugins = loaded(usable, carefully=True)

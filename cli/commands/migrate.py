@@ -1,4 +1,4 @@
-"""`hookline migrate [--check]`: the state store's tables."""
+"""`hookline migrate`: the state store's tables, and what was in another store."""
 
 import asyncio
 from typing import Annotated
@@ -8,9 +8,12 @@ import typer
 from cli import process
 from cli.base import Installation, installation
 from cli.errors import Misconfigured
+from cli.idle import require_no_roles
 from cli.new_store import LOST, taken_over
 from cli.output import stdout
 from cli.wiring import store_errors_explained, store_url
+from store.addresses import address
+from store.copying import copy
 from store.migrations import migrate as apply_steps
 from store.migrations import pending
 
@@ -22,11 +25,19 @@ def migrate(
         bool,
         typer.Option("--new-store", help="The former store is lost: go on with this one. Tells what that loses."),
     ] = False,
+    copy_from: Annotated[
+        str | None,
+        typer.Option(metavar="URL", help="Copy all that another store holds into this one, which must be empty."),
+    ] = None,
 ) -> int:
     """Bring the state store's tables up to date."""
-    if check and new_store:
-        raise Misconfigured("--check only looks, --new-store changes the handlers' positions: give one of them")
+    if check + new_store + (copy_from is not None) > 1:
+        raise Misconfigured(
+            "--check only looks, --new-store changes the handlers' positions, --copy-from fills the store: give one"
+        )
     here = installation(context)
+    if copy_from is not None:
+        return process.run(lambda _stopping: _copy(here, copy_from))
     return process.run(lambda _stopping: _migrate(here, check=check, new_store=new_store))
 
 
@@ -42,6 +53,20 @@ async def _migrate(here: Installation, *, check: bool, new_store: bool) -> int:
     if new_store:
         await _go_on(here)
     return 1 if check and steps else 0
+
+
+async def _copy(here: Installation, source: str) -> int:
+    require_no_roles(here)
+    here.make_data()
+    with store_errors_explained():
+        # Ended by a signal it is undone whole.
+        counts = await copy(source, store_url(here))
+        shown = address(source).shown
+    for table, count in counts.items():
+        if count:
+            stdout().print(f"{table}: {count}")
+    stdout().print(f"{sum(counts.values())} rows were copied; {shown} is used no more, and may be kept as a backup")
+    return 0
 
 
 async def _go_on(here: Installation) -> None:

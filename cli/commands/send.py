@@ -65,7 +65,11 @@ def send(
     headers = {"content-type": kind, **made.headers, **own}
     address = "/".join(filter(None, (_address(here, source, settings, url), made.suffix)))
     request = signed(platform, settings, Request(address, content, headers), delivery_id=made.delivery_id, now=now)
-    status, answer = _post(request)
+    return _show(here, *_post(request))
+
+
+def _show(here: Installation, status: int, answer: str) -> int:
+    """Show the answer, and how to see what became of the event."""
     stdout().print(f"{status} {printable(answer)}")
     if event_id := first_id(answer):
         words = shlex.join([*invocation.again(here.places), "tail", "--no-follow", f"--id={event_id}"])
