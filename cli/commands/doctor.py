@@ -8,10 +8,10 @@ import shutil
 import time
 import urllib.error
 import urllib.request
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -20,6 +20,7 @@ from cli.addresses import Address, running
 from cli.base import Installation, installation
 from cli.commands import check
 from cli.damage import integrity
+from cli.dev_settings import public_url
 from cli.entry_states import configured, told
 from cli.errors import CommandFailed
 from cli.findings import Finding, show
@@ -43,8 +44,8 @@ from store.errors import StoreError
 from store.migrations import pending
 from store.stops import Stop
 
-# Seconds until a part is said not to answer.
-PATIENCE = 15
+# Seconds until the log or the store is said not to answer, and until one that does is said to take too long.
+REACH, PATIENCE = 5.0, 15
 # Seconds between two looks at an entry that is behind.
 WATCHED = 2.0
 # Seconds by which clocks of one machine may seem to differ.
@@ -68,10 +69,16 @@ async def _doctor(here: Installation, *, as_json: bool) -> int:
     if all(one.name != "configuration" or one.state == "ok" for one in found):
         crashed, roles = ended_without_a_word(here.data)
         found += await asyncio.to_thread(lambda: list(_files(here)))
-        stops = await _stops(here)
-        found += [one async for one in _log(here, roles, stops)]
-        found += [one async for one in _store(here)]
-        found += [one async for one in undealt(here, patience=PATIENCE)]
+        away = await silent(here)
+        found += away
+        lacks = {one.name for one in away}
+        stops = {} if "state store" in lacks else await _stops(here)
+        if "event log" not in lacks:
+            found += [one async for one in _log(here, roles, stops)]
+        if "state store" not in lacks:
+            found += [one async for one in _store(here)]
+        if not lacks:
+            found += [one async for one in undealt(here, patience=PATIENCE)]
         found += [*_machine(here), *crashed, *missing(here, roles)]
         for role in roles:
             found += look_at(role)
@@ -89,6 +96,42 @@ def _files(here: Installation) -> Iterator[Finding]:
     for name, path in files.items():
         if path is not None and (finding := integrity(name, path)) is not None:
             yield finding
+
+
+async def silent(here: Installation) -> list[Finding]:
+    """Whether the event log and the store answer at all, both asked at once: what does not is not asked again."""
+
+    async def topics() -> None:
+        async with opened_log(here) as log:
+            await look(log, here.settings.topics.topics().all())
+
+    async def steps() -> None:
+        await pending(store_url(here))
+
+    found = await asyncio.gather(
+        asked("event log", log_url(here), topics()), asked("state store", public_url(store_url(here)), steps())
+    )
+    return [one for one in found if one is not None]
+
+
+async def asked(
+    name: str, where: str | None, question: Coroutine[Any, Any, None], *, patience: float = REACH
+) -> Finding | None:
+    """Why something does not answer; None if it does, in time."""
+    answer = asyncio.ensure_future(question)
+    done, _ = await asyncio.wait({answer}, timeout=patience)
+    if not done:
+        # Told to end, and not waited for: what hangs may hang once more when it closes.
+        answer.cancel()
+        why = "is it running, and does a firewall let us through?"
+        return Finding(name, "failing", f"{where} does not answer within {patience:g} s: {why}")
+    try:
+        await answer
+    except StoreError as error:
+        return Finding(name, "failing", str(error))
+    except (EventLogError, CommandFailed) as error:
+        return Finding(name, "failing", f"{where}: {error}")
+    return None
 
 
 async def _stops(here: Installation) -> Mapping[str, Stop]:
@@ -123,11 +166,7 @@ async def _log(here: Installation, roles: Sequence[Address], stops: Mapping[str,
                 lags, stuck = await _progress(here, log)
                 foreign = await strangers(here, log)
     except TimeoutError:
-        yield Finding(
-            "event log",
-            "failing",
-            f"{where} does not answer within {PATIENCE} s: is it running, and does a firewall let us through?",
-        )
+        yield Finding("event log", "failing", f"{where} did not tell within {PATIENCE} s how far the handlers are")
         return
     except (EventLogError, CommandFailed) as error:
         yield Finding("event log", "failing", f"{where}: {error}")

@@ -1,5 +1,6 @@
 """What `hookline doctor` makes of what it sees."""
 
+import asyncio
 import os
 from pathlib import Path
 
@@ -7,9 +8,13 @@ import pytest
 
 from cli.addresses import Address
 from cli.base import Installation
-from cli.commands.doctor import behind, clock, ended_without_a_word, missing, room, stale
+from cli.commands.doctor import asked, behind, clock, ended_without_a_word, missing, room, stale
+from cli.errors import CommandFailed
+from cli.findings import Finding
 from cli.places import Places
 from cli.settings import Settings
+from eventlog.errors import EventLogError
+from store.errors import StoreError
 
 # Above the largest process id that Linux gives.
 NOBODY = 2**22 + 1
@@ -100,3 +105,50 @@ def test_deliveries_refused_for_their_time_are_a_hint_at_a_clock() -> None:
 def test_a_full_disk_fails(free: int, state: str) -> None:
     """Little room is a warning, none is an outage."""
     assert room(free, Path("/data")).state == state
+
+
+async def test_what_does_not_answer_is_told_in_time() -> None:
+    """Whatever it does when it is told to end."""
+    told = asyncio.Event()
+
+    async def hangs() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            told.set()
+            await asyncio.sleep(0)
+
+    found = await asked("event log", "kafka://broker:9092", hangs(), patience=0.01)
+    assert found == Finding(
+        "event log",
+        "failing",
+        "kafka://broker:9092 does not answer within 0.01 s: is it running, and does a firewall let us through?",
+    )
+    await asyncio.wait_for(told.wait(), 5)
+
+
+@pytest.mark.parametrize(
+    ("error", "detail"),
+    [
+        (EventLogError("nothing listens"), "kafka://broker:9092: nothing listens"),
+        (CommandFailed("no folder"), "kafka://broker:9092: no folder"),
+        (StoreError("the store x is away"), "the store x is away"),
+    ],
+)
+async def test_why_something_does_not_answer_is_told(error: Exception, detail: str) -> None:
+    """At once; the store's errors name it themselves."""
+
+    async def fails() -> None:
+        raise error
+
+    found = await asked("event log", "kafka://broker:9092", fails())
+    assert found == Finding("event log", "failing", detail)
+
+
+async def test_what_answers_is_no_finding_yet() -> None:
+    """It is looked at closely then."""
+
+    async def answers() -> None:
+        return None
+
+    assert await asked("event log", "kafka://broker:9092", answers()) is None
