@@ -1,5 +1,6 @@
 """`hookline poll`: ask platforms that post nothing for news, and find what webhooks of the others have missed."""
 
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -7,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from cli import process
+from cli import logs, process
 from cli.base import Installation, installation
 from cli.errors import CommandFailed, Misconfigured
 from cli.explain import suggestion
@@ -43,6 +44,9 @@ def poll(
     missing, under the ids that its webhooks have.
     """
     here = installation(context)
+    if once or source is not None:
+        # Whoever waits for an end is told by the result; a role's log tells for hours.
+        logs.configure(here.log_format, level=logging.DEBUG if here.log_level == logging.DEBUG else logging.WARNING)
     if source is not None or since is not None or dry_run:
         if source is None or since is None:
             raise Misconfigured("a gap is looked for in one source and time: hookline poll SOURCE --since 2h")

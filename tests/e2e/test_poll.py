@@ -68,6 +68,7 @@ def test_one_round_and_then_another(here: Site) -> None:
     """What was said comes once, whichever process asks; a platform that is away is told of."""
     speak(here, "customgpt", "Hello", "Where is my order?")
     first, again = [told(here, "poll", "--once") for _ in range(2)]
+    assert here.at.command("poll", "support", "--since", "1h", "--dry-run").stderr == ""
     assert first[1][0] | {"new": 5, "known": 0} == first[1][0]
     assert (first[0], again[0], again[1][0]["new"]) == (0, 0, 0)
     assert said(here) == ["Hello", "Where is my order?"]
