@@ -35,6 +35,10 @@ class Plugins:
     accounts: Mapping[str, Account]
     account_of: Mapping[str, str]
     blame: Blame
+    # The entries that have a section.
+    sections: frozenset[str] = frozenset()
+    # Whether production runs without what cannot be used.
+    allow_broken: bool = False
 
     @property
     def problems(self) -> list[str]:
@@ -54,7 +58,7 @@ def loaded(
         carefully: first find out, in a process of its own, which plugins would end this one or never come back.
 
     Raises:
-        Misconfigured: `[handlers] path` is no list of folders.
+        Misconfigured: `[handlers] path` is no list of folders, or `allow_broken` neither true nor false.
     """
     settings = here.settings
     edges = Edges(on_exchange=on_exchange)
@@ -71,7 +75,9 @@ def loaded(
         sources=frozenset(settings.sources),
         rebalance_timeout=settings.eventlog.rebalance_timeout,
     )
-    return Plugins(registry, plan(settings.handlers, registry, around), accounts, account_of, blame(here.places))
+    sections = frozenset(name for name, table in settings.handlers.items() if isinstance(table, Mapping))
+    made = plan(settings.handlers, registry, around)
+    return Plugins(registry, made, accounts, account_of, blame(here.places), sections, _allow_broken(here))
 
 
 @contextmanager
@@ -94,6 +100,16 @@ def _slow_told() -> Iterator[Callable[[str], None]]:
     finally:
         for timer in timers:
             timer.cancel()
+
+
+def _allow_broken(here: Installation) -> bool:
+    said = here.settings.handlers.get("allow_broken", False)
+    # A variable's value is text.
+    if (found := {"true": True, "false": False}.get(str(said).lower())) is None:
+        raise Misconfigured(
+            "handlers.allow_broken is neither true nor false: write allow_broken = true, or leave it out"
+        )
+    return found
 
 
 def _folders(here: Installation) -> list[Path]:

@@ -317,6 +317,17 @@ async def _add_worker(
     found.checks["handlers"] = lambda: handlers_found(dispatcher)
 
 
+def without_broken(plugins: Plugins) -> None:
+    """Go on without what cannot be used, where that is allowed."""
+    if not plugins.problems:
+        return
+    if not plugins.allow_broken:
+        told = ["the handlers cannot run as configured:", *plugins.problems]
+        raise Misconfigured("\n  ".join([*told, "mend them, or set allow_broken = true in [handlers]: the others run"]))
+    for problem in plugins.problems:
+        log.error("plugin.left_out", problem=problem)
+
+
 def _both(one: Callable[[Exchange], None], other: Callable[[Exchange], None]) -> Callable[[Exchange], None]:
     def told(exchange: Exchange) -> None:
         one(exchange)
@@ -331,8 +342,8 @@ async def _entries(here: Installation, plugins: Plugins, roles: Roles) -> list[E
     Raises:
         Misconfigured: they cannot run as configured, or would leave unhandled what the embedded log holds.
     """
-    if plugins.problems and roles.strict:
-        raise Misconfigured("\n  ".join(["the handlers cannot run as configured:", *plugins.problems]))
+    if roles.strict:
+        without_broken(plugins)
     known = {entry.name: entry for entry in plugins.plan.entries}
     for name in roles.only:
         if name not in known:

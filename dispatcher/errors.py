@@ -85,11 +85,13 @@ class ForeignStore(HandlerStopped):
 class PluginBroken(DispatcherError):
     """A plugin cannot be loaded."""
 
-    def __init__(self, where: str, why: str) -> None:
+    def __init__(self, where: str, why: str, *, shadowed: str = "") -> None:
         super().__init__(f"{where}: {why}")
         # An entry point's value or a file.
         self.where = where
         self.why = why
+        # The name of its own that another plugin has; empty where that is not what is wrong.
+        self.shadowed = shadowed
 
 
 class EntryMisconfigured(DispatcherError):

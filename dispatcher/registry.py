@@ -43,6 +43,8 @@ class Loaded:
     handler: AnyHandler
     # `handlers.sync_contact:sync_contact`, or a file.
     origin: str
+    # The installed distribution whose entry point it is; empty for a file.
+    distribution: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,15 +71,14 @@ class _Shelf:
     handlers: dict[str, Loaded] = field(default_factory=dict)
     problems: list[PluginBroken] = field(default_factory=list)
 
-    def put(self, handler: AnyHandler, origin: str) -> None:
+    def put(self, handler: AnyHandler, origin: str, distribution: str = "") -> None:
         if faults := tuple(defects(handler)):
             self.problems += [PluginBroken(origin, fault) for fault in faults]
             return
-        taken = self.handlers.setdefault(handler.name, Loaded(handler, origin))
+        taken = self.handlers.setdefault(handler.name, Loaded(handler, origin, distribution))
         if taken.handler is not handler:
-            self.problems.append(
-                PluginBroken(origin, f"the handler name {handler.name!r} is taken by {taken.origin}: choose another")
-            )
+            why = f"the handler name {handler.name!r} is taken by {taken.origin}: choose another"
+            self.problems.append(PluginBroken(origin, why, shadowed=handler.name))
 
 
 def load(
@@ -163,7 +164,7 @@ def _load_point(point: importlib.metadata.EntryPoint, shelf: _Shelf) -> None:
         why = f"the entry point is called {point.name!r}, its handler {found.name!r}: give both one name"
         shelf.problems.append(PluginBroken(point.value, why))
     else:
-        shelf.put(found, point.value)
+        shelf.put(found, point.value, point.dist.name if point.dist else "")
 
 
 def _open_package(folders: Sequence[Path]) -> None:
@@ -190,7 +191,9 @@ def _load_folders(folders: Sequence[Path], shelf: _Shelf) -> None:
             if not _is_plugin(path):
                 continue
             if (other := seen.setdefault(path.stem, path)) is not path:
-                shelf.problems.append(PluginBroken(str(path), f"{other} has the same name: rename one of them"))
+                shelf.problems.append(
+                    PluginBroken(str(path), f"{other} has the same name: rename one of them", shadowed=path.stem)
+                )
                 continue
             _load_file(path, shelf)
 

@@ -25,6 +25,8 @@ from schemas.wording import faults
 DEFAULT_TIMEOUT = timedelta(seconds=30)
 GIVING_BACK = timedelta(seconds=10)
 """Beside an attempt under way, giving partitions back takes so long at most: to cancel, to commit, to release."""
+OF_ALL = frozenset({"path", "allow_broken"})
+"""The keys of `[handlers]` that are no entry."""
 # No event is older, in any zone.
 _EPOCH = 1971
 
@@ -114,11 +116,11 @@ def plan(section: Mapping[str, Any], registry: Registry, around: Surroundings) -
     A section that cannot work is a problem in the result; it does not hide the others.
 
     Args:
-        section: the table as parsed, with secrets resolved; its `path` is not looked at.
+        section: the table as parsed, with secrets resolved; what is said for all (`OF_ALL`) is not looked at.
         registry: the handlers there are.
         around: accounts and sources of the configuration.
     """
-    sections = {name: table for name, table in section.items() if name != "path"}
+    sections = {name: table for name, table in section.items() if name not in OF_ALL}
     disabled: list[str] = []
     entries: list[Entry] = []
     problems: list[EntryMisconfigured] = []

@@ -12,7 +12,7 @@ import typer
 
 from cli.base import Installation, installation
 from cli.errors import CommandFailed
-from cli.findings import Finding, show
+from cli.findings import Finding, State, show
 from cli.left_store import left_store
 from cli.oddities import oddities
 from cli.overlay import ignored
@@ -152,10 +152,11 @@ def _accounts(reading: Reading) -> Iterator[Finding]:
 
 
 def _handlers(reading: Reading, plugins: Plugins) -> Iterator[Finding]:
-    yield from (Finding("handlers", "failing", str(problem)) for problem in plugins.registry.problems)
+    bad: State = "degraded" if plugins.allow_broken else "failing"
+    yield from (Finding("handlers", bad, str(problem)) for problem in plugins.registry.problems)
     for path, told in map(reading.blame.entry, plugins.plan.problems):
         if not reading.is_told(path):
-            yield Finding("handlers", "failing", told)
+            yield Finding("handlers", bad, told)
     for entry in plugins.plan.entries:
         if isinstance(entry.start, datetime) and entry.start > datetime.now(UTC):
             why = f"start, {entry.start:%Y-%m-%d %H:%M} UTC, is in the future: it leaves out all events until then"
