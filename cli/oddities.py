@@ -55,8 +55,15 @@ def _alike(names: list[str]) -> Iterator[tuple[str, str]]:
 
 
 def _strange_accounts(settings: Settings) -> Iterator[Finding]:
-    """Sources of a platform that has accounts, with one at another: what is answered goes to strangers."""
+    """Sources with an account at another platform, or beside a namesake that is not theirs: strangers are answered."""
     for name, source in settings.sources.items():
+        namesake = settings.accounts.get(name)
+        if source.account not in (None, name) and namesake is not None and namesake.platform == source.platform:
+            why = (
+                f"its account is {source.account}, and the ids of its contacts would be taken for those of the account "
+                f"{name}, in which `push` of sync-contact would write over strangers: rename one of the two"
+            )
+            yield Finding(f"source {name}", "degraded", why)
         account = settings.accounts.get(source.account or name)
         if account is not None and source.platform in PLATFORMS.keys() - {"standard", account.platform}:
             why = (

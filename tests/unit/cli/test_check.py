@@ -247,6 +247,11 @@ BOT = '[[platforms.acme.events]]\ntype = "bot.updated"\nname = {name}\n{where}'
             "its account a is at gptbots",
         ),
         (
+            SOURCE.format(name="a") + 'account = "b"\n' + ACCOUNT.format(name="a") + ACCOUNT.format(name="b"),
+            "source a",
+            "would be taken for those of the account a",
+        ),
+        (
             ACME.format(events=BOT.format(name='"bot.*"', where="") + BOT.format(name='["bot.a", "bot.b"]', where="")),
             "platform acme",
             "events[1] is never used: a mapping before it",
@@ -257,7 +262,7 @@ BOT = '[[platforms.acme.events]]\ntype = "bot.updated"\nname = {name}\n{where}'
             "events[0] is never used: read.name",
         ),
     ],
-    ids=range(4),
+    ids=range(5),
 )
 def test_what_works_and_is_hardly_meant_is_told(tmp_path: Path, text: str, name: str, words: str) -> None:
     """A warning, with what is probably wrong."""
