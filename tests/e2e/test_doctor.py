@@ -45,7 +45,7 @@ def test_a_site_is_looked_at_through_its_life(here: Site) -> None:
     status, found = findings(here)
     assert (status, [name for name, one in found.items() if one["state"] == "failing"]) == (0, [])
     assert found[f"role run (pid {role.process.pid})"]["detail"].startswith("ready, http://")
-    assert found["source shop"]["detail"].startswith("it has no account, so follow-up-chat can call nobody")
+    assert found["source shop"]["detail"] == "standard, POST /in/shop"
     listed = here.at.command("handlers", "list").stdout.splitlines()
     assert listed[0].split() == ["entry", "handler", "state", "lag", "parked", "waiting"]
     assert max(map(len, listed)) <= 80
