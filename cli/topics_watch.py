@@ -9,7 +9,7 @@ from eventlog.log import EventLog
 from schemas.topics import TopicSettings
 
 # Seconds between looks, while something is wrong and while all is well.
-_SOON, _LATER = 1.0, 30.0
+_SOON, _LATER = 1.0, 5.0
 
 
 class TopicsWatch:

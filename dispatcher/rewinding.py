@@ -25,8 +25,8 @@ class Move:
     """One partition's position."""
 
     at: TopicPartition
-    # The offset it was at.
-    before: int
+    # The offset it was at; None where the log forgot it.
+    before: int | None
     # Where it is to be, and what is settled ahead of that.
     after: Progress
     # Records between the two that were settled and are given again, or were not and never will be; at most, for there
@@ -35,19 +35,34 @@ class Move:
     skips: int
 
 
-async def plan(log: EventLog, group: str, partitions: Collection[TopicPartition], target: Target) -> list[Move]:
+async def plan(
+    log: EventLog,
+    group: str,
+    partitions: Collection[TopicPartition],
+    target: Target,
+    *,
+    begun: Collection[TopicPartition] = (),
+) -> list[Move]:
     """What setting the positions would do. Changes nothing.
+
+    Args:
+        log: the event log.
+        group: of the entry.
+        partitions: all that the entry may read.
+        target: where to.
+        begun: where the entry began, as the store knows: a position that is missing there, the log forgot.
 
     Raises:
         ChangeRefused: the entry has no position, or a target is not in the log.
         LogUnavailable: the log is away.
     """
     positions = await log.group_positions(group, partitions)
-    known = {at: commit for at, commit in positions.items() if commit is not None}
+    known = {at: commit for at, commit in positions.items() if commit is not None or at in begun}
     if not known:
         raise ChangeRefused(f"the group {group} has no position: its entry never ran here, and begins at its `start`")
     to = await _offsets(log, known, target)
-    return [_move(at, known[at], offset) for at, offset in sorted(to.items()) if offset != known[at].offset]
+    moves = [_move(at, known[at], offset) for at, offset in sorted(to.items())]
+    return [move for move in moves if move.before != move.after.watermark]
 
 
 async def carry_out(
@@ -76,13 +91,14 @@ async def carry_out(
     """
     async with alone(log, group, partitions, within=within) as held:
         positions = await log.group_positions(group, [move.at for move in moves])
-        if any((commit := positions[move.at]) is None or commit.offset != move.before for move in moves):
+        now = {at: None if commit is None else commit.offset for at, commit in positions.items()}
+        if any(now[move.at] != move.before for move in moves):
             raise ChangeRefused(f"the group {group} went on since it was looked at: call this again")
         await held.commit({move.at: Commit(move.after.watermark, metadata.encode(move.after, store)) for move in moves})
 
 
 async def _offsets(
-    log: EventLog, known: Mapping[TopicPartition, Commit], target: Target
+    log: EventLog, known: Mapping[TopicPartition, Commit | None], target: Target
 ) -> Mapping[TopicPartition, int]:
     if not isinstance(target, Mapping):
         return await log.offsets(known.keys(), target)
@@ -95,7 +111,10 @@ async def _offsets(
     return target
 
 
-def _move(at: TopicPartition, commit: Commit, offset: int) -> Move:
+def _move(at: TopicPartition, commit: Commit | None, offset: int) -> Move:
+    if commit is None:
+        # What it had settled of the records that are there now, nobody knows.
+        return Move(at, None, Progress(offset, Finished(offset)), repeats=0, skips=0)
     known = metadata.decode(commit.metadata, commit.offset)
     settled = Finished(commit.offset) if known is None else known.finished
     if offset < commit.offset:

@@ -24,6 +24,7 @@ from eventlog.kafka_admin import KafkaAdmin
 from eventlog.kafka_causes import cause_of
 from eventlog.kafka_client import Cluster
 from eventlog.kafka_joining import Joining, within
+from eventlog.kafka_kept import Kept
 from eventlog.kafka_polling import Found, Polling
 from eventlog.kafka_private import (
     abandon_consumer,
@@ -66,6 +67,7 @@ class KafkaMember:
         self._joining = joining
         self._health = health
         self._rebalances = Rebalances(group, assignment)
+        self._kept = Kept(group, self.committed, _now)
         self._consumer: Any = None
         self._polling: Polling | None = None
         self._renewing: asyncio.Task[None] | None = None
@@ -83,6 +85,7 @@ class KafkaMember:
         self._stopped = True
         seconds = timeout.total_seconds()
         reserve = min(1.0, seconds / 4)
+        await self._kept.end()
         if self._renewing is not None:
             await within(0, self._renewing)
         await within(seconds - 2 * reserve, self._rebalances.take_back())
@@ -106,6 +109,7 @@ class KafkaMember:
             polling = await self._ready(until)
             if polling is None:
                 return {}
+            self._kept.check(self._rebalances.owned)
             left = max(0.0, until - _now())
             found = await self._poll(polling, partitions, max_records, min(SLICE, left))
             if found or _now() >= until:
@@ -145,6 +149,7 @@ class KafkaMember:
                 found = await committed_of(consumer, [KafkaPartition(*at) for at in partitions])
         except (KafkaError, TimeoutError) as error:
             raise self._translated("asking for committed positions", error) from error
+        self._kept.saw([TopicPartition(*each) for each in found])
         return {
             at: Commit(found[each].offset, found[each].metadata or "")
             if (each := KafkaPartition(*at)) in found
@@ -173,6 +178,7 @@ class KafkaMember:
             raise NotOwner("the group has moved on: the partitions belong to another member") from error
         except (KafkaError, TimeoutError) as error:
             raise self._translated("the commit", error) from error
+        self._kept.saw(commits.keys())
 
     def _use(self, consumer: Any) -> None:
         self._consumer = consumer

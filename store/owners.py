@@ -70,6 +70,21 @@ class Owners:
 
         return await self._database.write(work)
 
+    async def started(self, handler: str, log: str) -> frozenset[TopicPartition]:
+        """The partitions of a log in which an entry began, whether it owns them now or not.
+
+        Raises:
+            StoreError: the database failed.
+        """
+        these = select(owners.c.topic, owners.c.partition).where(
+            owners.c.handler == handler, owners.c.log == log, owners.c.started
+        )
+
+        async def work(connection: AsyncConnection) -> frozenset[TopicPartition]:
+            return frozenset(TopicPartition(topic, number) for topic, number in await connection.execute(these))
+
+        return await self._database.read(work)
+
     async def begun(self, handler: str, epochs: Mapping[TopicPartition, Epoch]) -> None:
         """Keep in mind that where the entry starts in these partitions is committed. May be repeated.
 

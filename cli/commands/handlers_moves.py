@@ -112,7 +112,8 @@ def rewind(
         async with opened_store(here) as store, opened_log(here) as log:
             with changes_explained(), store_errors_explained():
                 partitions = await partitions_of(log, readable(topics))
-                moves = await rewinding.plan(log, group, partitions, target)
+                begun = await store.owners.started(name, await log.identity())
+                moves = await rewinding.plan(log, group, partitions, target, begun=begun)
                 _show(name, moves)
                 if not moves:
                     return 0
@@ -127,7 +128,8 @@ def rewind(
 
 def _show(name: str, moves: Sequence[Move]) -> None:
     for move in moves:
-        stdout().print(f"{move.at.topic}/{move.at.partition}: from {move.before:,} to {move.after.watermark:,}")
+        before = "a position that the log forgot" if move.before is None else f"{move.before:,}"
+        stdout().print(f"{move.at.topic}/{move.at.partition}: from {before} to {move.after.watermark:,}")
     repeats, skips = sum(move.repeats for move in moves), sum(move.skips for move in moves)
     if not moves:
         stdout().print(f"{name} is there already: nothing was changed")

@@ -18,6 +18,7 @@ from dispatcher.rewinding import Target
 from dispatcher.settings import Entry
 from dispatcher.worker import Phase
 from eventlog.errors import LogUnavailable
+from eventlog.sqlite import SqliteEventLog
 from handlers.api import Context, Handler, handler
 from schemas.events import Event, MessageCreated, Timer
 from schemas.record import TopicPartition
@@ -262,3 +263,20 @@ async def test_an_entry_that_works_is_not_rewound(rig: Rig) -> None:
             await move(rig, "asks", "earliest", within=1.0)
     with pytest.raises(ChangeRefused, match="has no offset 7: it has 0 to"):
         await move(rig, "asks", {TopicPartition(rig.conversations, 0): 7})
+
+
+async def test_an_entry_whose_position_the_log_forgot_is_rewound(rig: Rig) -> None:
+    """Which is what it stopped with as an advice; an entry that never began here stays one."""
+    asks = Asks()
+    await rig.append(message(0))
+    await rig.settle(asks.called("one"))
+    assert isinstance(rig.log, SqliteEventLog)
+    await rig.log.forget("hookline.one")
+    partitions = await partitions_of(rig.log, [rig.conversations])
+    begun = await rig.store.owners.started("one", await rig.log.identity())
+    moves = await rewinding.plan(rig.log, "hookline.one", partitions, "end", begun=begun)
+    assert {(move.before, move.after.watermark) for move in moves} == {(None, 1), (None, 0)}
+    await rewinding.carry_out(rig.log, "hookline.one", partitions, moves, store=rig.store.id)
+    await rig.append(message(1))
+    await rig.settle(asks.called("one"))
+    assert await rig.store.owners.started("two", await rig.log.identity()) == frozenset()

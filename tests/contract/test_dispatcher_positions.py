@@ -119,7 +119,7 @@ async def test_a_forgotten_position_stops_the_handler(rig: Rig) -> None:
     reason = await failure(rig)
     assert "hookline.h" in reason
     assert "no position is stored, the log begins at 0" in reason
-    assert "give the entry another name" in reason
+    assert "hookline handlers rewind h --to earliest" in reason
     assert handled(rig) == ["m0"]
     assert await failure(rig) == reason
 

@@ -4,9 +4,11 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from typing import Any
 
 import pytest
 import structlog
+from aiokafka.admin import AIOKafkaAdminClient
 
 from eventlog.errors import LogMisconfigured, LogUnavailable, NotOwner, PositionLost
 from eventlog.kafka import KafkaEventLog
@@ -342,3 +344,18 @@ async def until_earliest(log: KafkaEventLog, at: TopicPartition, offset: int) ->
     async with asyncio.timeout(30):
         while (await log.offsets([at], "earliest"))[at] < offset:  # noqa: ASYNC110 - the broker decides when
             await asyncio.sleep(0.1)
+
+
+async def test_a_position_that_went_with_its_topic_is_lost_at_once(kafka: Broker, fresh_prefix: str) -> None:
+    """The consumer reads on as if nothing were; whoever waits for what is in the new topic would wait for ever."""
+    topic = fresh_prefix + "t"
+    async with log_on(kafka) as log:
+        await log.create({topic: TopicSettings(partitions=1)})
+        reader = await joined(log, topic, group=fresh_prefix + "g")
+        await reader.member.commit({TopicPartition(topic, 0): Commit(0)})
+        admin: Any = AIOKafkaAdminClient(bootstrap_servers=kafka.bootstrap)
+        await admin.start()
+        await admin.delete_topics([topic])
+        await admin.close()
+        with pytest.raises(PositionLost, match="its topic was deleted"):
+            await reader.member.fetch({TopicPartition(topic, 0)}, max_records=9, timeout=20 * SECOND)
