@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
 
 import structlog
 
@@ -50,11 +49,8 @@ class Alarm:
 
     async def _sleep(self) -> None:
         waits = [_LONGEST, _AGAIN if self._away else _LONGEST]
-        if (wake := self.holdings.lanes.next_wake()) is not None:
-            waits.append(wake - self.clock.monotonic())
-        now = self.clock.now()
-        dues = (partition.timers.next_due() for partition in self.holdings.partitions.values())
-        waits += [(due - now) / timedelta(seconds=1) for due in dues if due is not None]
+        if (due := self.holdings.next_due(self.clock)) is not None:
+            waits.append((due - self.clock.now()).total_seconds())
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(max(0.0, min(waits))):
                 await self.holdings.rescheduled.wait()

@@ -90,6 +90,19 @@ class Dispatcher:
         while not await self._is_empty():
             await self._equipment.clock.sleep(_LOOK_AGAIN)
 
+    def is_resting(self, ends: Mapping[TopicPartition, int]) -> bool:
+        """Whether all entries have read up to these ends, and nothing goes on before the clock does."""
+        return all(worker.is_resting(ends) for worker in self._workers.values())
+
+    def next_due(self) -> datetime | None:
+        """When a retry or a timer of any entry is due; None: nothing waits for the clock."""
+        return min((due for worker in self._workers.values() if (due := worker.next_due()) is not None), default=None)
+
+    def look_around(self) -> None:
+        """The clock was put forward: see what has come due."""
+        for worker in self._workers.values():
+            worker.look_around()
+
     def states(self) -> Mapping[str, EntryState]:
         """What each entry is doing."""
         return MappingProxyType(

@@ -3,9 +3,10 @@
 import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from dispatcher.brakes import Brakes
+from dispatcher.clock import Clock
 from dispatcher.lane import Lane
 from dispatcher.lanes import Lanes
 from dispatcher.metrics import Load
@@ -43,6 +44,19 @@ class Holdings:
     def replaying(self) -> int:
         """How many replays lanes hold."""
         return sum(len(partition.replaying) for partition in self.partitions.values())
+
+    @property
+    def is_still(self) -> bool:
+        """Whether nothing of it goes on before the clock does: lanes wait, timers are not due."""
+        on_their_way = any(partition.ripe or len(partition.gate) for partition in self.partitions.values())
+        return not on_their_way and not self.lanes.to_move and (self.brakes.on or not self.lanes.ready)
+
+    def next_due(self, clock: Clock) -> datetime | None:
+        """When a lane is tried again or a timer comes due; None: nothing waits for that."""
+        dues = [due for partition in self.partitions.values() if (due := partition.timers.next_due()) is not None]
+        if (wake := self.lanes.next_wake()) is not None:
+            dues.append(clock.now() + timedelta(seconds=wake - clock.monotonic()))
+        return min(dues, default=None)
 
     def settle(self, work: Work) -> None:
         """The work's part is over."""

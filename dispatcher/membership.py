@@ -5,7 +5,7 @@ stores how far it all is. This file takes partitions over and gives them back.
 """
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, TypeAlias
@@ -117,6 +117,12 @@ class Membership:
     def renewals(self) -> int:
         """How often a silent connection to the log was given up."""
         return self._member.renewals
+
+    def is_resting(self, ends: Mapping[TopicPartition, int]) -> bool:
+        """Whether all partitions of these ends are its own and read so far, and nothing goes on."""
+        mine = self.holdings.partitions
+        read = all(at in mine and mine[at].tracker.position >= end for at, end in ends.items())
+        return (read or self.holdings.brakes.on) and not self.runner.running and self.holdings.is_still
 
     async def serve(self) -> End:
         """Join, work until something ends it, give everything back and leave."""

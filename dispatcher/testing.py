@@ -7,14 +7,11 @@ State (timers, effects, caps, contacts) is kept in a real store in a temporary f
 to the next and fires timers when its clock is put forward.
 """
 
-import asyncio
 import json
-import tempfile
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from pydantic import BaseModel
@@ -29,50 +26,17 @@ from dispatcher.runner import Runner
 from dispatcher.settings import Entry, entry_of
 from dispatcher.tracker import Tracker
 from dispatcher.work import Firing, Heading, Received, Work
-from eventlog.sqlite import SqliteEventLog
+from dispatcher.world import NOW, FakeClock, ends, events_since, opened_world
+from eventlog.log import EventLog
 from handlers.api import Handler
-from schemas.durations import duration
-from schemas.envelope import decode, encode
+from schemas.envelope import encode
 from schemas.events import Data, Event, Timer
 from schemas.record import StoredRecord, TopicPartition
-from schemas.topics import Topics, TopicSettings
-from store.migrations import migrate
 from store.schedule import TimerSet
 from store.store import Store
 
-NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
-"""What the clock shows unless you set it."""
-
 D = TypeVar("D", bound=Data)
-_STOPS = timedelta(seconds=5)
 _SETTER = "hookline.testing"
-
-
-@dataclass(slots=True)
-class FakeClock:
-    """A clock that stands still until it is put forward; sleeping puts it forward."""
-
-    time: datetime = NOW
-    _seconds: float = 0.0
-
-    def now(self) -> datetime:
-        """The time it shows, UTC."""
-        return self.time
-
-    def monotonic(self) -> float:
-        """Seconds it was put forward so far."""
-        return self._seconds
-
-    def advance(self, by: str | timedelta) -> None:
-        """Put it forward."""
-        step = duration(by)
-        self.time += step
-        self._seconds += step.total_seconds()
-
-    async def sleep(self, seconds: float) -> None:
-        """Put it forward by so many seconds, at once."""
-        self.advance(timedelta(seconds=seconds))
-        await asyncio.sleep(0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,7 +125,7 @@ class Harness:
 
     clock: FakeClock
     store: Store
-    _log: SqliteEventLog
+    _log: EventLog
     _entry: Entry
     _runner: Runner
     _partition: Partition
@@ -180,38 +144,14 @@ class Harness:
     ) -> "AsyncIterator[Harness]":
         """A new world; arguments as of `run_once`. The account serves every source."""
         given = config if isinstance(config, BaseModel) else handler.config.model_validate(config or {})
-        entry, topics, clock = entry_of(handler, config=given), Topics(), FakeClock(now)
-        with tempfile.TemporaryDirectory(prefix="hookline-") as folder:
-            url = f"sqlite:///{Path(folder) / 'state.db'}"
-            await migrate(url)
-            store, log = Store.open(url), SqliteEventLog(Path(folder) / "events.db")
-            await store.start()
-            try:
-                await log.start()
-                await log.create({name: TopicSettings(partitions=1) for name in topics.all()})
-                known = {**(accounts or {}), **({} if account is None else {account.name: account})}
-                happened: list[Happening] = []
-                equipment = Equipment(
-                    log=log,
-                    store=store,
-                    topics=topics,
-                    accounts=known,
-                    account_of=_EverySource(account.name) if account is not None else {},
-                    clock=clock,
-                    jitter=lambda: 1.0,
-                    observers=(happened.append,),
-                )
-                yield await cls._of(entry, equipment, log, clock, happened)
-            finally:
-                await log.stop(_STOPS)
-                await store.stop()
+        entry, clock, happened = entry_of(handler, config=given), FakeClock(now), list[Happening]()
+        async with opened_world(clock, happened, account=account, accounts=accounts) as equipment:
+            yield await cls._of(entry, equipment, clock, happened)
 
     @classmethod
-    async def _of(
-        cls, entry: Entry, equipment: Equipment, log: SqliteEventLog, clock: FakeClock, happened: list[Happening]
-    ) -> "Harness":
+    async def _of(cls, entry: Entry, equipment: Equipment, clock: FakeClock, happened: list[Happening]) -> "Harness":
         at = TopicPartition(equipment.topics.name("conversations"), 0)
-        epoch = (await equipment.store.owners.claim(entry.name, [at], await log.identity()))[at]
+        epoch = (await equipment.store.owners.claim(entry.name, [at], await equipment.log.identity()))[at]
         runner = Runner(
             entry=entry,
             equipment=equipment,
@@ -224,7 +164,7 @@ class Harness:
         return cls(
             clock=clock,
             store=equipment.store,
-            _log=log,
+            _log=equipment.log,
             _entry=entry,
             _runner=runner,
             _partition=partition,
@@ -265,7 +205,8 @@ class Harness:
         self._partition.timers.load(await store.schedule.load(entry.name, before.at, log))
 
     async def _attempt(self, work: Work, event: Event[Any]) -> Attempt:
-        before = await self._ends()
+        topics = self._runner.equipment.topics
+        before = await ends(self._log, topics)
         self._happened.clear()
         await self._runner.advance(work)
         ended = next(each for each in self._happened if isinstance(each, AttemptEnded))
@@ -276,7 +217,7 @@ class Harness:
             event=event,
             outcome=ended.outcome,
             error=ended.error,
-            published=tuple([found async for found in self._events(before)]),
+            published=tuple([found async for found in events_since(self._log, topics, before)]),
             timers={name: wish.due if isinstance(wish, TimerSet) else None for name, wish in wished.items()},
         )
 
@@ -326,30 +267,6 @@ class Harness:
         if row is None:
             raise RuntimeError("the store did not keep the timer")
         return Firing(partition, row, offset=offset)
-
-    async def _ends(self) -> Mapping[TopicPartition, int]:
-        topics = self._runner.equipment.topics
-        return await self._log.offsets([TopicPartition(name, 0) for name in topics.all()], "end")
-
-    async def _events(self, start: Mapping[TopicPartition, int]) -> AsyncIterator[Event]:
-        """What is new in the log, but for dead letters and tombstones."""
-        dead = self._runner.equipment.topics.name("dead")
-        async for record in self._log.read(
-            {at: offset for at, offset in start.items() if at.topic != dead}, follow=False
-        ):
-            if record.value is not None:
-                yield decode(record)
-
-
-class _EverySource(dict[str, str]):
-    """Every source has the same account."""
-
-    def __init__(self, name: str) -> None:
-        super().__init__()
-        self._name = name
-
-    def get(self, key: str, default: Any = None) -> Any:  # noqa: ARG002 - the same for all
-        return self._name
 
 
 def _raise(error: BaseException) -> None:

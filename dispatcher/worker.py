@@ -19,6 +19,7 @@ from dispatcher.settings import Entry
 from dispatcher.stops import Stops
 from eventlog.errors import EventLogError, PositionLost
 from schemas.events import Timer
+from schemas.record import TopicPartition
 from schemas.topics import Topics
 from store.errors import StoreError
 
@@ -109,6 +110,20 @@ class Worker:
     def away(self) -> Mapping[str, datetime]:
         """The accounts whose platforms are away, and since when that is known."""
         return self._brakes.away
+
+    def is_resting(self, ends: Mapping[TopicPartition, int]) -> bool:
+        """Whether it has read up to these ends, those of its topics, and nothing goes on before the clock does."""
+        mine = {at: end for at, end in ends.items() if at.topic in self.topics}
+        return self._membership is not None and self._membership.is_resting(mine)
+
+    def next_due(self) -> datetime | None:
+        """When the clock brings it work; None: nothing waits for that."""
+        return None if self._membership is None else self._membership.holdings.next_due(self.equipment.clock)
+
+    def look_around(self) -> None:
+        """The clock was put forward: see what has come due."""
+        if self._membership is not None:
+            self._membership.holdings.rescheduled.set()
 
     def load(self) -> Load:
         """What it has on its hands now."""

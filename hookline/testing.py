@@ -5,10 +5,29 @@
 
 `load_plugin` imports a file of a plugin folder, however the test itself was imported.
 `Harness` keeps the handler's state from one event to the next, and fires timers when its clock is put forward.
+`Pipeline` runs several handlers on one log, with retries, timers and what they publish for each other.
 """
 
+from dispatcher.observers import AttemptEnded, TimerChanged
 from dispatcher.outcome import Dead, Done, Retry
+from dispatcher.pipeline import Pipeline, Run
 from dispatcher.registry import load_plugin
-from dispatcher.testing import NOW, Attempt, FakeClock, Harness, event_of, run_once
+from dispatcher.testing import Attempt, Harness, event_of, run_once
+from dispatcher.world import NOW, FakeClock
 
-__all__ = ["NOW", "Attempt", "Dead", "Done", "FakeClock", "Harness", "Retry", "event_of", "load_plugin", "run_once"]
+__all__ = [
+    "NOW",
+    "Attempt",
+    "AttemptEnded",
+    "Dead",
+    "Done",
+    "FakeClock",
+    "Harness",
+    "Pipeline",
+    "Retry",
+    "Run",
+    "TimerChanged",
+    "event_of",
+    "load_plugin",
+    "run_once",
+]

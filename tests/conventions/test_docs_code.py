@@ -32,7 +32,7 @@ LANGUAGES = {"python", "toml", "sh", "json", "yaml", "text", ""}
 # What a plugin may import beside the standard library.
 IMPORTS = {"hookline", "pydantic"} | set(sys.stdlib_module_names)
 # Programs of others that a reader is told to call.
-PROGRAMS = {"cd", "curl", "export", "kcat", "openssl", "sed", "sqlite3"}
+PROGRAMS = {"cd", "curl", "export", "kcat", "openssl", "pip", "python", "sed", "sqlite3"}
 KEY = base64.b64encode(bytes(range(32))).decode()
 # Variables whose values must be of another form than a webhook's secret.
 VALUES = {

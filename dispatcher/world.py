@@ -1,0 +1,122 @@
+"""A world for tests: a real log and a real store in a temporary folder, and a clock that is set by hand."""
+
+import asyncio
+import tempfile
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from clients.account import Account
+from dispatcher.equipment import Equipment
+from dispatcher.observers import Happening
+from eventlog.log import EventLog
+from eventlog.sqlite import SqliteEventLog
+from schemas.durations import duration
+from schemas.envelope import decode
+from schemas.events import Event
+from schemas.record import TopicPartition
+from schemas.topics import Topics, TopicSettings
+from store.migrations import migrate
+from store.store import Store
+
+NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
+"""What the clock shows unless you set it."""
+
+_STOPS = timedelta(seconds=5)
+
+
+@dataclass(slots=True)
+class FakeClock:
+    """A clock that stands still until it is put forward; sleeping puts it forward."""
+
+    time: datetime = NOW
+    _seconds: float = 0.0
+
+    def now(self) -> datetime:
+        """The time it shows, UTC."""
+        return self.time
+
+    def monotonic(self) -> float:
+        """Seconds it was put forward so far."""
+        return self._seconds
+
+    def advance(self, by: str | timedelta) -> None:
+        """Put it forward."""
+        step = duration(by)
+        self.time += step
+        self._seconds += step.total_seconds()
+
+    async def sleep(self, seconds: float) -> None:
+        """Put it forward by so many seconds, at once."""
+        self.advance(timedelta(seconds=seconds))
+        await asyncio.sleep(0)
+
+
+@asynccontextmanager
+async def opened_world(
+    clock: FakeClock,
+    happened: list[Happening],
+    *,
+    account: Account | None = None,
+    accounts: Mapping[str, Account] | None = None,
+    **more: Any,
+) -> AsyncIterator[Equipment]:
+    """The equipment of entries; the account serves every source.
+
+    Args:
+        clock: the time there.
+        happened: is told what happens.
+        account: the account of every source.
+        accounts: further ones, by name.
+        more: other parts of the equipment.
+    """
+    topics = Topics()
+    with tempfile.TemporaryDirectory(prefix="hookline-") as folder:
+        url = f"sqlite:///{Path(folder) / 'state.db'}"
+        await migrate(url)
+        store, log = Store.open(url), SqliteEventLog(Path(folder) / "events.db")
+        await store.start()
+        try:
+            await log.start()
+            await log.create({name: TopicSettings(partitions=1) for name in topics.all()})
+            yield Equipment(
+                log=log,
+                store=store,
+                topics=topics,
+                accounts={**(accounts or {}), **({} if account is None else {account.name: account})},
+                account_of=_EverySource(account.name) if account is not None else {},
+                clock=clock,
+                jitter=lambda: 1.0,
+                observers=(happened.append,),
+                **more,
+            )
+        finally:
+            await log.stop(_STOPS)
+            await store.stop()
+
+
+async def ends(log: EventLog, topics: Topics) -> Mapping[TopicPartition, int]:
+    """Where each topic of a world ends now."""
+    return await log.offsets([TopicPartition(name, 0) for name in topics.all()], "end")
+
+
+async def events_since(log: EventLog, topics: Topics, start: Mapping[TopicPartition, int]) -> AsyncIterator[Event]:
+    """What is new in the log, but for dead letters and tombstones."""
+    dead = topics.name("dead")
+    async for record in log.read({at: offset for at, offset in start.items() if at.topic != dead}, follow=False):
+        if record.value is not None:
+            yield decode(record)
+
+
+class _EverySource(dict[str, str]):
+    """Every source has the same account."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self._name = name
+
+    def get(self, key: str, default: Any = None) -> Any:  # noqa: ARG002 - the same for all
+        return self._name

@@ -1,0 +1,94 @@
+"""`hookline.testing.Pipeline`: all handlers of a test on one log, and a clock that leaps."""
+
+from datetime import timedelta
+
+from dispatcher.observers import AttemptEnded
+from dispatcher.outcome import Dead, Done, Retry
+from dispatcher.pipeline import Pipeline
+from dispatcher.testing import event_of
+from dispatcher.world import NOW
+from handlers.api import Context, GiveUp, RetryLater, handler
+from schemas.contacts import Identity
+from schemas.events import Event, HandoffRequested, MessageCreated, Timer
+
+HOUR = timedelta(hours=1)
+ADA = Identity(source="support", platform="mygptassistants", id="ada")
+
+
+@handler("asks", on=(MessageCreated, Timer))
+async def asks(event: Event[MessageCreated | Timer], ctx: Context) -> None:
+    """An hour after a message it requests a person, once the second attempt succeeds."""
+    if isinstance(event.data, MessageCreated):
+        await ctx.schedule("ask", after="1h")
+    elif ctx.attempt == 1:
+        raise RetryLater("not yet", after="10m")
+    else:
+        await ctx.publish(HandoffRequested(conversation_id=event.key), key=event.key)
+
+
+@handler("calls", on=HandoffRequested)
+async def calls(event: Event[HandoffRequested], ctx: Context) -> None:
+    """It remembers whom to call, and can call nobody."""
+    await ctx.contacts.save(ADA, at=event.time, attributes={"asked": True})
+    raise GiveUp("nobody is there")
+
+
+def message(number: int = 1) -> Event[MessageCreated]:
+    return event_of(MessageCreated(message_id=f"m{number}", conversation_id="c1", role="user", content="hi"))
+
+
+def told(attempts: tuple[AttemptEnded, ...]) -> list[tuple[str, str, int]]:
+    return [(one.entry, one.event_type, one.attempt) for one in attempts]
+
+
+async def test_timers_retries_and_what_is_published_come_in_their_order() -> None:
+    """A day passes in a moment, and each thing happens when it is due."""
+    async with Pipeline.opened(asks, calls) as pipeline:
+        await pipeline.send(message())
+        run = await pipeline.run("1d")
+        assert told(run.attempts) == [
+            ("asks", "message.created", 1),
+            ("asks", "hookline.timer", 1),
+            ("asks", "hookline.timer", 2),
+            ("calls", "handoff.requested", 1),
+        ]
+        assert [one.outcome for one in run.of("asks")] == [Done(), Retry(timedelta(minutes=10), "not yet"), Done()]
+        assert [one.due for one in run.timers] == [NOW + HOUR]
+        assert [event.type for event in run.published] == ["handoff.requested"]
+        [dead] = run.dead
+        assert isinstance(dead.outcome, Dead)
+        assert (dead.entry, dead.outcome.reason) == ("calls", "rejected")
+        contact = await pipeline.contact(ADA)
+        assert contact is not None
+        assert contact.attributes == {"asked": True}
+        assert pipeline.clock.now() == NOW + timedelta(days=1)
+
+
+async def test_what_is_not_due_waits_for_the_next_run() -> None:
+    """Without a time only what can be done now is done."""
+    async with Pipeline.opened(asks) as pipeline:
+        await pipeline.send(message())
+        assert told((await pipeline.run()).attempts) == [("asks", "message.created", 1)]
+        assert (await pipeline.run("59m")).attempts == ()
+        assert told((await pipeline.run("1m")).attempts) == [("asks", "hookline.timer", 1)]
+
+
+async def test_attempts_end_with_the_policy() -> None:
+    """An event that always fails is tried as often as in production, at once."""
+
+    @handler("fails", on=MessageCreated)
+    async def fails(_event: Event[MessageCreated], _ctx: Context) -> None:
+        raise ValueError
+
+    async with Pipeline.opened(fails) as pipeline:
+        await pipeline.send(message())
+        run = await pipeline.run("1h")
+    assert len(run.attempts) == 5
+    assert [one.entry for one in run.dead] == ["fails"]
+
+
+async def test_an_event_that_nobody_takes_is_passed() -> None:
+    """A run ends also when there was nothing to do."""
+    async with Pipeline.opened(calls) as pipeline:
+        await pipeline.send(message())
+        assert (await pipeline.run()).attempts == ()
