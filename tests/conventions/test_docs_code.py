@@ -32,7 +32,9 @@ LANGUAGES = {"python", "toml", "sh", "json", "yaml", "text", ""}
 # What a plugin may import beside the standard library.
 IMPORTS = {"hookline", "pydantic"} | set(sys.stdlib_module_names)
 # Programs of others that a reader is told to call.
-PROGRAMS = {"cd", "curl", "export", "kcat", "openssl", "pip", "python", "sed", "sqlite3"}
+PROGRAMS = {
+    "cd", "curl", "export", "install", "kcat", "openssl", "pip", "python", "python3", "sed", "sqlite3", "systemctl", "useradd",
+}  # fmt: skip
 KEY = base64.b64encode(bytes(range(32))).decode()
 # Variables whose values must be of another form than a webhook's secret.
 VALUES = {
@@ -151,7 +153,7 @@ def shell_problems(text: str) -> Iterator[str]:
             yield from filter(None, [complaint(words)])
         elif program == "make":
             yield from (f"make {word}" for word in words if word not in targets and "=" not in word)
-        elif program not in PROGRAMS and not re.match("[A-Z]+=", program):
+        elif Path(program).name not in PROGRAMS and not re.match("[A-Z]+=", program):
             yield f"{program} is no program a reader is expected to have"
 
 
