@@ -44,7 +44,7 @@ def _enabled(entry: Entry, plugins: Plugins, topics: Topics, standing: Standing 
     return {
         "entry": entry.name,
         "handler": entry.handler.name,
-        "state": "stopped" if standing and standing.stop else "enabled",
+        "state": "stopped" if standing and (standing.stop or standing.forgotten) else "enabled",
         "lag": standing and standing.lag,
         "parked": standing and standing.parked,
         "waiting": standing and standing.waiting,

@@ -29,6 +29,8 @@ class Standing:
     parked: int = 0
     # Why it is to stand still.
     stop: Stop | None = None
+    # Partitions whose position the log forgot: it does not go on until somebody says where.
+    forgotten: int = 0
 
 
 def behind(commit: Commit, end: int) -> int:
@@ -72,6 +74,13 @@ async def _partitions(log: EventLog, topics: Topics, entry: Entry) -> list[Topic
     return [TopicPartition(name, number) for name, count in counts.items() for number in range(count)]
 
 
+async def _unplaced(log: EventLog, topics: Topics, entry: Entry) -> frozenset[TopicPartition]:
+    """The partitions in which an entry has no position."""
+    partitions = await _partitions(log, topics, entry)
+    positions = await log.group_positions(f"{topics.prefix}{entry.name}", partitions)
+    return frozenset(at for at, commit in positions.items() if commit is None)
+
+
 async def standings(here: Installation, entries: Iterable[Entry]) -> Mapping[str, Standing]:
     """Entry → how it stands; empty where nothing was ever written.
 
@@ -83,7 +92,9 @@ async def standings(here: Installation, entries: Iterable[Entry]) -> Mapping[str
     listed = list(entries)
     try:
         async with opened_log(here) as log:
-            behind_ = await lags(log, here.settings.topics.topics(), listed)
+            topics = here.settings.topics.topics()
+            behind_ = await lags(log, topics, listed)
+            unplaced = {entry.name: await _unplaced(log, topics, entry) for entry in listed}
             identity = await log.identity()
     except EventLogError as error:
         raise CommandFailed(f"the event log does not answer: {error}") from error
@@ -91,7 +102,20 @@ async def standings(here: Installation, entries: Iterable[Entry]) -> Mapping[str
         with store_errors_explained():
             waiting, stops = await store.schedule.waiting(identity), await store.stops.all()
             parked = await store.parked.counts()
+            forgotten = {
+                name: len(those & await store.owners.started(name, identity)) if those else 0
+                for name, those in unplaced.items()
+            }
     return {
-        name: Standing(behind_[name], waiting.get(name, 0), parked.get(name, 0), stops.get(name))
-        for name in (entry.name for entry in listed)
+        name: Standing(behind_[name], waiting.get(name, 0), parked.get(name, 0), stops.get(name), forgotten[name])
+        for name in forgotten
     }
+
+
+def forgotten_told(name: str, partitions: int) -> str:
+    """What to do about an entry whose positions the log forgot."""
+    return (
+        f"{name}: the log forgot its position in {partitions} partitions: a topic or its group was deleted. It is not "
+        f"given their events until you stop all its workers and say where it goes on: `hookline handlers rewind {name} "
+        "--to earliest` (or end, or a time)"
+    )

@@ -218,7 +218,11 @@ def behind(entry: str, lag: int | None, *, stuck: bool, worked: bool, start: str
     """
     name = f"handler {entry}"
     if lag is None and worked:
-        return Finding(name, "degraded", "it has not begun: a worker runs here, but not with it. Start the worker anew")
+        why = (
+            "it has no position, though a worker runs here. If that runs without it, start the worker anew; if the log "
+            "forgot where it was (its topic or group was deleted), `hookline handlers list` says so, and what to do"
+        )
+        return Finding(name, "degraded", why)
     if lag is None:
         return Finding(name, "degraded", f"it never ran: start {start}")
     if not stuck:

@@ -13,7 +13,7 @@ from cli.commands import handlers_moves, handlers_stops
 from cli.entry_rows import rows
 from cli.entry_states import told
 from cli.errors import CommandFailed
-from cli.lags import Standing, standings
+from cli.lags import Standing, forgotten_told, standings
 from cli.output import listing, printable
 from cli.plugins import Plugins, loaded
 
@@ -45,8 +45,8 @@ def list_(
     """Show every entry and how it stands. Ends with 1 when one is broken.
 
     lag: events of its topics that it has not settled. parked: events that wait for another attempt in the state store,
-    and those behind them. waiting: timers it has set. Empty: it never ran. stopped: it was paused, or too many of its
-    events died.
+    and those behind them. waiting: timers it has set. Empty: it never ran. stopped: it was paused, too many of its
+    events died, or the log forgot its position.
     """
     here = installation(context)
     plugins = loaded(here)
@@ -63,6 +63,8 @@ def list_(
             for name, standing in found.items():
                 if standing.stop is not None:
                     sys.stderr.write(f"hookline: {printable(f'{name}: {told(standing.stop)}')}\n")
+                if standing.forgotten:
+                    sys.stderr.write(f"hookline: {printable(forgotten_told(name, standing.forgotten))}\n")
         return 1 if plugins.problems else 0
 
     return process.run(lambda _stopping: listed())

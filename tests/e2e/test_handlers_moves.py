@@ -1,6 +1,8 @@
 """`handlers rewind`, `rename` and `forget` on a real site, by the commands an operator calls."""
 
 import json
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 from tests.e2e.processes import Role, wait_for
@@ -44,6 +46,14 @@ def test_an_entry_is_rewound_renamed_and_forgotten(tmp_path: Path) -> None:
         assert "sync-contact would be given at most 1 events again" in asked
         assert "say --yes if it is meant" in asked
         assert told(here, "rewind", "sync-contact", "--to", "1h", "--yes").endswith("sync-contact goes on from there")
+        assert standing(here)["sync-contact"] == (1, 0)
+
+        with closing(sqlite3.connect(here.at.folder / ".hookline" / "events.db")) as log, log:
+            log.execute("DELETE FROM positions WHERE group_name LIKE '%sync-contact'")
+        assert "sync-contact: the log forgot its position in" in told(here, "list")
+        assert "from a position that the log forgot to 0" in told(
+            here, "rewind", "sync-contact", "--to", "earliest", "--yes"
+        )
         assert standing(here)["sync-contact"] == (1, 0)
 
         settings.write_text(settings.read_text().replace(*LATER), encoding="utf-8")

@@ -46,7 +46,7 @@ def test_a_role_that_was_started_again_is_no_failure(tmp_path: Path) -> None:
     ("lag", "stuck", "worked", "state", "says"),
     [
         (None, False, False, "degraded", "it never ran: start `hookline work`"),
-        (None, False, True, "degraded", "it has not begun"),
+        (None, False, True, "degraded", "it has no position, though a worker runs here"),
         (0, False, False, "ok", "it has settled everything"),
         (7, False, True, "ok", "7 behind"),
         (7, True, True, "degraded", "/readyz and the worker's log say which"),
