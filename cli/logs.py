@@ -81,6 +81,11 @@ def configure(form: Format = "auto", *, level: int = logging.INFO, onlooker: Onl
     logging.basicConfig(handlers=[Foreign()], level=logging.WARNING, force=True)
 
 
+def told_by_error(_level: str, entry: structlog.typing.EventDict) -> bool:
+    """An onlooker of commands that end when the event log does not answer: their error tells why."""
+    return bool(entry["event"] == "log.lost")
+
+
 def _looked_at(onlooker: Onlooker, level: int) -> structlog.typing.Processor:
     def look(
         _logger: structlog.typing.WrappedLogger, method: str, event: structlog.typing.EventDict

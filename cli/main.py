@@ -8,7 +8,6 @@ from pathlib import Path
 from pkgutil import resolve_name
 from typing import Annotated
 
-import structlog
 import typer
 
 from cli import logs
@@ -45,7 +44,7 @@ def options(
     """Find the configuration and the data folder, and set up logging."""
     usual = logging.INFO if context.invoked_subcommand in ROLES else logging.WARNING
     level = logging.DEBUG if verbose else usual
-    logs.configure(log, level=level, onlooker=None if context.invoked_subcommand in _STAYING else _told_by_error)
+    logs.configure(log, level=level, onlooker=None if context.invoked_subcommand in _STAYING else logs.told_by_error)
     places = find(config, data, os.environ, Path.cwd())
     command = context.invoked_subcommand or ""
     called = COMMANDS.get(command)
@@ -58,10 +57,6 @@ def options(
 
         tell_of_dev(places)
     context.obj = Installation(places=places, log_format=log, log_level=level)
-
-
-def _told_by_error(_level: str, entry: structlog.typing.EventDict) -> bool:
-    return bool(entry["event"] == "log.lost")
 
 
 def app(arguments: list[str], *, whole: bool = False) -> typer.Typer:

@@ -10,7 +10,7 @@ from typing import Annotated, TypeAlias
 
 import typer
 
-from cli import process
+from cli import logs, process
 from cli.base import Installation, installation
 from cli.errors import CommandFailed
 from cli.output import json_line, stdout
@@ -59,6 +59,8 @@ def tail(  # noqa: PLR0913, PLR0917 - each is an option
     looked for in all that the topics hold.
     """
     here = installation(context)
+    if not follow:
+        logs.configure(here.log_format, level=here.log_level, onlooker=logs.told_by_error)
     picked = Picked(source=source, type=event_type, key=key, id=event_id)
     show = _show_json if as_json else _shown_to_people(here.settings.topics.prefix, headers=headers)
     wanted = Wanted(_names(here, topics or []), begin, picked, follow)

@@ -33,7 +33,8 @@ LANGUAGES = {"python", "toml", "sh", "json", "yaml", "text", ""}
 IMPORTS = {"hookline", "pydantic"} | set(sys.stdlib_module_names)
 # Programs of others that a reader is told to call.
 PROGRAMS = {
-    "cd", "curl", "export", "install", "kcat", "openssl", "pip", "python", "python3", "sed", "sqlite3", "systemctl", "useradd",
+    "cd", "curl", "export", "install", "kcat", "openssl", "pip", "python", "python3", "sed", "sqlite3", "systemctl",
+    "useradd",
 }  # fmt: skip
 KEY = base64.b64encode(bytes(range(32))).decode()
 # Variables whose values must be of another form than a webhook's secret.
