@@ -6,8 +6,10 @@
 `load_plugin` imports a file of a plugin folder, however the test itself was imported.
 `Harness` keeps the handler's state from one event to the next, and fires timers when its clock is put forward.
 `Pipeline` runs several handlers on one log, with retries, timers and what they publish for each other.
+`events_in` reads a platform's delivery as the receiver does.
 """
 
+from cli.deliveries import events_in
 from dispatcher.observers import AttemptEnded, TimerChanged
 from dispatcher.outcome import Dead, Done, Retry
 from dispatcher.pipeline import Pipeline, Run
@@ -28,6 +30,7 @@ __all__ = [
     "Run",
     "TimerChanged",
     "event_of",
+    "events_in",
     "load_plugin",
     "run_once",
 ]
