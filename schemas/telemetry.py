@@ -41,7 +41,7 @@ LOG_EVENTS: Mapping[str, str] = MappingProxyType(
         "partitions.revoked": "This worker gave these partitions back.",
         # dispatcher
         "attempt.failed": "An attempt failed and will be repeated; `next` says when.",
-        "attempt.alone": "An event that was under way at `crashes` crashes in a row is attempted with nothing beside it.",
+        "attempt.alone": "An event under way at `crashes` crashes in a row is attempted with nothing beside it.",
         "suspects.found": "Workers crashed again and again; `suspects` events were under way, and run alone now.",
         "attempt.stuck": "An attempt was cancelled and does not end: its handler swallows the cancellation.",
         "attempt.abandoned": "The process ends without waiting any longer for this attempt; its event comes again.",
