@@ -66,7 +66,7 @@ def loaded(
     account_of = {
         name: one.account or name for name, one in settings.sources.items() if (one.account or name) in accounts
     }
-    folders = _folders(here)
+    folders = folders_of(here)
     with _slow_told() as on_import, belongings.kept():
         registry = load(folders, skip=dangers(folders) if carefully else {}, on_import=on_import)
     around = Surroundings(
@@ -112,7 +112,12 @@ def _allow_broken(here: Installation) -> bool:
     return found
 
 
-def _folders(here: Installation) -> list[Path]:
+def folders_of(here: Installation) -> list[Path]:
+    """The plugin folders.
+
+    Raises:
+        Misconfigured: `[handlers] path` is no list of folders.
+    """
     path = here.settings.handlers.get("path", [])
     folders = [path] if isinstance(path, str) else path
     if not isinstance(folders, list) or not all(isinstance(folder, str) for folder in folders):

@@ -61,6 +61,23 @@ class Dispatcher:
         self._housekeeping.start()
         self._watch.start()
 
+    async def replace(self, ending: Iterable[str], entries: Iterable[Entry], within: timedelta) -> None:
+        """End entries, and begin others or the same anew; each goes on at its position.
+
+        Args:
+            ending: the names of those that only end.
+            entries: those that run from now on, in place of those of their names.
+            within: attempts under way may take so long to end.
+        """
+        coming = {entry.name: entry for entry in entries}
+        going = {*ending, *coming} & self._workers.keys()
+        await asyncio.gather(*(self._workers[name].stop(within) for name in going))
+        for name in going:
+            del self._workers[name]
+        for name, entry in coming.items():
+            self._workers[name] = Worker(entry, self._equipment, self._stops)
+            self._workers[name].start()
+
     async def stop(self, within: timedelta) -> bool:
         """Let running attempts finish, commit, and leave the groups, all within this time.
 

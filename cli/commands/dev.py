@@ -2,6 +2,7 @@
 
 import asyncio
 import math
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,7 +18,8 @@ from cli.errors import CommandFailed
 from cli.greeting import greet
 from cli.places import Dev
 from cli.ports import Wanted, chosen, listening, refuse_equal
-from cli.roles import Roles, Serving, listening_ports, serving
+from cli.reloading import Reloading
+from cli.roles import Roles, Serving, background, listening_ports, serving
 from cli.screen import Screen
 from cli.settings import Settings
 from cli.wiring import log_url, opened_log, store_errors_explained, store_url
@@ -51,6 +53,7 @@ def dev(
     It keeps what it has in a folder of its own, `dev` in the data folder. Where the default port of the simulator or of
     metrics is taken, it listens on a free one.
     """
+    sys.dont_write_bytecode = True  # for `Reloading`
     found = installation(context)
     found = replace(found, places=found.places.of_dev(Dev(configured=configured)))
     with _data(found, ephemeral=ephemeral) as here:
@@ -113,12 +116,19 @@ async def _dev(
             greet(here, roles, running, screen, {one for one in wanted if ports[one] != wanted[one].port})
             for platform in () if quiet else visited(here.settings, simulator):
                 simulator.demo(platform=platform, pace=PACE)
-            await stopping.wait()
+            async with background(reloading(here, running, screen)):
+                await stopping.wait()
             screen.say("stopping", "dim")
     finally:
         await simulator.stop()
     screen.say("stopped", "dim")
     return running.status
+
+
+async def reloading(here: Installation, running: Serving, screen: Screen) -> None:
+    """Load plugins anew when their files change, as long as it runs."""
+    if running.dispatcher is not None and running.plugins is not None:
+        await Reloading(here=here, dispatcher=running.dispatcher, plugins=running.plugins, say=screen.say).run()
 
 
 def _wanted(here: Installation, roles: Roles, simulator_port: int | None) -> dict[str, Wanted]:

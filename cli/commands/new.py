@@ -126,7 +126,7 @@ def _next(here: Installation, name: str, folder: Path, test: Path) -> Iterator[s
         yield f"get:   {_python()} -m pip install pytest"
     yield f"test:  {_python()} -m pytest {test}"
     program = shlex.join((*invocation.program(sys.argv[0]), *invocation.options(here.places, Path.cwd())))
-    yield f"run:   {program} dev    # shows what it makes of each event; start it again after a change"
+    yield f"run:   {program} dev    # shows what it makes of each event, and takes up changes"
     yield (
         "In production it begins with the oldest event the log still holds. To begin with new ones, add before it "
         f'first runs, to hookline.toml:\n  [handlers.{name}]\n  start = "now"'

@@ -31,6 +31,16 @@ def test_four_commands_lead_to_a_handler_that_runs(tmp_path: Path) -> None:
     with hookline(tmp_path) as at:
         role = at.start(*dev[1:], "--port", "0", "--admin-port", "0", "--simulator-port", "0")
         wait_for(lambda: "thank-you       visitor.wrote  words=" in role.printed(), seconds=60, what="its line")
+        plugin = tmp_path / "plugins" / "thank_you.py"
+        right = plugin.read_text(encoding="utf-8")
+        plugin.write_text("def pasted(:\n" + right, encoding="utf-8")
+        wait_for(lambda: "the version before runs on: thank-you" in role.printed(), seconds=20, what="the old version")
+        assert "plugins/thank_you.py:1: SyntaxError" in role.printed()
+        plugin.write_text(right.replace('"visitor.wrote"', '"visitor.said"'), encoding="utf-8")
+        wait_for(lambda: "thank_you.py changed: thank-you runs anew" in role.printed(), seconds=20, what="the new one")
+        wait_for(lambda: "thank-you       visitor.said  words=" in role.printed(), seconds=30, what="its new line")
+        plugin.unlink()
+        wait_for(lambda: "thank_you.py is gone: thank-you ended" in role.printed(), seconds=20, what="its end")
         assert role.stop() == 0
 
 
