@@ -5,7 +5,7 @@ import keyword
 import re
 import shlex
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from importlib.metadata import entry_points
 from importlib.util import find_spec
 from pathlib import Path
@@ -17,6 +17,7 @@ from cli import invocation
 from cli.base import Installation, installation
 from cli.errors import CommandFailed, Misconfigured
 from cli.following import shown
+from cli.new_package import files_of
 from cli.settings import read
 from dispatcher.registry import GROUP
 
@@ -54,14 +55,11 @@ _TEST = '''\
 """The test of {name}."""
 
 import asyncio
-from pathlib import Path
-
+{paths}
 from structlog.testing import capture_logs
 
 from hookline import MessageCreated
-from hookline.testing import Done, event_of, load_plugin, run_once
-
-plugin = load_plugin(Path(__file__).with_name("{module}.py"))
+{loaded}
 
 
 def test_it_counts_a_visitors_words() -> None:
@@ -72,6 +70,17 @@ def test_it_counts_a_visitors_words() -> None:
     assert attempt.outcome == Done()
     assert [(line["words"], line["long"]) for line in lines if line["event"] == "visitor.wrote"] == [(3, True)]
 '''
+
+# How a test comes by its handler: a file of a plugin folder, or an installed package.
+_OF_FILE = {
+    "paths": "from pathlib import Path\n",
+    "loaded": "from hookline.testing import Done, event_of, load_plugin, run_once\n\n"
+    'plugin = load_plugin(Path(__file__).with_name("{module}.py"))',
+}
+_OF_PACKAGE = {
+    "paths": "",
+    "loaded": "from hookline.testing import Done, event_of, run_once\n\nimport {module} as plugin",
+}
 
 _PYTEST_INI = """\
 [pytest]
@@ -92,9 +101,13 @@ def handler(
     context: typer.Context,
     name: Annotated[str, typer.Argument(help="The handler's name, such as thank-you.")],
     folder: Annotated[Path, typer.Option(help="The folder of plugins, as in [handlers] path.")] = Path("plugins"),
+    package: Annotated[bool, typer.Option("--package", help="Write a distribution, in the folder NAME.")] = False,
 ) -> None:
-    """Write plugins/NAME.py and plugins/test_NAME.py."""
-    write(installation(context), name, folder)
+    """Write plugins/NAME.py and plugins/test_NAME.py, or a distribution to be installed."""
+    if package:
+        write_package(name)
+    else:
+        write(installation(context), name, folder)
 
 
 def write(here: Installation, name: str, folder: Path) -> None:
@@ -106,7 +119,7 @@ def write(here: Installation, name: str, folder: Path) -> None:
             raise CommandFailed(f"{file} exists already: choose another name, or remove it first")
     folder.mkdir(parents=True, exist_ok=True)
     for file, template in ((plugin, _HANDLER), (test, _TEST)):
-        text = template.format(name=name, module=module, function=module)
+        text = _filled(template, name, module, _OF_FILE)
         ast.parse(text)
         file.write_text(text, encoding="utf-8")
     typer.echo(f"wrote {plugin} and {test}")
@@ -115,6 +128,27 @@ def write(here: Installation, name: str, folder: Path) -> None:
         typer.echo("wrote pytest.ini")
     for line in _next(here, name, folder, test):
         typer.echo(line)
+
+
+def write_package(name: str) -> None:
+    """Write a distribution whose entry point is the handler, and tell what comes next."""
+    module, folder = _module(name), Path(name)
+    if folder.exists():
+        raise CommandFailed(f"{folder} exists already: choose another name, or remove it first")
+    handler, test = (_filled(template, name, module, _OF_PACKAGE) for template in (_HANDLER, _TEST))
+    for path, text in files_of(name, module, handler, test).items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_text(text, encoding="utf-8")
+    typer.echo(f"wrote {folder}")
+    if find_spec("pytest") is None:
+        typer.echo(f"get:   {_python()} -m pip install pytest")
+    typer.echo(f"put:   {_python()} -m pip install --editable ./{folder}")
+    typer.echo(f"test:  {_python()} -m pytest {folder}")
+
+
+def _filled(template: str, name: str, module: str, way: Mapping[str, str]) -> str:
+    words = {"name": name, "module": module, "function": module}
+    return template.format(**words, **{word: text.format(**words) for word, text in way.items()})
 
 
 def _next(here: Installation, name: str, folder: Path, test: Path) -> Iterator[str]:

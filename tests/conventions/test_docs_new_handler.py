@@ -1,5 +1,6 @@
 """`hookline new handler` writes what works: it type-checks, its test passes, it is found and can be configured."""
 
+import json
 import re
 import shlex
 import shutil
@@ -165,3 +166,18 @@ def test_it_is_found_and_runs_without_a_section(folder: Path) -> None:
     found = loaded(Installation(Places(config=config, data=folder / "data", environ={}), "auto"))
     assert found.problems == []
     assert "thank-you" in [entry.name for entry in found.plan.entries]
+
+
+def test_a_package_installs_its_test_passes_and_it_is_found(tmp_path: Path) -> None:
+    """By pip, offline, and by its entry point."""
+    wrote = run(tmp_path, "hookline", "new", "handler", "thank-you", "--package")
+    assert wrote.returncode == 0, wrote.stderr
+    options = ("--quiet", "--no-deps", "--no-index", "--no-build-isolation", "--disable-pip-version-check")
+    installed = run(tmp_path, "pip", "install", *options, "--target", "site", "./thank-you")
+    assert installed.returncode == 0, installed.stderr
+    path = str(tmp_path / "site")
+    tested = run(tmp_path / "thank-you", "pytest", "-p", "no:cacheprovider", PYTHONPATH=path)
+    assert "1 passed" in tested.stdout, tested.stdout + tested.stderr
+    listed = run(tmp_path, "hookline", "handlers", "list", "--why", "--json", PYTHONPATH=path)
+    [row] = [row for row in map(json.loads, listed.stdout.splitlines()) if row["entry"] == "thank-you"]
+    assert (row["state"], row["origin"]) == ("enabled", "thank_you:thank_you (thank-you)")
