@@ -325,7 +325,7 @@ def without_broken(plugins: Plugins) -> None:
         told = ["the handlers cannot run as configured:", *plugins.problems]
         raise Misconfigured("\n  ".join([*told, "mend them, or set allow_broken = true in [handlers]: the others run"]))
     for problem in plugins.problems:
-        log.error("plugin.left_out", problem=problem)
+        log.error("plugin.omitted", problem=problem)
 
 
 def _both(one: Callable[[Exchange], None], other: Callable[[Exchange], None]) -> Callable[[Exchange], None]:

@@ -89,7 +89,7 @@ LOG_EVENTS: Mapping[str, str] = MappingProxyType(
         "webhook.refused": "A simulated webhook was not accepted and will be sent again in `again_in` seconds.",
         "webhook.abandoned": "A simulated webhook will not be sent again; `reason` says why.",
         "plugin.signal": "A plugin took the signal that stops this process when it was imported; it is ours again.",
-        "plugin.left_out": "A plugin or entry cannot be used; `allow_broken` lets the others run without it.",
+        "plugin.omitted": "A plugin or entry cannot be used; `allow_broken` lets the others run without it.",
         "plugin.slow": "The import of a plugin takes more than ten seconds, and the role waits for it.",
         # libraries
         "foreign.logged": "A library wrote a line to its own log: `logger` is its name, `text` what it said.",

@@ -42,7 +42,7 @@ def test_production_goes_on_where_that_is_allowed(tmp_path: Path) -> None:
     """And the log says without what, at each start."""
     with capture_logs() as lines:
         without_broken(plugins(tmp_path, "allow_broken = true\n[handlers.broken]\n"))
-    assert [line["event"] for line in lines] == ["plugin.left_out", "plugin.left_out"]
+    assert [line["event"] for line in lines] == ["plugin.omitted", "plugin.omitted"]
     assert "No module named 'nowhere' (broken.py:1)" in lines[0]["problem"]
 
 
