@@ -138,7 +138,7 @@ class Screen:
             return
         if ended.entry not in self._buried:
             self._buried.add(ended.entry)
-            self.say("    mend the handler, start this again, then replay the event from a second terminal:", "yellow")
+            self.say("    mend the handler, then replay the event from a second terminal:", "yellow")
         line = invocation.replay(self._words, printable(ended.event_id), ended.entry)
         self.say(f"    {line}", "bold yellow")
 

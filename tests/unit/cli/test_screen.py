@@ -145,7 +145,7 @@ def test_a_dead_letter_shows_the_command_that_replays_it(capsys: pytest.CaptureF
     """The command stands on a line of its own, as a shell takes it; the traceback was shown before."""
     lines = said(capsys, failed(RETRY), failed(DEAD))
     assert lines[4:] == [
-        "    mend the handler, start this again, then replay the event from a second terminal:",
+        "    mend the handler, then replay the event from a second terminal:",
         REPLAY,
     ]
 
