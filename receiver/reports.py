@@ -6,7 +6,7 @@ A hook is a plain callable that is given a frozen `Answered`. It holds no body, 
 import logging
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import structlog
 
@@ -53,8 +53,8 @@ class Answered:
     path: str = ""
     ids: tuple[str, ...] = ()
     types: tuple[str, ...] = ()
-    # The platform's own names of them: a stranger's words.
-    names: tuple[str | None, ...] = ()
+    # The platform's own names of them: a stranger's words, for the screen of `dev` alone.
+    names: tuple[str | None, ...] = field(default=(), repr=False)
     quarantined: str | None = None
     # Which of the source's secrets matched, from 0.
     secret: int | None = None

@@ -186,7 +186,7 @@ async def test_a_file_that_goes_while_it_is_in_use_is_noticed(tmp_path: Path, ho
 async def test_a_full_disk_is_told_and_leaves_nothing_half(tmp_path: Path) -> None:
     """The call fails as unavailable; with space it works again."""
     async with opened(f"sqlite:///{tmp_path}/state.db") as store:
-        await limit_pages(store, 60)
+        await limit_pages(store, 90)
         who = Identity(source="s", platform="p", id="1")
         with pytest.raises(StoreUnavailable, match="the disk is full"):
             await fill(store, who)
