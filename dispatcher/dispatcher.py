@@ -109,7 +109,7 @@ class Dispatcher:
 
     def is_resting(self, ends: Mapping[TopicPartition, int]) -> bool:
         """Whether all entries have read up to these ends, and nothing goes on before the clock does."""
-        return all(worker.is_resting(ends) for worker in self._workers.values())
+        return self._stops.known and all(worker.is_resting(ends) for worker in self._workers.values())
 
     def next_due(self) -> datetime | None:
         """When a retry or a timer of any entry is due; None: nothing waits for the clock."""

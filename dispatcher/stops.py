@@ -32,6 +32,11 @@ class Stops:
     _watched: dict[str, Callable[[], None]] = field(default_factory=dict)
     _task: asyncio.Task[None] | None = None
 
+    @property
+    def known(self) -> bool:
+        """Whether the store was asked yet."""
+        return self._known
+
     def watch(self, entry: str, changed: Callable[[], None]) -> None:
         """Have an entry told when what the store says of it changes."""
         self._watched[entry] = changed

@@ -23,7 +23,9 @@ from store.effects import EffectKey
 from store.errors import NotOwned, StoreError, StoreUnavailable
 from store.migrations import migrate
 from store.owners import Epoch
+from store.parked_rows import LaneName, Tried
 from store.schedule import TimerName
+from store.stops import Stop
 from store.store import Store
 from store.strays import Stray
 from tests.contract.stores import LOG, NOW, opened, rows
@@ -43,6 +45,17 @@ CALLS: dict[str, Callable[[Store], Awaitable[Any]]] = {
     "owners.release": lambda store: store.owners.release(HANDLER, {AT: EPOCH}),
     "owners.is_owned": lambda store: store.owners.is_owned(HANDLER, AT.topic, LOG),
     "owners.begun": lambda store: store.owners.begun(HANDLER, {AT: EPOCH}),
+    "owners.started": lambda store: store.owners.started(HANDLER, LOG),
+    "owners.confirm": lambda store: store.owners.confirm(HANDLER, AT, EPOCH),
+    "stops.all": lambda store: store.stops.all(),
+    "stops.stop": lambda store: store.stops.stop(Stop(handler=HANDLER, reason="paused", by="ops", at=NOW)),
+    "stops.resume": lambda store: store.stops.resume(HANDLER),
+    "suspects.found": lambda store: store.suspects.found(HANDLER, {AT: EPOCH}),
+    "suspects.note": lambda store: store.suspects.note(HANDLER, {AT: EPOCH}, {AT: {"record 1": 1}}),
+    "parked.park": lambda store: store.parked.park(HANDLER, AT, EPOCH, [], {1: Tried(due=NOW)}, bound=1, now=NOW),
+    "parked.load": lambda store: store.parked.load(HANDLER, AT, EPOCH, [LaneName(b"s", b"k")], limit=1),
+    "parked.counts": lambda store: store.parked.counts(),
+    "parked.is_parked": lambda store: store.parked.is_parked(HANDLER, "1"),
     "strays.found": lambda store: store.strays.found(HANDLER, LOG),
     "strays.adopt": lambda store: store.strays.adopt(HANDLER, AT, EPOCH, [Stray(1, AT, "k")], now=NOW),
     "schedule.settle": lambda store: store.schedule.settle(
@@ -65,6 +78,8 @@ CALLS: dict[str, Callable[[Store], Awaitable[Any]]] = {
     "contacts.save": lambda store: store.contacts.save(ANN, at=NOW, now=NOW, name="Ann"),
     "contacts.merge": lambda store: store.contacts.merge("a", "b", at=NOW, now=NOW),
     "contacts.delete": lambda store: store.contacts.delete(ANN, at=NOW, now=NOW),
+    "contacts.appending": lambda store: store.contacts.appending("e", "c", now=NOW),
+    "contacts.appended": lambda store: store.contacts.appended("e", "c", 1),
     "contacts.unpublished": lambda store: store.contacts.unpublished("e"),
     "contacts.published": lambda store: store.contacts.published("e", ["c"]),
     "replays.ask": lambda store: store.replays.ask([], NOW),
@@ -108,18 +123,21 @@ async def store(server: PrivatePostgres, url: str) -> AsyncIterator[Store]:
 
 def test_every_call_of_the_store_is_among_those_that_are_tried() -> None:
     """A new one has to be added here."""
-    parts = ("owners", "schedule", "effects", "entries", "caps", "contacts", "replays")
+    parts = ("owners", "schedule", "effects", "entries", "caps", "contacts", "replays", "stops", "suspects", "parked")
     store = Store.open("sqlite:///unused.db")
     public = {
         f"{part}.{name}" for part in parts for name in vars(type(getattr(store, part))) if not name.startswith("_")
     }
-    # `Store.expire` calls theirs; `end` wants a replay that was taken, and is a transaction like `take`.
+    # `Store.expire` calls theirs; `end` wants what was taken or loaded, and is a transaction like those. `lanes` is
+    # given longer: it reads all there is of a partition.
     assert public - CALLS.keys() == {
         "effects.expire",
         "caps.expire",
         "contacts.expire",
         "replays.expire",
         "replays.end",
+        "parked.end",
+        "parked.lanes",
     }
 
 
