@@ -36,9 +36,13 @@ def test_a_conversation_is_received_synced_and_followed_up(main_site: Site) -> N
     )
     wait_for(main_site.follow_ups, seconds=30, what="a follow-up in the platform")
     wait_for(lambda: sent_through_the_client(main_site, role), seconds=10, what="the client's metrics")
-    snapshots = main_site.records("contacts.state")
-    assert {one["value"]["email"] for one in snapshots if one["value"]} == {"ada@example.org"}
+    wait_for(lambda: emails(main_site) == {"ada@example.org"}, seconds=20, what="the contact's snapshot")
     assert role.stop() == 0
+
+
+def emails(site: Site) -> set[str]:
+    """The addresses of all contacts that `sync-contact` told of."""
+    return {one["value"]["email"] for one in site.records("contacts.state") if one["value"]}
 
 
 def sent_through_the_client(site: Site, role: Role) -> bool:
