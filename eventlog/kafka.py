@@ -12,7 +12,7 @@ kafka_client.py · kafka_settings.py · kafka_causes.py · kafka_probe.py · kaf
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Literal
 from weakref import WeakSet
@@ -132,9 +132,11 @@ class KafkaEventLog:
         """See `EventLog.offsets`."""
         return await self._admin.offsets(partitions, at)
 
-    def read(self, start: Mapping[TopicPartition, int], *, follow: bool) -> AsyncIterator[StoredRecord]:
+    def read(
+        self, start: Mapping[TopicPartition, int], *, follow: bool, until: Mapping[TopicPartition, int] | None = None
+    ) -> AsyncGenerator[StoredRecord]:
         """See `EventLog.read`."""
-        return read(self._cluster, self._admin, start, follow=follow)
+        return read(self._cluster, self._admin, start, follow=follow, until=until or {})
 
     async def group_positions(
         self, group: str, partitions: Collection[TopicPartition]

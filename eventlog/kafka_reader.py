@@ -1,7 +1,7 @@
 """Reading Kafka without a group: for `tail`, `replay` and whoever wants to know."""
 
 import asyncio
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer
@@ -56,8 +56,13 @@ def lost(at: TopicPartition, wanted: int | None, earliest: int) -> PositionLost:
 
 
 async def read(
-    cluster: Cluster, admin: KafkaAdmin, start: Mapping[TopicPartition, int], *, follow: bool
-) -> AsyncIterator[StoredRecord]:
+    cluster: Cluster,
+    admin: KafkaAdmin,
+    start: Mapping[TopicPartition, int],
+    *,
+    follow: bool,
+    until: Mapping[TopicPartition, int],
+) -> AsyncGenerator[StoredRecord]:
     """See `EventLog.read`.
 
     Raises:
@@ -69,6 +74,7 @@ async def read(
     for at, offset in start.items():
         if offset > ends.get(at, offset):
             raise lost(at, offset, (await admin.offsets([at], "earliest"))[at])
+    ends = {at: min(end, until.get(at, end)) for at, end in ends.items()}
     left = {at: offset for at, offset in start.items() if follow or offset < ends[at]}
     if not left:
         return

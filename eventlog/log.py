@@ -5,7 +5,7 @@ Offsets are Kafka's: a commit names the *next* offset to read.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal, NamedTuple, Protocol
@@ -189,8 +189,16 @@ class EventLog(Protocol):
             LogUnavailable: the log is away.
         """
 
-    def read(self, start: Mapping[TopicPartition, int], *, follow: bool) -> AsyncIterator[StoredRecord]:
-        """Read partitions without a group, from the given offsets to today's end, or for ever when following."""
+    def read(
+        self, start: Mapping[TopicPartition, int], *, follow: bool, until: Mapping[TopicPartition, int] | None = None
+    ) -> AsyncGenerator[StoredRecord]:
+        """Read partitions without a group, from the given offsets to today's end, or for ever when following.
+
+        Args:
+            start: partition → the first offset to read.
+            follow: whether to wait for what is appended.
+            until: partition → the offset to end before, where that is not today's end; only without following.
+        """
 
     async def group_positions(
         self, group: str, partitions: Collection[TopicPartition]

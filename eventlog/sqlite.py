@@ -8,7 +8,7 @@ time (`sqlite_lease`, `sqlite_member`). Nothing that a group has not settled is 
 import asyncio
 import itertools
 import weakref
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -187,7 +187,9 @@ class SqliteEventLog:
         found = await self._reading.run(partial(reading.offsets, places=places, at=when))
         return {place.at: offset for place, offset in zip(places, found, strict=True)}
 
-    def read(self, start: Mapping[TopicPartition, int], *, follow: bool) -> AsyncIterator[StoredRecord]:
+    def read(
+        self, start: Mapping[TopicPartition, int], *, follow: bool, until: Mapping[TopicPartition, int] | None = None
+    ) -> AsyncGenerator[StoredRecord]:
         """Read without a group; see `EventLog`.
 
         Raises:
@@ -199,7 +201,10 @@ class SqliteEventLog:
             if at not in places:
                 name = f"{at.topic} partition {at.partition}"
                 raise PositionLost(f"there is no {name} in {self._path}", at=at, wanted=offset, earliest=0)
-        return stream(self._file, {places[at]: offset for at, offset in start.items()}, follow=follow)
+        until = until or {}
+        left = {at: offset for at, offset in start.items() if offset < until.get(at, offset + 1)}
+        limits = {places[at]: until[at] for at in left if at in until}
+        return stream(self._file, {places[at]: left[at] for at in left}, follow=follow, until=limits)
 
     async def group_positions(
         self, group: str, partitions: Collection[TopicPartition]

@@ -1,6 +1,6 @@
 """Reading partitions without a group, as an asynchronous stream."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
 from functools import partial
 
@@ -25,8 +25,10 @@ class File:
     clock: Clock
 
 
-async def stream(file: File, start: Mapping[Place, int], *, follow: bool) -> AsyncIterator[StoredRecord]:
-    """Read from these offsets to the end each partition has now, or for ever.
+async def stream(
+    file: File, start: Mapping[Place, int], *, follow: bool, until: Mapping[Place, int]
+) -> AsyncGenerator[StoredRecord]:
+    """Read from these offsets to the end each partition has now, or to where it is to end before that, or for ever.
 
     Raises:
         PositionLost: an offset is not in the log, or retention overtook the reader.
@@ -34,7 +36,7 @@ async def stream(file: File, start: Mapping[Place, int], *, follow: bool) -> Asy
     """
     positions = dict(start)
     found = await file.readers.run(partial(reading.offsets, places=list(start), at="end"))
-    ends = dict(zip(start, found, strict=True))
+    ends = {place: min(end, until.get(place, end)) for place, end in zip(start, found, strict=True)}
     while wants := [Want(place, at) for place, at in positions.items() if follow or at != ends[place]]:
         for found_here in await _read_on(file, wants, follow=follow):
             place = found_here.want.place

@@ -220,6 +220,18 @@ async def test_reading_nothing_ends_at_once(eventlog: Logs) -> None:
     assert await read_all(log, (TopicPartition(topic, 0), 2), (TopicPartition(topic, 1), 0)) == []
 
 
+async def test_reading_ends_where_it_is_told_to(eventlog: Logs) -> None:
+    """Before an offset, but never after today's end; a partition that ends before it begins gives nothing."""
+    topic, log = await eventlog.topic(partitions=3), await eventlog.connect()
+    first, second, third = (TopicPartition(topic, number) for number in range(3))
+    for number in range(3):
+        await fill(log, topic, 4, partition=number)
+    async with asyncio.timeout(WITHIN):
+        part = log.read({first: 1, second: 2, third: 3}, follow=False, until={first: 3, second: 9, third: 2})
+        found = [(each.partition, each.offset) async for each in part]
+    assert sorted(found) == [(0, 1), (0, 2), (1, 2), (1, 3)]
+
+
 async def test_reading_past_the_end_is_lost(eventlog: Logs) -> None:
     """An offset the log never gave is reported, not silently replaced."""
     topic, log = await eventlog.topic(), await eventlog.connect()
