@@ -11,6 +11,7 @@ A faster HTTP front, or a spool behind, changes nothing here.
 import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Literal
 
 from receiver import problems
 from receiver.delivery import Delivery, Headers, Target
@@ -19,7 +20,7 @@ from receiver.problems import Problem
 from receiver.records import Receipt, delivery_record, quarantine_record
 from receiver.sources.platform import Fact, Reading, Unreadable, not_fitting
 from receiver.sources.source import Source
-from receiver.verification import Refused, fetched, foretold, verify
+from receiver.verification import Refused, fetched, foretold, proved_before, verify
 from schemas.envelope import encode
 from schemas.events import Event
 from schemas.ids import digest, event_id
@@ -169,8 +170,30 @@ def not_allowed(source: Source) -> Refusal:
     return Refusal(problem=problems.NOT_ALLOWED.with_header("Allow", methods), reason="method")
 
 
+def readmitted(
+    source: Source, delivery: Delivery, topics: Topics, now: datetime, *, origin: Literal["webhook", "poll"]
+) -> Outcome | Unreadable:
+    """Decide anew what becomes of a delivery that was authentic when it came, and is kept because it was unreadable.
+
+    Args:
+        source: where it was posted to, as it is configured now.
+        delivery: as it was kept: its credentials are masked, and nothing is verified.
+        topics: the topics of this installation.
+        now: the time of its receipt, aware.
+        origin: whether it was posted, or a poll was told it.
+    """
+    verified = proved_before(source.ring, delivery)
+    return _read(Receipt(source=source, delivery=delivery, verified=verified, topics=topics, now=now, origin=origin))
+
+
 def _taken(receipt: Receipt) -> Outcome:
     """What becomes of an authentic delivery."""
+    found = _read(receipt)
+    return _quarantined(receipt, found) if isinstance(found, Unreadable) else found
+
+
+def _read(receipt: Receipt) -> Outcome | Unreadable:
+    """What an authentic delivery tells."""
     platform = receipt.source.platform
     if receipt.verified.suffix not in platform.suffixes:
         return Refusal(problem=problems.NOT_FOUND, reason="suffix")
@@ -178,10 +201,10 @@ def _taken(receipt: Receipt) -> Outcome:
         return Handshaken(answer=answer)
     try:
         reading = platform.read(receipt.verified)
-        return _quarantined(receipt, reading) if isinstance(reading, Unreadable) else _accepted(receipt, reading)
+        return reading if isinstance(reading, Unreadable) else _accepted(receipt, reading)
     except (MemoryError, RecursionError):
         # It would fail as often as it came: kept, and told, as what cannot be read.
-        return _quarantined(receipt, not_fitting(["$"]))
+        return not_fitting(["$"])
 
 
 def _accepted(receipt: Receipt, reading: Reading) -> Accepted | Refusal:

@@ -22,7 +22,10 @@ from schemas.topics import Topics
 MASK = b"***"
 # What is kept of a request's headers, in bytes; an honest request has one or two thousand.
 MAX_HEADER_BYTES = 16 * 1024
-_CREDENTIALS = re.compile(rb"authorization|cookie|token|secret|password|passwd|api-?key|auth-key|credential")
+# What names a delivery (Twilio's I-Twilio-Idempotency-Token) is none: its events have it as their id.
+_CREDENTIALS = re.compile(
+    rb"authorization|cookie|(?<!idempotency-)token|secret|password|passwd|api-?key|auth-key|credential"
+)
 # A delivery that tells many events names the first of them.
 _MAX_NAMED = 50
 

@@ -24,7 +24,10 @@ _MASK = b"***"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verified:
-    """A delivery that its sender has proved to be its own. Only `verify` makes one, and `fetched` of our own asking."""
+    """A delivery that its sender has proved to be its own.
+
+    Only `verify` makes one, `fetched` of our own asking, and `proved_before` of what `verify` had made one of.
+    """
 
     body: bytes
     headers: Headers
@@ -88,6 +91,29 @@ def foretold(ring: Keyring, delivery: Delivery) -> Refused | None:
 def fetched(body: bytes) -> Verified:
     """What a client of ours was told when it asked a platform: the key and TLS prove it, no signature does."""
     return Verified(body=body, headers=Headers(()), seal=_SEAL)
+
+
+def proved_before(ring: Keyring, delivery: Delivery) -> Verified:
+    """A delivery that was verified when it came, as the quarantine kept it; what names its facts is read again.
+
+    Its signature cannot be looked at once more: its time is over. What was masked counts as missing, or all deliveries
+    would have one name.
+    """
+    mask, target = _MASK.decode(), delivery.target
+    suffix = target.rest.partition("/")[2] if target.rest.startswith(mask) else target.rest
+    headers = Headers(header for header in delivery.headers.raw if header[1] != _MASK)
+    target = replace(target, query="" if target.query == mask else target.query)
+    delivery = replace(delivery, target=target, headers=headers)
+    kept = _of(delivery, suffix)
+    if not ring.scheme.signs:
+        return kept
+    try:
+        claims = claims_of(ring, delivery)
+        time = None if ring.scheme.timestamp is None else signed_time(ring.scheme.timestamp, claims, delivery.body)
+    except Unproved:
+        # It came by another scheme, or under more headers than are kept: its body names it.
+        return kept
+    return replace(kept, signed_time=time, id=claims.id.decode("ascii") or None, seal=_SEAL)
 
 
 def _check_head(ring: Keyring, delivery: Delivery) -> None:

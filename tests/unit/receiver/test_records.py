@@ -73,6 +73,12 @@ def test_signature_is_kept() -> None:
     assert list(masked(((b"X-MGA-Signature", b"sha256=ab"),))) == [("http-x-mga-signature", b"sha256=ab")]
 
 
+def test_what_names_a_delivery_is_kept() -> None:
+    """A recipe reads it again when the delivery was quarantined."""
+    kept = list(masked(((b"I-Twilio-Idempotency-Token", b"tok-1"),)))
+    assert kept == [("http-i-twilio-idempotency-token", b"tok-1")]
+
+
 def test_headers_of_a_copy_are_bounded() -> None:
     """A copy always fits, however long the headers are."""
     kept = list(masked(tuple((b"X-%d" % n, b"v" * 1000) for n in range(100))))
