@@ -21,10 +21,10 @@ from clients.customgpt_answers import Completion, Insight, Usage
 from clients.customgpt_settings import CustomGPTSettings
 from clients.customgpt_stream import steps
 from clients.errors import BadAnswer, NotFound, NotSupported, Rejected
-from clients.http import Call, Edges, Wire
-from clients.limits import Limiter
+from clients.http import Call, Edges
 from clients.paths import fill
 from clients.recent import Recent
+from clients.wires import wires
 from schemas.customgpt import Prompt, keeps_a_contact, marked, unmarked
 
 __all__ = ["Completion", "CustomGPT", "Insight", "Usage"]
@@ -53,24 +53,18 @@ class CustomGPT(Account):
 
     def __init__(self, name: str, settings: CustomGPTSettings, *, edges: Edges | None = None) -> None:
         super().__init__(name)
-        edges = edges or Edges()
         self._settings = settings
         self._what = f"{name} ({self.platform})"
         self._external_ids = Recent[str, str](_REMEMBERED)
         limits = settings.limits
-        self._wire = Wire(
+        [self._wire] = wires(
             name,
             self.platform,
             settings,
-            auth={"Authorization": f"Bearer {settings.api_key.get_secret_value()}"},
+            rates={CHAT: limits.chat, DATA: limits.data},
+            max_wait=limits.max_wait,
             complain=answers.complain,
-            limiter=Limiter(
-                {CHAT: limits.chat, DATA: limits.data},
-                max_wait=limits.max_wait.total_seconds(),
-                clock=edges.clock,
-                what=self._what,
-            ),
-            edges=edges,
+            edges=edges or Edges(),
         )
 
     # ---------------------------------------------------------------------------------------- conversations

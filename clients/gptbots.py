@@ -22,8 +22,8 @@ from clients.gptbots_answers import WorkflowRun
 from clients.gptbots_asked import AnonymousId, Callback, Feedback, Mode, Quality, user_id_of
 from clients.gptbots_settings import GPTBotsSettings
 from clients.gptbots_stream import Reader
-from clients.http import Call, Edges, Incoming, Wire
-from clients.limits import Limiter
+from clients.http import Call, Edges, Incoming
+from clients.wires import wires
 
 __all__ = ["AnonymousId", "Callback", "GPTBots", "WorkflowRun", "user_id_of"]
 
@@ -54,27 +54,17 @@ class GPTBots(Account):
         self._clock = edges.clock
         self._what = f"{name} ({self.platform})"
         limits = settings.limits
-        limiter = Limiter(
-            {CONVERSATION: limits.conversation, WORKFLOW: limits.workflow, USER: limits.user},
-            max_wait=limits.max_wait.total_seconds(),
-            clock=edges.clock,
-            what=self._what,
-        )
-
-        def wire(base: str) -> Wire:
-            return Wire(
-                name,
-                self.platform,
-                settings.model_copy(update={"base_url": base}),
-                auth={"Authorization": f"Bearer {settings.api_key.get_secret_value()}"},
-                complain=answers.complain,
-                limiter=limiter,
-                edges=edges,
-            )
-
         self.unposted = frozenset({"assistant"} if settings.response_mode == "blocking" else ())
-        self._wire = wire(settings.base_url)
-        self._handoff = wire(settings.handoff_base)
+        self._wire, self._handoff = wires(
+            name,
+            self.platform,
+            settings,
+            settings.handoff_base,
+            rates={CONVERSATION: limits.conversation, WORKFLOW: limits.workflow, USER: limits.user},
+            max_wait=limits.max_wait,
+            complain=answers.complain,
+            edges=edges,
+        )
 
     @override
     async def start_conversation(self, contact: Contact | None = None) -> str:

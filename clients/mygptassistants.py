@@ -14,11 +14,11 @@ from typing_extensions import override
 from clients import mygptassistants_answers as answers
 from clients.account import Account, ChatMessage, Chunk, Contact, Conversation, Sent
 from clients.errors import BadAnswer, NotFound, NotSupported, Rejected
-from clients.http import Call, Edges, Incoming, Wire
-from clients.limits import Limiter
+from clients.http import Call, Edges, Incoming
 from clients.paths import fill
 from clients.settings import MyGPTAssistantsSettings
 from clients.sse import read_block
+from clients.wires import wires
 from schemas.own import marked
 
 T = TypeVar("T", Conversation, Contact)
@@ -45,23 +45,17 @@ class MyGPTAssistants(Account):
 
     def __init__(self, name: str, settings: MyGPTAssistantsSettings, *, edges: Edges | None = None) -> None:
         super().__init__(name)
-        edges = edges or Edges()
         self._settings = settings
         self._what = f"{name} ({self.platform})"
         limits = settings.limits
-        self._wire = Wire(
+        [self._wire] = wires(
             name,
             self.platform,
             settings,
-            auth={"Authorization": f"Bearer {settings.api_key.get_secret_value()}"},
+            rates={CHAT: limits.chat, DATA: limits.data},
+            max_wait=limits.max_wait,
             complain=answers.complain,
-            limiter=Limiter(
-                {CHAT: limits.chat, DATA: limits.data},
-                max_wait=limits.max_wait.total_seconds(),
-                clock=edges.clock,
-                what=self._what,
-            ),
-            edges=edges,
+            edges=edges or Edges(),
         )
 
     @override

@@ -6,8 +6,8 @@ from typing import Any, Final, Literal, TypeVar
 from clients import yourgpt_answers as answers
 from clients import yourgpt_asked as asked
 from clients.errors import BadAnswer
-from clients.http import Call, Edges, Wire
-from clients.limits import Limiter
+from clients.http import Call, Edges
+from clients.wires import wires
 from clients.yourgpt_settings import YourGPTSettings
 
 T = TypeVar("T")
@@ -25,20 +25,19 @@ class Project:
         self.what = f"{name} ({platform})"
         self.settings = settings
         self.clock = edges.clock
-        key = settings.api_key.get_secret_value()
         self.by_token = settings.project_uid is not None
-        auth = {"Authorization": f"Bearer {key}"} if self.by_token else {"api-key": key}
         limits = settings.limits
-        limiter = Limiter(
-            {CALLS: limits.calls}, max_wait=limits.max_wait.total_seconds(), clock=edges.clock, what=self.what
+        self.wire, self._organisation = wires(
+            name,
+            platform,
+            settings,
+            settings.organisation_base,
+            rates={CALLS: limits.calls},
+            max_wait=limits.max_wait,
+            complain=answers.complain,
+            edges=edges,
+            header=None if self.by_token else "api-key",
         )
-
-        def wire(base: str) -> Wire:
-            moved = settings.model_copy(update={"base_url": base})
-            return Wire(name, platform, moved, auth=auth, complain=answers.complain, limiter=limiter, edges=edges)
-
-        self.wire = wire(settings.base_url)
-        self._organisation = wire(settings.organisation_base)
 
     async def ask(
         self,
