@@ -160,7 +160,7 @@ async def serving(here: Installation, roles: Roles) -> AsyncIterator[Serving]:
     found = Serving()
     refuse_equal(listening_ports(here, roles))
     async with AsyncExitStack() as stack:
-        event_log = await stack.enter_async_context(opened_log(here))
+        event_log = await stack.enter_async_context(opened_log(here, patient=True))
         watch = TopicsWatch(event_log, here.settings.topics.topics().all())
         await stack.enter_async_context(background(watch.run()))
         found.checks |= {

@@ -21,11 +21,16 @@ _FIRST_TRY, _TRY_AGAIN = 2.0, 2.0
 
 
 @asynccontextmanager
-async def opened_log(here: Installation) -> AsyncIterator[EventLog]:
+async def opened_log(here: Installation, *, patient: bool = False) -> AsyncIterator[EventLog]:
     """The event log of the configuration, started.
+
+    Args:
+        here: whose.
+        patient: the caller goes on while it is away, as a role does.
 
     Raises:
         Misconfigured: waiting would not make it work.
+        CommandFailed: it does not answer; not to a patient caller.
     """
     settings = here.settings
     here.make_data()
@@ -35,6 +40,9 @@ async def opened_log(here: Installation) -> AsyncIterator[EventLog]:
     except LogMisconfigured as error:
         raise Misconfigured(str(error)) from error
     try:
+        if not patient and log.kind == "kafka" and not (health := log.health()).ok:
+            # it was asked just now, and asking once more would take as long again; a file is as it is
+            raise CommandFailed(f"the event log does not answer: {health.detail}")
         yield log
     finally:
         await log.stop(CLOSING)

@@ -4,6 +4,7 @@ import asyncio
 import datetime as dt
 import ipaddress
 import ssl
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
 from datetime import timedelta
@@ -15,6 +16,10 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from cli.base import Installation
+from cli.errors import CommandFailed
+from cli.places import Places
+from cli.wiring import opened_log
 from eventlog.errors import LogMisconfigured, LogUnavailable
 from eventlog.kafka import KafkaEventLog
 from eventlog.kafka_settings import KafkaSettings
@@ -135,6 +140,19 @@ async def test_a_service_that_says_nothing() -> None:
         began = asyncio.get_running_loop().time()
         assert f"{address} does not answer in time" in await complaint(address)
         assert asyncio.get_running_loop().time() - began < 8
+
+
+async def test_a_command_asks_a_silent_service_once(tmp_path: Path) -> None:
+    """Every command that needs the log says so after one attempt and one look for the cause, not after two of each."""
+    async with serving(b"") as silent:
+        file = tmp_path / "hookline.toml"
+        file.write_text(f'[eventlog]\nurl = "kafka://{silent}"\nkafka = {{ connect_timeout = "1s" }}\n')
+        here = Installation(Places(config=file, data=tmp_path, environ={}), "auto")
+        began = time.monotonic()
+        with pytest.raises(CommandFailed, match=f"the event log does not answer: .*{silent} does not answer in time"):
+            async with opened_log(here):
+                raise AssertionError("unreachable")
+        assert time.monotonic() - began < 2.4
 
 
 async def test_plain_words_to_a_tls_port(tmp_path: Path) -> None:
