@@ -2,12 +2,13 @@
 
 Whoever uses it sets `sys.dont_write_bytecode`: a second version within a second would be taken for the first.
 
-Every entry of the plugin folders is made anew when any of their files changes, for files import each other. A file that
-cannot be loaded leaves its old version running.
+The entries of the files that changed are made anew, and all entries of the folders when another file may import what
+changed. A file that cannot be loaded leaves its old version running.
 """
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import re
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -60,22 +61,23 @@ class Reloading:
     async def look(self) -> None:
         """Load anew what has changed since the last look, if anything has."""
         if (now := files_in(folders_of(self.here))) != self._seen:
-            changed, self._seen = changes(self._seen, now), now
-            await self._reload(changed)
+            before, self._seen = self._seen, now
+            await self._reload(before, now)
 
-    async def _reload(self, changed: Sequence[str]) -> None:
+    async def _reload(self, was: Files, now: Files) -> None:
         found = loaded(self.here)
         for account in found.accounts.values():
             await account.aclose()
         before, after = self._running, of_folders(found)
         broken = unloaded(before, found)
-        began = sorted(after.keys() - broken)
+        touched = concerned({**before, **after}, [path for path, _ in was.items() ^ now.items()], now)
+        began = sorted(name for name in after.keys() - broken if name in touched or name not in before)
         ending = [name for name in before if name not in after and name not in broken]
         await self.dispatcher.replace(ending, [after[name].entry for name in began], _DRAIN)
         self._running = {**after, **{name: before[name] for name in broken}}
         told = [f"{', '.join(began)} run{'s' * (len(began) == 1)} anew"] if began else []
         told += [f"{', '.join(sorted(ending))} ended"] if ending else []
-        self.say(f"{printable(', '.join(changed))}: {'; '.join(told) or 'nothing else to run'}")
+        self.say(f"{printable(', '.join(changes(was, now)))}: {'; '.join(told) or 'nothing else to run'}")
         for problem in found.problems:
             self.say(f"  broken     {printable(problem)}")
         if broken:
@@ -102,6 +104,24 @@ def changes(before: Files, now: Files) -> list[str]:
     words = [(path, "changed" if path in before else "is new") for path in now if before.get(path) != now[path]]
     words += [(path, "is gone") for path in before if path not in now]
     return [f"{shown(path)} {word}" for path, word in sorted(words)]
+
+
+def concerned(entries: Mapping[str, FromFile], changed: Collection[Path], files: Collection[Path]) -> Collection[str]:
+    """The entries whose own files changed; all, when what changed is no entry's or its name stands in another file."""
+    homes = {one.file for one in entries.values() if any(path.is_relative_to(one.file) for path in changed)}
+    others = [(home, file) for home in homes for file in files if not file.is_relative_to(home)]
+    shared = any(not any(path.is_relative_to(home) for home in homes) for path in changed)
+    if shared or any(_names(file, home.stem) for home, file in others):
+        return entries.keys()
+    return [name for name, one in entries.items() if one.file in homes]
+
+
+def _names(file: Path, module: str) -> bool:
+    """Whether a file may import a module."""
+    try:
+        return re.search(rf"\b{re.escape(module)}\b", file.read_text(encoding="utf-8", errors="replace")) is not None
+    except OSError:
+        return True
 
 
 def of_folders(plugins: Plugins) -> dict[str, FromFile]:

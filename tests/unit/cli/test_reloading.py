@@ -31,11 +31,15 @@ class Recorder:
     """Remembers what a dispatcher was told to run, entry → its first line."""
 
     runs: dict[str, str] = field(default_factory=dict)
+    # What began, in order.
+    begun: list[str] = field(default_factory=list)
 
     async def replace(self, ending: Iterable[str], entries: Iterable[Entry], _within: timedelta) -> None:
         for name in ending:
             del self.runs[name]
-        self.runs |= {one.name: one.handler.doc for one in entries}
+        coming = {one.name: one.handler.doc for one in entries}
+        self.runs |= coming
+        self.begun += coming
 
 
 @dataclass
@@ -44,6 +48,7 @@ class Desk:
 
     folder: Path
     runs: dict[str, str]
+    begun: list[str]
     reloading: Reloading
     said: list[str]
 
@@ -68,7 +73,7 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
     here = Installation(Places(config=config, data=tmp_path / "data", environ={}), "auto")
     recorder, said = Recorder({"ask": "Old."}), list[str]()
     made = Reloading(here=here, dispatcher=cast("Dispatcher", recorder), plugins=loaded(here), say=said.append)
-    return Desk(folder, recorder.runs, made, said)
+    return Desk(folder, recorder.runs, recorder.begun, made, said)
 
 
 async def test_nothing_happens_while_nothing_changes(desk: Desk) -> None:
@@ -82,6 +87,26 @@ async def test_a_changed_file_runs_anew(desk: Desk) -> None:
         desk.write("ask.py", PLUGIN.format(name="ask", about=about))
         assert (await desk.look()).endswith("ask.py changed: ask runs anew")
         assert desk.runs == {"ask": about}
+
+
+async def test_others_are_not_interrupted(desk: Desk) -> None:
+    """Their files are as they were, and none can import what changed; what all import, all are made anew for."""
+    desk.write("more.py", PLUGIN.format(name="more", about="More."))
+    await desk.look()
+    assert desk.begun == ["more"]
+    desk.write("more.py", PLUGIN.format(name="more", about="Much more."))
+    await desk.look()
+    assert desk.begun == ["more", "more"]
+    desk.write("_words.py", 'WORD = "good day"\n')
+    assert (await desk.look()).endswith("ask, more run anew")
+
+
+async def test_who_may_import_what_changed_is_made_anew(desk: Desk) -> None:
+    """Its name stands in the other file."""
+    desk.write("more.py", PLUGIN.format(name="more", about="More.") + "from .ask import h as ask\n")
+    await desk.look()
+    desk.write("ask.py", PLUGIN.format(name="ask", about="New."))
+    assert (await desk.look()).endswith("ask.py changed: ask, more run anew")
 
 
 async def test_a_broken_module_keeps_those_running_that_import_it(desk: Desk) -> None:
