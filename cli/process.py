@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -26,6 +27,8 @@ else:
 _ONE = 0.5
 # Seconds that tasks and threads may take to end when the role has ended: a plugin's may never.
 _GRACE = 3.0
+# Seconds that the loop may stand still after a signal: code that blocks it keeps everything from ending.
+_STILL = 20.0
 # What a shell reports for a process that a second Ctrl-C ended.
 FORCED = 130
 
@@ -33,7 +36,8 @@ FORCED = 130
 def run(main: Callable[[asyncio.Event], Coroutine[Any, Any, int]], *, plugins: bool = False) -> int:
     """Run a role until it ends or a signal asks it to; returns its exit status.
 
-    The first SIGINT or SIGTERM sets the event: drain, then end. A second one ends the process at once.
+    The first SIGINT or SIGTERM sets the event: drain, then end. A second one ends the process at once, and so does code
+    that holds the loop for long after the first.
 
     Args:
         main: the role; it is given the event.
@@ -50,10 +54,12 @@ def run(main: Callable[[asyncio.Event], Coroutine[Any, Any, int]], *, plugins: b
         nonlocal installed
         stopping = asyncio.Event()
         loop = asyncio.get_running_loop()
-        stop = Stop(stopping, loop.time)
+        stop = Stop(lambda: threading.Thread(target=insist, args=(loop,), daemon=True).start(), time.monotonic)
         with contextlib.suppress(NotImplementedError):
             for number in (signal.SIGINT, signal.SIGTERM):
-                loop.add_signal_handler(number, stop, number)
+                loop.add_signal_handler(number, stopping.set)
+                # beside the loop's own, which wakes it up: this one is called also while the loop is held
+                signal.signal(number, stop)
             installed = True
         return await main(stopping)
 
@@ -121,28 +127,41 @@ def collect_less() -> None:
 
 def _leave() -> None:
     """Still here: the loop waits for a task that swallows its cancellation, or Python for a thread."""
-    sys.stderr.write("ended without tasks or threads of handlers that do not end: what was unfinished is repeated\n")
-    sys.stderr.flush()
-    os._exit(1)
+    _end("ended without tasks or threads of handlers that do not end: what was unfinished is repeated", 1)
+
+
+def insist(loop: asyncio.AbstractEventLoop, still: float = _STILL) -> None:
+    """End the process if the loop stands still for so many seconds before it is closed. Runs in a thread."""
+    while not loop.is_closed():
+        turned = threading.Event()
+        with contextlib.suppress(RuntimeError):  # closed just now
+            loop.call_soon_threadsafe(turned.set)
+        if not turned.wait(still) and not loop.is_closed():
+            _end(f"ended {still:g} s after something began to hold the process (loop.blocked in the log names it)", 1)
+        time.sleep(min(still, 1.0))
+
+
+def _end(why: str, status: int) -> None:
+    # not by sys.stderr: whoever was interrupted may hold it
+    os.write(2, f"{why}\n".encode())
+    os._exit(status)
 
 
 class Stop:
-    """What a signal does: the first one asks to stop, a later one ends the process."""
+    """What a signal does: the first one begins the end, a later one ends the process."""
 
-    def __init__(self, stopping: asyncio.Event, now: Callable[[], float]) -> None:
-        """Args: stopping: is set by the first one. now: seconds of a clock."""
-        self._stopping = stopping
+    def __init__(self, begin: Callable[[], None], now: Callable[[], float]) -> None:
+        """Args: begin: is called by the first one. now: seconds of a clock."""
+        self._begin = begin
         self._now = now
-        self._first: tuple[float, signal.Signals] | None = None
+        self._first: tuple[float, int] | None = None
 
-    def __call__(self, number: signal.Signals) -> None:
+    def __call__(self, number: int, _frame: object = None) -> None:
         """A signal came."""
         if self._first is None:
             self._first = self._now(), number
-            self._stopping.set()
+            self._begin()
             return
         came, first = self._first
         if number != first or self._now() - came > _ONE:
-            sys.stderr.write("stopped at once: what was unfinished is repeated at the next start\n")
-            sys.stderr.flush()
-            os._exit(FORCED)
+            _end("stopped at once: what was unfinished is repeated at the next start", FORCED)

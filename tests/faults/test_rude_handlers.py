@@ -2,10 +2,15 @@
 
 import shutil
 import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from cli.process import FORCED
 from tests.e2e.processes import Role, wait_for
 from tests.e2e.site import site
 from tests.faults.door import Door
@@ -39,3 +44,30 @@ def test_rude_handlers_are_named_and_left_behind(tmp_path: Path, free_port: int,
         assert time.monotonic() - began < ENDS_WITHIN
         assert logged(role, "attempt.abandoned", "deaf") is not None
         assert [line["handler"] for line in role.log() if line["event"] == "attempt.stuck"] == ["deaf"]
+
+
+HELD = """
+import socket
+from cli.process import run
+
+async def role(_stopping):
+    print("held", flush=True)
+    waiting, _ = socket.socketpair()
+    waiting.recv(1)
+
+run(role)
+"""
+
+
+def test_who_holds_the_process_does_not_keep_it_from_a_second_signal() -> None:
+    """The loop cannot tell of it, but Python is interrupted, in a read without a deadline too."""
+    with subprocess.Popen((sys.executable, "-c", HELD), stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"held\n"
+        process.send_signal(signal.SIGTERM)
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.wait(0.2)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(10) == FORCED
+        assert process.stderr is not None
+        assert process.stderr.read() == b"stopped at once: what was unfinished is repeated at the next start\n"

@@ -4,14 +4,16 @@ import asyncio
 import gc
 import os
 import signal
+import threading
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from typing import TypeAlias
 
 import pytest
 from structlog.testing import capture_logs
 
 from cli.errors import CommandFailed
-from cli.process import FORCED, Stop, run
+from cli.process import FORCED, Stop, insist, run
 
 Begin: TypeAlias = Callable[[asyncio.AbstractEventLoop], object]
 
@@ -23,8 +25,8 @@ class Ended(Exception):
 @pytest.fixture(autouse=True)
 def _no_end(monkeypatch: pytest.MonkeyPatch) -> None:
     def end(status: int) -> None:
-        assert status == FORCED
-        raise Ended
+        assert status in {FORCED, 1}
+        raise Ended(status)
 
     monkeypatch.setattr(os, "_exit", end)
 
@@ -43,15 +45,33 @@ def _no_end(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_second_signal(first: signal.Signals, second: signal.Signals, after: float, ends: bool) -> None:
     """It ends the process at once, unless it is the first one told again."""
     times = iter((0.0, after))
-    stopping = asyncio.Event()
-    stop = Stop(stopping, lambda: next(times, after))
+    begun: list[bool] = []
+    stop = Stop(lambda: begun.append(True), lambda: next(times, after))
     stop(first)
-    assert stopping.is_set()
+    assert begun == [True]
     if ends:
         with pytest.raises(Ended):
             stop(second)
     else:
         stop(second)
+
+
+def test_a_loop_that_is_held_after_a_signal_ends_the_process(capfd: pytest.CaptureFixture[str]) -> None:
+    """One that turns, however slowly, does not; nor does one that was closed meanwhile."""
+    loop = asyncio.new_event_loop()
+    turning = threading.Thread(target=loop.run_forever)
+    turning.start()
+    insisting = threading.Thread(target=insist, args=(loop, 0.2))
+    insisting.start()
+    loop.call_soon_threadsafe(loop.call_later, 0.5, loop.stop)
+    turning.join()
+    loop.close()
+    insisting.join()
+    assert capfd.readouterr().err == ""
+    held = asyncio.new_event_loop()
+    with closing(held), pytest.raises(Ended):
+        insist(held, 0.05)
+    assert "0.05 s after something began to hold the process" in capfd.readouterr().err
 
 
 async def _exits() -> None:
