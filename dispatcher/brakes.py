@@ -55,6 +55,9 @@ class Brakes:
     limit: DeadLimit = field(default_factory=lambda: DeadLimit(least=math.inf))
     # Has the entry stopped; given why. Raises StoreError.
     trip: Callable[[str], Awaitable[None]] = _nobody
+    # How often a platform came back, and which time an account's did last.
+    returns: int = 0
+    _returned: dict[str, int] = field(default_factory=dict)
     _accounts: dict[str, _Account] = field(default_factory=dict)
 
     @property
@@ -78,11 +81,22 @@ class Brakes:
         """The lanes that may be tried although the brakes are on."""
         return [] if self.stopped() else [one.probe for one in self._accounts.values() if one.probe is not None]
 
-    def failed(self, lane: AnyLane, heard: Heard, wait: timedelta, now: datetime) -> timedelta:
-        """A lane is to be tried again; how long it has to wait for that."""
+    def failed(self, lane: AnyLane, heard: Heard, wait: timedelta, now: datetime, *, since: int = 0) -> timedelta:
+        """A lane is to be tried again; how long it has to wait for that.
+
+        Args:
+            lane: whose first item was attempted.
+            heard: what its attempt learned.
+            wait: as the policy says.
+            now: the time.
+            since: what `returns` was when the attempt began.
+        """
         self._unprobe(lane, except_=heard.account)
         if heard.away is None or lane.state is State.GONE:
             return wait
+        if self._returned.get(heard.account, 0) > since:
+            # it met an outage that is over
+            return timedelta(seconds=heard.away.retry_after or 0)
         account = self._accounts.setdefault(heard.account, _Account())
         known = account.breaker.since is not None
         account.failed.add(lane)
@@ -110,6 +124,8 @@ class Brakes:
                 continue
             freed += account.failed
             if account.breaker.since is not None:
+                self.returns += 1
+                self._returned[name] = self.returns
                 seconds = round((now - account.breaker.since).total_seconds(), 1)
                 log.warning("account.back", handler=self.entry, account=name, seconds=seconds)
         return freed

@@ -171,7 +171,7 @@ class Runner:
     async def _turn(self, lane: Lane[Work]) -> None:
         """One attempt at a lane's first item, or at carrying out what an earlier one left."""
         work, task = lane.head, asyncio.current_task()
-        partition = work.partition
+        partition, since = work.partition, self.holdings.brakes.returns
         if task is not None:
             partition.running.add(task)
         try:
@@ -191,7 +191,7 @@ class Runner:
             self.holdings.lanes.advance(lane)
             brakes.settled(lane)
         else:
-            wait = min(brakes.failed(lane, heard, wait, clock.now()), LONGEST)
+            wait = min(brakes.failed(lane, heard, wait, clock.now(), since=since), LONGEST)
             # while the brakes are on nothing is parked, and whoever asks the platform asks again
             long = not brakes.on and self._is_long(work.tries, clock.now() + wait)
             self.holdings.lanes.wait(lane, clock.monotonic() + wait.total_seconds(), long=long)

@@ -63,6 +63,17 @@ def test_an_answer_lets_all_go_on() -> None:
     assert (brakes.on, brakes.probes(), dict(brakes.away)) == (False, [], {})
 
 
+def test_what_failed_by_an_outage_that_is_over_goes_on_too() -> None:
+    """Its attempt began before the answer, and is told of after it; one that begins afterwards waits as usual."""
+    brakes, _ = opened()
+    begun = brakes.returns
+    brakes.answered({"support"}, NOW)
+    late = [brakes.failed(lane(f"late{number}"), down(), USUAL, NOW, since=begun) for number in range(5)]
+    assert (late, brakes.on) == ([timedelta()] * 5, False)
+    assert brakes.failed(lane("late"), down(retry_after=40), USUAL, NOW, since=begun) == 40 * SECOND
+    assert brakes.failed(lane("new"), down(), USUAL, NOW, since=brakes.returns) == USUAL
+
+
 def test_an_answer_between_failures_keeps_it_going() -> None:
     """Five in a row is what counts."""
     brakes = Brakes("h")
