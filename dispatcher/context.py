@@ -133,10 +133,12 @@ class AttemptContext:
         *,
         returns: type[Any] | None = None,
         probe: Callable[[], Awaitable[Any]] | None = None,
+        shows_within: str | timedelta = "0s",
     ) -> Any:
         """Run an outside effect of this event once, across retries and crashes."""
         self._require_under_way("once")
-        return await self.effects.run(name, effect, returns=returns, probe=probe)
+        wait = _span("ctx.once(shows_within=...)", shows_within)
+        return await self.effects.run(name, effect, returns=returns, probe=probe, shows_within=wait)
 
     async def schedule(self, name: str, *, after: str | timedelta, data: Mapping[str, JsonValue] | None = None) -> None:
         """Set a durable timer on this event's lane when the attempt is done."""

@@ -2,14 +2,14 @@
 
 A row says that the effect was begun, then it runs, then the row gets its result. When a row was begun and has no
 result, only a probe can tell what happened; without one, or if it cannot tell, the event is dead with reason
-`uncertain`.
+`uncertain`. That it finds nothing is believed when the effect has had the time to show.
 """
 
 import errno
 import inspect
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
@@ -18,7 +18,7 @@ from pydantic_core import PydanticSerializationError
 from clients.errors import ClientError
 from dispatcher.attempt import strangers_code
 from dispatcher.clock import Clock
-from dispatcher.errors import ContextMisused, EffectUncertain, describe
+from dispatcher.errors import ContextMisused, EffectNotShown, EffectUncertain, describe
 from handlers.api import GiveUp, RetryLater
 from schemas.record import TopicPartition
 from store.effects import EffectKey, Effects, Finished, Fresh
@@ -46,11 +46,20 @@ class Once:
     # Results that the store could not be told yet; they outlive the attempt.
     known: dict[str, str] = field(default_factory=dict)
 
-    async def run(self, name: str, effect: Effect, *, returns: Any = None, probe: Effect | None = None) -> Any:
+    async def run(
+        self,
+        name: str,
+        effect: Effect,
+        *,
+        returns: Any = None,
+        probe: Effect | None = None,
+        shows_within: timedelta = timedelta(),
+    ) -> Any:
         """Run an effect unless it is known to have happened, and return its result.
 
         Raises:
             ContextMisused: the effect cannot be called; it was not begun.
+            EffectNotShown: nothing is found of it yet.
             EffectUncertain: nobody can tell whether it happened.
             StoreUnavailable: the effect was not begun.
             NotOwned: the partition has another owner; the effect was not begun, or nobody was told of its result.
@@ -69,6 +78,7 @@ class Once:
             found = await self._probe(name, probe, began.begun_at)
             if found is not None:
                 return await self._keep(key, adapter, found)
+            await self._begin_anew(key, began.begun_at + shows_within)
         return await self._keep(key, adapter, await self._run(key, effect, probed=probe is not None))
 
     async def _run(self, key: EffectKey, effect: Effect, *, probed: bool) -> Any:
@@ -100,6 +110,13 @@ class Once:
             # the platform is away: it may be asked again later
             raise error
         raise EffectUncertain(name, f"its probe cannot tell: {describe(error) if error else ''}") from error
+
+    async def _begin_anew(self, key: EffectKey, shown_by: datetime) -> None:
+        """It did not happen, for it would show by then: it begins now, and has as long again."""
+        if (left := shown_by - self.clock.now()) > timedelta():
+            raise EffectNotShown(key.name, left)
+        await self.effects.forget(key, at=self.at, epoch=self.epoch)
+        await self.effects.begin(key, at=self.at, epoch=self.epoch, now=self.clock.now())
 
     async def _keep(self, key: EffectKey, adapter: TypeAdapter[Any] | None, result: Any) -> Any:
         try:

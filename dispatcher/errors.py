@@ -3,6 +3,7 @@
 DispatcherError
 ├── ChangeRefused       an entry cannot be renamed or rewound as asked; nothing was changed
 ├── ContextMisused      a handler asked its context for what cannot be: the call is at fault
+├── EffectNotShown      an outside effect is not found, and may still show: it is looked for again later
 ├── EffectUncertain     an outside effect may have happened and nobody can tell: the event is dead, reason `uncertain`
 ├── GroupInUse          the positions of a group cannot be changed while others read for it
 ├── HandlerStopped      the handler must not run on; the text says why and what to do
@@ -13,6 +14,7 @@ DispatcherError
 
 import traceback
 from collections.abc import Iterator
+from datetime import timedelta
 from itertools import dropwhile
 from pathlib import Path
 from types import FrameType
@@ -48,6 +50,17 @@ class EffectUncertain(DispatcherError):
             "happen, `hookline dead replay` the event with --redo-effects; if it did, `hookline dead discard` it"
         )
         self.name = name
+
+
+class EffectNotShown(DispatcherError):
+    """Of an effect that an earlier attempt began nothing is found, which is no proof yet: it was begun just now."""
+
+    def __init__(self, name: str, after: timedelta) -> None:
+        super().__init__(
+            f"the effect {name!r} was begun and is not found: it may show late, and is looked for again in "
+            f"{after.total_seconds():.1f} s"
+        )
+        self.after = after
 
 
 class ChangeRefused(DispatcherError):

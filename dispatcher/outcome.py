@@ -4,7 +4,8 @@
 - `GiveUp`, or a `ClientError` that cannot succeed later: `Dead`, rejected
 - `EffectUncertain`: `Dead`, uncertain; a record the log will never take: `Dead`, oversize
 - it ended the process several times (`caution.py`): `Dead`, crashed
-- the store, the event log or a platform is away, `RateLimited`, `OutOfCredit`: `Retry`, and the attempt does not count;
+- the store, the event log or a platform is away, `RateLimited`, `OutOfCredit`, `EffectNotShown`: `Retry`, and the attempt
+  does not count;
   `Dead` when that has gone on for the policy's `deadline`
 - `RetryLater`, a timeout, anything else: `Retry` with backoff or its own wait; `Dead` when attempts are used up
 """
@@ -22,7 +23,7 @@ from clients.errors import (
     TimedOut,
     Unreachable,
 )
-from dispatcher.errors import EffectUncertain, describe
+from dispatcher.errors import EffectNotShown, EffectUncertain, describe
 from eventlog.errors import LogUnavailable, RecordRefused
 from handlers.api import GiveUp, RetryLater
 from store.errors import StoreMisconfigured, StoreRefused, StoreUnavailable
@@ -40,6 +41,7 @@ _NOT_THE_EVENTS_FAULT = (
     ConnectionLost,
     TimedOut,
     PlatformDown,
+    EffectNotShown,
 )
 _CREDIT_WAIT = timedelta(hours=1)
 _MAX_DOUBLINGS = 32
@@ -145,6 +147,8 @@ def _own_wait(error: BaseException) -> timedelta | None:
 
 
 def _allowed_after(error: BaseException, attempt: int, policy: Policy, jitter: float) -> timedelta:
+    if isinstance(error, EffectNotShown):
+        return error.after
     wait = policy.wait(attempt, jitter)
     if isinstance(error, ClientError):
         # The jitter comes on top: all lanes were told the same moment, and only so many may call then.

@@ -196,6 +196,7 @@ class Context(Protocol[C_co]):
         *,
         returns: type[R],
         probe: Callable[[], Awaitable[R | None]] | None = None,
+        shows_within: str | timedelta = "0s",
     ) -> R: ...
     async def once(
         self,
@@ -204,6 +205,7 @@ class Context(Protocol[C_co]):
         *,
         returns: type[Any] | None = None,
         probe: Callable[[], Awaitable[Any]] | None = None,
+        shows_within: str | timedelta = "0s",
     ) -> Any:
         """Run an outside effect of this event once, across retries and crashes.
 
@@ -217,6 +219,8 @@ class Context(Protocol[C_co]):
             effect: what to do.
             returns: the type of its result, which is kept as JSON and validated when it is read back.
             probe: looks whether the effect happened.
+            shows_within: how long after it began it may not show yet where the probe looks: until then a probe that
+                finds nothing is not believed, and asked again.
         """
 
     async def schedule(self, name: str, *, after: str | timedelta, data: Mapping[str, JsonValue] | None = None) -> None:

@@ -95,6 +95,10 @@ class FollowUp(BaseModel):
     )
     timezone: str = Field(default="UTC", description="Where `quiet` counts, such as Europe/Berlin.")
     max_age: Duration = Field(default=timedelta(hours=1), description="Events and timers older than this do nothing.")
+    shows_within: Duration = Field(
+        default=timedelta(minutes=2),
+        description="A message whose answer was lost is looked for in the history for so long before it is sent again.",
+    )
 
     @field_validator("message")
     @classmethod
@@ -222,6 +226,7 @@ async def _write(
         lambda: account.send(conversation, text),
         returns=Sent,
         probe=lambda: _find(account, conversation, text, since=timer.due - _SKEW),
+        shows_within=config.shows_within,
     )
     ctx.log.info("followup.sent", account=account.name)
 

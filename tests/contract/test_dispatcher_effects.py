@@ -1,7 +1,6 @@
-"""`once`, `allow` and accounts: what a handler does outside happens once, or is reported as uncertain."""
+"""`once`: what a handler does outside happens once, or is reported as uncertain."""
 
 import asyncio
-import math
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,7 +12,7 @@ from pydantic import BaseModel
 from clients.errors import PlatformDown, RateLimited, TimedOut
 from dispatcher.outcome import Dead, Done, Retry
 from handlers.api import Context, GiveUp, Handler, RetryLater, handler
-from schemas.events import ConversationCompleted, Event, MessageCreated, Timer
+from schemas.events import Event, MessageCreated
 from store.effects import EffectKey
 from store.errors import StoreUnavailable
 from tests.contract.dispatchers import Rig, message, on_sqlite, quick, until
@@ -42,6 +41,8 @@ class Outside:
     after: list[BaseException] = field(default_factory=list)
     probe_errors: list[BaseException] = field(default_factory=list)
     results: list[Any] = field(default_factory=list)
+    # What was done shows to so many probes not.
+    unseen: int = 0
 
     async def effect(self) -> Receipt:
         if self.before:
@@ -55,7 +56,7 @@ class Outside:
         self.probes += 1
         if self.probe_errors:
             raise self.probe_errors.pop(0)
-        return Receipt(number=self.done) if self.done else None
+        return Receipt(number=self.done) if self.done and self.probes > self.unseen else None
 
 
 def sends(outside: Outside, *, probed: bool = False, then: Callable[[int], Awaitable[None]] | None = None) -> Handler:  # type: ignore[type-arg]  # any handler
@@ -147,6 +148,36 @@ async def test_a_probe_that_finds_nothing_lets_it_happen(rig: Rig) -> None:
     await rig.append(message(0))
     await rig.settle(sends(outside, probed=True))
     assert (outside.done, outside.probes) == (1, 1)
+
+
+@pytest.mark.parametrize(("happened", "shown"), [(True, 1), (False, 0)])
+async def test_a_probe_that_finds_nothing_is_believed_later(rig: Rig, happened: bool, shown: int) -> None:
+    """It may show late: it is looked for again, which uses up no attempt, and repeated when that time is over."""
+    lost: list[BaseException] = [TimedOut("no answer")]
+    outside = Outside(after=lost, unseen=shown) if happened else Outside(before=lost)
+
+    @handler("h", on=MessageCreated)
+    async def h(event: Event[MessageCreated], ctx: Context) -> None:
+        await ctx.once("send", outside.effect, returns=Receipt, probe=outside.probe, shows_within="300ms")
+
+    await rig.append(message(0))
+    await rig.settle(quick(h, attempts=1))
+    assert [type(each.outcome) for each in rig.attempts] == [Retry, Retry, Done]
+    assert {each.outcome.counts for each in rig.attempts if isinstance(each.outcome, Retry)} == {False}
+    assert (outside.done, outside.probes) == (1, 2)
+
+
+async def test_what_is_repeated_has_its_time_to_show_again(rig: Rig) -> None:
+    """The time is counted from the latest begin, not from the first."""
+    outside = Outside(before=[TimedOut("no answer")], after=[TimedOut("no answer")], unseen=3)
+
+    @handler("h", on=MessageCreated)
+    async def h(event: Event[MessageCreated], ctx: Context) -> None:
+        await ctx.once("send", outside.effect, returns=Receipt, probe=outside.probe, shows_within="300ms")
+
+    await rig.append(message(0))
+    await rig.settle(h)
+    assert (outside.done, outside.probes) == (1, 4)
 
 
 async def test_a_probe_that_cannot_ask_now_asks_again(rig: Rig) -> None:
@@ -298,53 +329,6 @@ async def test_a_result_of_another_type_is_an_error(rig: Rig) -> None:
     assert isinstance(rig.attempts[-1].outcome, Dead)
 
 
-async def test_a_cap_counts_an_event_once(rig: Rig) -> None:
-    """Two a day: the third is refused, and an attempt that is repeated uses nothing up."""
-    allowed: list[tuple[str, bool]] = []
-
-    @handler("h", on=MessageCreated)
-    async def h(event: Event[MessageCreated], ctx: Context) -> None:
-        allowed.append((event.data.message_id, await ctx.allow("day", "u1", limit=2, per="1d")))
-        await fail_twice(ctx.attempt)
-
-    await rig.append(*(message(number) for number in range(3)))
-    await rig.settle(h)
-    assert allowed == [("m0", True)] * 3 + [("m1", True)] * 3 + [("m2", False)] * 3
-
-
-@pytest.mark.parametrize(
-    ("wish", "words"),
-    [
-        (lambda ctx: ctx.allow("c", "k", limit=1, per="0s"), "per must be longer than 0s"),
-        (lambda ctx: ctx.schedule("t", after="99999999d"), "of at most 3,650 days"),
-        (lambda ctx: ctx.schedule("t", after="1d", data={"x": math.nan}), "NaN"),
-        (lambda ctx: ctx.publish(ConversationCompleted(conversation_id="c", extra={"x": [math.inf]}), key="c"), "NaN"),
-        (lambda _: retry_later("99999999d"), "ValueError at test_dispatcher_effects.py"),
-    ],
-    ids=range(5),
-)
-async def test_wish_that_cannot_be_kept_fails_the_attempt(
-    rig: Rig, wish: Callable[[Context], Awaitable[object]], words: str
-) -> None:
-    """And the error says which; nothing of it is done, and the events behind go on."""
-
-    @handler("wishes", on=(MessageCreated, Timer))
-    async def wishes(event: Event[MessageCreated | Timer], ctx: Context) -> None:
-        if isinstance(event.data, MessageCreated) and event.data.message_id == "m0":
-            await wish(ctx)
-
-    await rig.append(message(0), message(1))
-    await rig.settle(wishes)
-    dead = [one.outcome for one in rig.attempts if isinstance(one.outcome, Dead)]
-    assert [one.reason for one in dead] == ["exhausted"]
-    assert words in dead[0].detail
-    assert rig.attempts[-1].outcome == Done()
-
-
-async def retry_later(after: str) -> None:
-    raise RetryLater("asleep", after=after)
-
-
 async def test_what_cannot_be_called_is_refused_before_it_is_begun(rig: Rig) -> None:
     """A coroutine given instead of what makes one: nothing happened, so nothing is uncertain."""
     outside = Outside()
@@ -359,31 +343,4 @@ async def test_what_cannot_be_called_is_refused_before_it_is_begun(rig: Rig) -> 
     assert isinstance(outcome, Dead)
     assert outcome.reason == "exhausted"
     assert "was given a coroutine: give it what makes the call" in outcome.detail
-    assert outside.done == 0
-
-
-async def test_after_its_attempt_a_context_is_of_no_use(rig: Rig) -> None:
-    """A task that outlives its handler is told so, and begins no effect that nobody would look after."""
-    outside, done, tasks = Outside(), asyncio.Event(), []
-
-    @handler("leaves", on=MessageCreated)
-    async def leaves(event: Event[MessageCreated], ctx: Context) -> None:
-        async def later() -> None:
-            await done.wait()
-            uses: list[Callable[[], Awaitable[object]]] = [
-                lambda: ctx.publish(event.data, key="k"),
-                lambda: ctx.cancel("x"),
-                lambda: ctx.once("send", outside.effect),
-                lambda: ctx.allow("c", "k", limit=1, per="1h"),
-            ]
-            for use in uses:
-                with pytest.raises(RuntimeError, match="after the attempt at the event"):
-                    await use()
-
-        tasks.append(asyncio.create_task(later()))
-
-    await rig.append(message(0))
-    await rig.settle(leaves)
-    done.set()
-    await tasks[0]
     assert outside.done == 0

@@ -4,11 +4,12 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from structlog.testing import capture_logs
 
+from clients.account import ChatMessage
 from clients.mygptassistants import MyGPTAssistants
 from clients.settings import MyGPTAssistantsSettings
 from dispatcher.testing import Attempt, Harness, event_of
@@ -171,6 +172,30 @@ async def test_a_send_whose_answer_says_nothing_is_not_sent_twice(asked: Scene, 
     [second] = await asked.silence("1s")
     assert second.outcome == Done()
     assert await asked.ours() == 1
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+async def test_a_message_that_is_not_shown_is_waited_for(asked: Scene, when: Literal["before", "after"]) -> None:
+    """The answer was lost and the history does not have it: it may show late, and is sent again only afterwards."""
+    asked.simulator.misbehave(Fault(kind="reset", route="chat", when=when))
+    [first] = await asked.silence()
+    assert isinstance(first.outcome, Retry)
+    history = asked.client.history
+
+    async def late(conversation: str) -> AsyncIterator[ChatMessage]:
+        async for message in history(conversation):
+            if message.content != TEXT:
+                yield message
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(asked.client, "history", late)
+        await asked.harness.restart()
+        [waits] = await asked.silence("1s")
+    assert isinstance(waits.outcome, Retry)
+    assert (waits.outcome.after, waits.outcome.counts) == (timedelta(seconds=119), False)
+    await asked.harness.restart()
+    [again] = await asked.silence("2m")
+    assert (again.outcome, await asked.ours()) == (Done(), 1)
 
 
 async def test_a_429_to_a_message_that_was_taken_does_not_send_twice() -> None:

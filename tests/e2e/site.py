@@ -42,6 +42,7 @@ path = ["./plugins"]
 [handlers.follow-up-chat]
 after = "1s"
 message = "Did that answer your question?"
+shows_within = "1s"
 {more}
 """
 SHOP_SECRET = "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3"
