@@ -24,7 +24,10 @@ def group(rig: Rig) -> str:
 
 
 async def test_another_store_goes_on_where_the_lost_one_was(eventlog: Logs, tmp_path: Path) -> None:
-    """On every log: nothing settled is handled again, nothing is skipped, and a second time changes nothing."""
+    """On every log: nothing settled is handled again, nothing is skipped, and a second time changes nothing.
+
+    Who still has the old one is refused from then on.
+    """
     async with on_any(eventlog, tmp_path, partitions=2) as rig, opened(f"sqlite:///{tmp_path / 'new.db'}") as store:
         topics = [rig.conversations]
         await rig.append(message(0), message(1, key="c2"))
@@ -39,6 +42,12 @@ async def test_another_store_goes_on_where_the_lost_one_was(eventlog: Logs, tmp_
         assert await adopt(rig.log, group(rig), topics, ours=store.id) == 0
         await later.settle(quick(h))
         assert [each.event_id for each in later.attempts] == ["message.created:m2"]
+        # a worker of another machine that was away, and knows nothing of it
+        async with rig.running(quick(h)) as dispatcher:
+            await until(lambda: dispatcher.states()["h"].phase is Phase.FAILED, "the old store is refused")
+            assert f"belong to the state store {store.id}, this worker has {rig.store.id}" in (
+                dispatcher.states()["h"].reason
+            )
 
 
 async def test_positions_are_left_alone_while_a_worker_runs(eventlog: Logs, tmp_path: Path) -> None:

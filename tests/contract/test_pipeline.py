@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+from clients.errors import PlatformDown
 from dispatcher.observers import AttemptEnded
 from dispatcher.outcome import Dead, Done, Retry
 from dispatcher.pipeline import Pipeline
@@ -62,6 +63,30 @@ async def test_timers_retries_and_what_is_published_come_in_their_order() -> Non
         assert contact is not None
         assert contact.attributes == {"asked": True}
         assert pipeline.clock.now() == NOW + timedelta(days=1)
+
+
+async def test_a_timer_that_comes_due_in_an_outage_keeps_its_turn() -> None:
+    """The messages that were read before it go first, those after it go later, all of them in order."""
+    handled: list[str] = []
+
+    @handler("h", on=(MessageCreated, Timer))
+    async def h(event: Event[MessageCreated | Timer], ctx: Context) -> None:
+        name = event.data.message_id if isinstance(event.data, MessageCreated) else "timer"
+        if name != "m1" and ctx.now < NOW + 2 * HOUR:
+            raise PlatformDown("it answered 503")
+        handled.append(name)
+        if name == "m1":
+            await ctx.schedule("ask", after="1h")
+
+    async with Pipeline.opened(h) as pipeline:
+        await pipeline.send(message(1))
+        await pipeline.run("30m")
+        await pipeline.send(message(2), message(3))
+        await pipeline.run("1h")
+        assert handled == ["m1"]
+        await pipeline.send(message(4))
+        await pipeline.run("1d")
+    assert handled == ["m1", "m2", "m3", "timer", "m4"]
 
 
 async def test_what_is_not_due_waits_for_the_next_run() -> None:
