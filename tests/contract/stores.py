@@ -83,10 +83,13 @@ async def clear(url: str) -> None:
     try:
         await raw.execute("SET lock_timeout = '10s'")
         found = {row[0] for row in await raw.fetch("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")}
-        ours = {*metadata.tables, VERSION_TABLE}
-        for name in found - ours:
+        for name in found - {*metadata.tables, VERSION_TABLE}:
             await raw.execute(f'DROP TABLE "{name}"')
-        await raw.execute(f"TRUNCATE {', '.join(sorted(found & ours - {'meta', VERSION_TABLE}))} RESTART IDENTITY")
+        names = [table.name for table in reversed(metadata.sorted_tables) if table.name in found - {"meta"}]
+        # What TRUNCATE would do in fifty times as long: it makes new files.
+        emptied = [f"LOCK TABLE {', '.join(names)}", *(f"DELETE FROM {name}" for name in names)]  # noqa: S608 - our names
+        begun_anew = "SELECT setval(format('%I.%I', schemaname, sequencename), start_value, false) FROM pg_sequences"
+        await raw.execute(";".join(["BEGIN", *emptied, begun_anew, "COMMIT"]))
     finally:
         await raw.close()
 
