@@ -4,6 +4,7 @@ It is told by lines of JSON on stdin what to run, and tells on stdout what it fo
 closed it kills what still runs, and ends. See `spawner.py` for the other side.
 """
 
+import atexit
 import gc
 import importlib
 import json
@@ -11,6 +12,7 @@ import os
 import selectors
 import signal
 import sys
+import threading
 from contextlib import suppress
 from typing import Any, NoReturn
 
@@ -100,6 +102,24 @@ def _become(request: dict[str, Any]) -> None:
     sys.argv = ["hookline", *request["arguments"]]
 
 
+def _run() -> int:
+    """Call hookline; the exit status."""
+    try:
+        main()
+    except SystemExit as ended:
+        return ended.code if isinstance(ended.code, int) else int(ended.code is not None)
+    return 0
+
+
+def _leave(status: int) -> NoReturn:
+    """End as Python does, but do not take its modules apart: that would copy all that is shared with the nursery."""
+    threading._shutdown()  # type: ignore[attr-defined]  # what Python waits with for threads, as below
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    os._exit(status)
+
+
 if __name__ == "__main__":
     for each in LATER:
         importlib.import_module(each)
@@ -112,4 +132,4 @@ if __name__ == "__main__":
         park_soon()
     for step in wanted["kill_at"]:
         arm(step)
-    main()
+    _leave(_run())
