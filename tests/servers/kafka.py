@@ -3,15 +3,17 @@
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
-from tests.servers import jars, wire
+from tests.servers import archive, jars, wire
 from tests.servers.broker import PROBE_WAITS, Broker, PrivateBroker
 from tests.servers.child import Child, Program
 from tests.servers.containers import Container, Image, engine_host
 from tests.servers.errors import ServerStartError, ServerUnavailableError
-from tests.servers.jars import BROKER_OPTIONS, KafkaJars
+from tests.servers.jars import KafkaJars
 from tests.servers.ports import Port
 from tests.servers.properties import CLUSTER_ID, Listeners, as_environment, as_file, broker_properties
 
@@ -50,25 +52,45 @@ def from_jars(
         ServerUnavailableError: no Java, or the jars cannot be fetched.
     """
     fetched = jars.fetch(cache)
-    template = _formatted(fetched)
-    ports = [Port.claim() for _ in range(3)]
-    client, direct, controller = (port.number for port in ports)
-    listeners = Listeners(advertised=advertised or client, client=client, direct=direct, controller=controller)
+    options = archive.options(fetched, partial(_spare, fetched))
+    ports, listeners = _claimed(advertised)
     home = Path(tempfile.mkdtemp(prefix="hookline-kafka-"))
-    properties = home / "server.properties"
-    properties.write_text(as_file(broker_properties(listeners, str(home / "data"), extra)))
-    shutil.copytree(template, home / "data")
     log = logs / f"{home.name}.log"
-    argv = fetched.argv("kafka.Kafka", str(properties), options=BROKER_OPTIONS)
+    argv = fetched.argv("kafka.Kafka", str(_prepared(fetched, listeners, home, extra)), options=options)
     return PrivateBroker(
         kind="jars",
         bootstrap=f"127.0.0.1:{listeners.advertised}",
-        direct=f"127.0.0.1:{direct}",
+        direct=f"127.0.0.1:{listeners.direct}",
         version=fetched.version,
         machine=Child(Program(argv=argv, cwd=home, log=log, removed=[home])),
-        listener=("127.0.0.1", client),
+        listener=("127.0.0.1", listeners.client),
         ports=ports,
     )
+
+
+def _claimed(advertised: int | None = None) -> tuple[list[Port], Listeners]:
+    ports = [Port.claim() for _ in range(3)]
+    client, direct, controller = (port.number for port in ports)
+    return ports, Listeners(advertised=advertised or client, client=client, direct=direct, controller=controller)
+
+
+def _prepared(fetched: KafkaJars, listeners: Listeners, home: Path, extra: Mapping[str, str] | None = None) -> Path:
+    """Make the formatted data and the server.properties of a broker in a folder; returns the latter."""
+    shutil.copytree(_formatted(fetched), home / "data")
+    properties = home / "server.properties"
+    properties.write_text(as_file(broker_properties(listeners, str(home / "data"), extra)))
+    return properties
+
+
+@contextmanager
+def _spare(fetched: KafkaJars, home: Path) -> Iterator[tuple[Path, str]]:
+    """What a broker needs that is run for its classes alone: its server.properties, and where it listens."""
+    ports, listeners = _claimed()
+    try:
+        yield _prepared(fetched, listeners, home), f"127.0.0.1:{listeners.direct}"
+    finally:
+        for port in ports:
+            port.release()
 
 
 def from_docker(extra: Mapping[str, str] | None = None, *, advertised: int | None = None) -> PrivateBroker:
