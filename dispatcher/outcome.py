@@ -4,9 +4,8 @@
 - `GiveUp`, or a `ClientError` that cannot succeed later: `Dead`, rejected
 - `EffectUncertain`: `Dead`, uncertain; a record the log will never take: `Dead`, oversize
 - it ended the process several times (`caution.py`): `Dead`, crashed
-- the store, the event log or a platform is away, `RateLimited`, `OutOfCredit`, `EffectNotShown`: `Retry`, and the attempt
-  does not count;
-  `Dead` when that has gone on for the policy's `deadline`
+- the store, the event log or a platform is away, `RateLimited`, `OutOfCredit`, `EffectNotShown`: `Retry`, and the
+  attempt does not count; `Dead` when that has gone on for the policy's `deadline`
 - `RetryLater`, a timeout, anything else: `Retry` with backoff or its own wait; `Dead` when attempts are used up
 """
 
