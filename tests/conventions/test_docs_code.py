@@ -3,6 +3,7 @@
 import ast
 import base64
 import json
+import os
 import re
 import shlex
 import subprocess
@@ -110,6 +111,7 @@ def test_the_tests_of_the_docs_pass(plugins: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "plugins"],
         cwd=plugins,
+        env={**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
         capture_output=True,
         text=True,
         check=False,

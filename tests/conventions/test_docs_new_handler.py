@@ -18,6 +18,9 @@ from cli.plugins import loaded
 from tests.conventions.fences import ROOT, fences
 from tests.e2e.processes import hookline, wait_for
 
+# Each pytest would import every plugin that is installed here, which takes it longer than the test.
+BARE = {"PATH": "", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+
 
 def test_four_commands_lead_to_a_handler_that_runs(tmp_path: Path) -> None:
     """Those of the page, in an empty folder: it is written, its test passes, and `dev` shows what it does."""
@@ -57,7 +60,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def run(folder: Path, *words: str, **environ: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", *words]
     return subprocess.run(
-        command, cwd=folder, env={"PATH": "", **environ}, capture_output=True, text=True, check=False, timeout=110
+        command, cwd=folder, env=BARE | environ, capture_output=True, text=True, check=False, timeout=110
     )
 
 
@@ -73,7 +76,7 @@ def test_it_writes_a_plugin_and_its_test(folder: Path) -> None:
 
 def test_its_test_passes(folder: Path) -> None:
     """As a user runs it: plain pytest, with whatever plugins of pytest's are there, and without a warning."""
-    done = run(folder, "pytest", "-p", "no:cacheprovider")
+    done = run(folder, "pytest", "-p", "no:cacheprovider", PYTEST_DISABLE_PLUGIN_AUTOLOAD="")
     assert done.returncode == 0, done.stdout
     assert "1 passed" in done.stdout
     assert "Warning" not in done.stdout + done.stderr
@@ -82,14 +85,14 @@ def test_its_test_passes(folder: Path) -> None:
 @pytest.mark.parametrize("settings", ["", ROOT], ids=["empty", "importlib"])
 def test_the_command_it_prints_passes_its_test(tmp_path: Path, settings: Path | str) -> None:
     """In an empty folder, and in one whose settings of pytest import no test by its folder, as this repository's do."""
+    environ = BARE
     if settings:
+        environ = {"PATH": ""}  # its settings are those of plugins
         shutil.copy(ROOT / "pyproject.toml", tmp_path / "pyproject.toml")
     wrote = run(tmp_path, "hookline", "new", "handler", "thank-you").stdout
     [command] = re.findall(r"^test:  (.+)$", wrote, re.MULTILINE)
     for place, words in ((tmp_path, shlex.split(command)), (tmp_path / "plugins", [sys.executable, "-m", "pytest"])):
-        done = subprocess.run(
-            words, cwd=place, env={"PATH": ""}, capture_output=True, text=True, check=False, timeout=50
-        )
+        done = subprocess.run(words, cwd=place, env=environ, capture_output=True, text=True, check=False, timeout=50)
         assert "1 passed" in done.stdout, done.stdout + done.stderr
 
 
