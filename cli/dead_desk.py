@@ -5,13 +5,13 @@ The topic has no index: it is read from its first letter to its last, and what i
 
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 
 from cli import dead_replays
 from cli.base import Installation
-from cli.dead_letters import Case, Decisions, Letter, Newest, cases, letters
+from cli.dead_letters import Case, Letter, Newest, case_of, cases, letters
 from cli.errors import CommandFailed, Misconfigured
 from cli.explain import suggestion
 from cli.pending import is_pending
@@ -19,6 +19,7 @@ from cli.plugins import loaded
 from cli.wiring import opened_log, opened_store, store_errors_explained
 from eventlog.errors import EventLogError
 from eventlog.log import EventLog
+from store.decisions import Decisions
 from store.replay_rows import Mark
 from store.store import Store
 
@@ -62,26 +63,8 @@ class Desk:
             f"{whose} of the event {wanted}, and no handler has the event before it: see `hookline dead list --all`"
         )
 
-    async def open_ones(self, handler: str) -> list[Case]:
-        """The letters of an entry that nobody decided on, as many as may be replayed at once, the oldest first.
-
-        Raises:
-            CommandFailed: none may be until some are over.
-            StoreError: the store failed.
-        """
-        found = dead_replays.undecided(self.cases, handler)
-        room = await self.store.replays.room(handler)
-        if len(found) > room:
-            left = f"{len(found) - room:,} of {len(found):,} open dead letters of {handler} are not replayed now"
-            if not room:
-                raise CommandFailed(f"{left}: as many as may be are waiting or under way. Ask again when some are over")
-            sys.stderr.write(f"hookline: {left}: ask again when the others are over\n")
-        return found[:room]
-
-    async def told(
-        self, asked: Mapping[int, Case], marks: Mapping[int, Mark], *, waited: bool
-    ) -> list[dead_replays.Told]:
-        """What to tell of replays that were asked for.
+    async def told(self, case: Case, mark: Mark, *, waited: bool) -> dead_replays.Told:
+        """What to tell of a replay that was asked for.
 
         Raises:
             CommandFailed: the log does not answer.
@@ -89,7 +72,7 @@ class Desk:
         """
         with _log_errors_explained():
             log = await self.log.identity()
-        return await dead_replays.told(self.store, log, asked, marks, waited=waited)
+        return await dead_replays.told(self.store, log, case, mark, waited=waited)
 
 
 @asynccontextmanager
@@ -133,8 +116,8 @@ async def newest(
                 with store_errors_explained():
                     decided = Decisions(await store.replays.marks())
             async for letter in _chained(first, stream):
-                if wanted(letter) and (every or not decided.case(letter).is_over):
-                    kept.add(decided.case(letter))
+                if wanted(letter) and (every or not case_of(letter, decided).is_over):
+                    kept.add(case_of(letter, decided))
     check_handler(here, handler, handlers)
     return kept.cases()
 
@@ -155,7 +138,7 @@ async def open_letters(here: Installation) -> int:
             with store_errors_explained():
                 decided = Decisions(await store.replays.marks())
         async for letter in _chained(first, stream):
-            count += not decided.case(letter).is_over
+            count += not case_of(letter, decided).is_over
     return count
 
 

@@ -13,6 +13,7 @@ from cli.records import as_object
 from dispatcher import dead
 from eventlog.log import EventLog
 from schemas.record import StoredRecord, TopicPartition
+from store.decisions import Decisions, event_of, time_of
 from store.replay_rows import LetterName, Mark, State
 
 CaseState: TypeAlias = Literal["open"] | State
@@ -66,7 +67,7 @@ class Letter:
     @property
     def failed_at(self) -> datetime | None:
         """When it was given up."""
-        return _time(self.text(dead.FAILED_AT))
+        return time_of(self.text(dead.FAILED_AT))
 
     def is_called(self, wanted: str) -> bool:
         """Whether a person means this one: by its event's id, as a listing shows it too, or by its place."""
@@ -142,33 +143,15 @@ async def letters(log: EventLog, topic: str) -> AsyncIterator[Letter]:
         yield Letter(record)
 
 
-class Decisions:
-    """What was decided, to look up what became of a letter.
-
-    A decision on a letter holds for the letters of its event and entry that stand before it: a worker that was killed
-    after it wrote a letter writes it again.
-    """
-
-    def __init__(self, marks: Iterable[Mark]) -> None:
-        # Not by the entry: one that was renamed took what was decided along, and its letters kept its name.
-        self._exact: dict[bytes, Mark] = {}
-        self._of_event: dict[tuple[str, str, str], list[Mark]] = {}
-        for mark in marks:
-            self._exact[mark.letter.slot] = mark
-            if mark.letter.event_id and mark.state != "cancelled":
-                self._of_event.setdefault(_event(mark.letter), []).append(mark)
-
-    def case(self, letter: Letter) -> Case:
-        """A letter with what became of it."""
-        same = self._of_event.get(_event(letter.name), ())
-        later = (mark for mark in same if _stands_before(letter.name, mark.letter))
-        return Case(letter, self._exact.get(letter.name.slot) or next(later, None))
-
-
 def cases(found: Iterable[Letter], marks: Iterable[Mark]) -> list[Case]:
     """Letters with what became of them, the one that failed first before the others."""
     decided = Decisions(marks)
-    return [decided.case(letter) for letter in sorted(found, key=age)]
+    return [case_of(letter, decided) for letter in sorted(found, key=age)]
+
+
+def case_of(letter: Letter, decided: Decisions) -> Case:
+    """A letter with what became of it."""
+    return Case(letter, decided.on(letter.name))
 
 
 class Newest:
@@ -197,20 +180,8 @@ def newest(found: Iterable[Case]) -> list[Case]:
     last: dict[tuple[str, ...], Case] = {}
     for case in found:
         name = case.letter.name
-        last[_event(name) if name.event_id else (*_event(name), case.letter.place)] = case
+        last[event_of(name) if name.event_id else (*event_of(name), case.letter.place)] = case
     return list(last.values())
-
-
-def _event(name: LetterName) -> tuple[str, str, str]:
-    return name.handler, name.source, name.event_id
-
-
-def _stands_before(one: LetterName, other: LetterName) -> bool:
-    """Whether a letter is an earlier one; not if its place is that of a letter in a log that is gone."""
-    failed, failed_other = _time(one.failed_at), _time(other.failed_at)
-    if failed is None or failed_other is None or one.at != other.at:
-        return False
-    return one.offset < other.offset and failed <= failed_other
 
 
 def age(letter: Letter) -> tuple[str, int]:
@@ -224,11 +195,3 @@ def _number(text: str) -> int | None:
         return int(text)
     except ValueError:
         return None
-
-
-def _time(text: str) -> datetime | None:
-    try:
-        time = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    return time if time.tzinfo else None

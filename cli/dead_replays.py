@@ -2,22 +2,20 @@
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from cli.dead_letters import Case, newest
 from cli.errors import CommandFailed, Misconfigured
-from cli.output import printable
+from store.decisions import called_now
 from store.errors import ReplaysFull
 from store.replay_rows import Mark, Order
 from store.store import Store
 
 # Between looks at what became of replays, in seconds.
 _GLANCE = 0.2
-# Orders of one transaction: their records may be large.
-_PORTION = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +55,7 @@ class Told:
                 return f"{mark.state} meanwhile"
 
     def _waiting(self) -> str:
-        handler = self.case.letter.handler
+        handler = self.mark.letter.handler
         if self.owned is None:
             return f"asked: the worker of {handler} takes it within about a second"
         if self.owned:
@@ -87,17 +85,6 @@ def picked(found: Iterable[Case], wanted: str, handler: str | None) -> Case | No
     return meant[0] if meant else None
 
 
-def undecided(found: Iterable[Case], handler: str) -> list[Case]:
-    """The letters of an entry that may be replayed and nobody decided on, in the order of their events."""
-    places: list[tuple[tuple[str, int, int, str], Case]] = []
-    for case in newest(found):
-        opened = case.letter.opened
-        if case.letter.handler == handler and opened is not None and case.state in ("open", "cancelled"):
-            record = opened.record
-            places.append(((record.topic, record.partition, record.offset, opened.name.failed_at), case))
-    return [case for _, case in sorted(places, key=lambda place: place[0])]
-
-
 def order_of(case: Case, *, redo_effects: bool) -> Order:
     """What to ask the store for.
 
@@ -112,82 +99,63 @@ def order_of(case: Case, *, redo_effects: bool) -> Order:
     return case.letter.opened.order(redo_effects=redo_effects)
 
 
-async def ask(store: Store, found: Sequence[Case], *, redo_effects: bool = False) -> dict[int, Case]:
-    """Ask for replays; their ids.
+async def ask(store: Store, case: Case, *, redo_effects: bool = False) -> int:
+    """Ask for a replay; its number.
 
     Raises:
-        CommandFailed: too many are open.
+        CommandFailed: hookline did not write this letter, or too many are open.
         StoreError: the store failed.
     """
-    asked: dict[int, Case] = {}
-    for begin in range(0, len(found), _PORTION):
-        portion = found[begin : begin + _PORTION]
-        orders = [order_of(case, redo_effects=redo_effects) for case in portion]
-        try:
-            answers = await store.replays.ask(orders, datetime.now(UTC))
-        except ReplaysFull as error:
-            raise CommandFailed(str(error)) from error
-        asked |= {answer.id: case for answer, case in zip(answers, portion, strict=True)}
-    return asked
+    order = order_of(case, redo_effects=redo_effects)
+    name = order.letter
+    now = called_now(name.handler, name.failed_at, await store.entry_rows.renames())
+    try:
+        [answer] = await store.replays.ask([replace(order, letter=replace(name, handler=now))], datetime.now(UTC))
+    except ReplaysFull as error:
+        raise CommandFailed(str(error)) from error
+    return answer.id
 
 
 async def wait(
     store: Store,
-    ids: Collection[int],
+    number: int,
     within: timedelta,
     stopping: asyncio.Event,
     meanwhile: Callable[[Mark], None] = lambda _mark: None,
-) -> Mapping[int, Mark]:
-    """Wait until something came of replays, for so long at most.
+) -> Mark:
+    """Wait until something came of a replay, for so long at most.
 
     Args:
-        store: has them.
-        ids: which.
+        store: has it.
+        number: which.
         within: how long.
         stopping: ends it sooner.
-        meanwhile: is given each that an attempt failed and that is tried again.
+        meanwhile: is given it whenever an attempt failed and it is tried again.
 
     Raises:
         StoreError: the store failed.
     """
     deadline = asyncio.get_running_loop().time() + within.total_seconds()
-    noted: dict[int, str | None] = {}
+    noted = None
     while True:
-        marks = await store.replays.found(ids)
-        for mark in marks.values():
-            if mark.state == "running" and mark.detail not in (None, noted.get(mark.id)):
-                noted[mark.id] = mark.detail
-                meanwhile(mark)
-        over = all(mark.ended_at is not None for mark in marks.values())
-        if over or stopping.is_set() or asyncio.get_running_loop().time() >= deadline:
-            return marks
+        mark = (await store.replays.found([number]))[number]
+        if mark.state == "running" and mark.detail not in (None, noted):
+            noted = mark.detail
+            meanwhile(mark)
+        if mark.ended_at is not None or stopping.is_set() or asyncio.get_running_loop().time() >= deadline:
+            return mark
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_GLANCE):
                 await stopping.wait()
 
 
-async def told(
-    store: Store, log: str, asked: Mapping[int, Case], marks: Mapping[int, Mark], *, waited: bool
-) -> list[Told]:
-    """What to tell of replays that were asked for; `log` is the identity of the event log.
+async def told(store: Store, log: str, case: Case, mark: Mark, *, waited: bool) -> Told:
+    """What to tell of a replay that was asked for; `log` is the identity of the event log.
 
     Raises:
         StoreError: the store failed.
     """
-    owned: dict[tuple[str, str], bool] = {}
-    found = []
-    for number, case in asked.items():
-        mark = marks[number]
-        handler, topic = case.letter.handler, mark.origin.topic if mark.origin else ""
-        if mark.state == "waiting" and waited and (handler, topic) not in owned:
-            owned[handler, topic] = await store.owners.is_owned(handler, topic, log)
-        found.append(Told(case, mark, owned.get((handler, topic))))
-    return found
-
-
-def summary(found: Iterable[Told]) -> str:
-    """How many of each."""
-    states = [one.mark.state for one in found]
-    words = {"done": "done", "dead": "failed again", "running": "under way", "waiting": "waiting"}
-    counts = (f"{states.count(state)} {word}" for state, word in words.items() if state in states)
-    return printable(", ".join(counts))
+    if mark.state != "waiting" or not waited:
+        return Told(case, mark)
+    topic = mark.origin.topic if mark.origin else ""
+    return Told(case, mark, await store.owners.is_owned(mark.letter.handler, topic, log))

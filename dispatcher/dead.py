@@ -147,7 +147,7 @@ def _headers(work: Work, death: Death) -> Headers:
         "x-dlq-exception": "" if error is None else f"{type(error).__module__}.{type(error).__qualname__}",
         TRACEBACK: "" if error is None else frames(error, limit=MAX_TRACEBACK),
     }
-    if isinstance(work, Replayed):
+    if isinstance(work, Replayed) and work.replay.death:
         texts |= _earlier(work.replay.death)
     return tuple((name, text.encode("utf-8", "replace")) for name, text in texts.items() if text)
 

@@ -11,6 +11,7 @@ import structlog
 from dispatcher.equipment import Equipment
 from dispatcher.housekeeping import Housekeeping
 from dispatcher.metrics import Load
+from dispatcher.replay_feeder import ReplayFeeder
 from dispatcher.settings import Entry
 from dispatcher.stops import Stops
 from dispatcher.watch import Watch
@@ -50,7 +51,8 @@ class Dispatcher:
         self._equipment = equipment
         self._stops = Stops(equipment)
         self._workers = {entry.name: Worker(entry, equipment, self._stops) for entry in entries}
-        self._housekeeping = Housekeeping(equipment)
+        self._housekeeping = Housekeeping(equipment, self._reads)
+        self._feeder = ReplayFeeder(equipment=equipment, entries=self._running, stopped=self._stops.holds)
         self._watch = Watch(equipment.attempts, equipment.metrics)
 
     def start(self) -> None:
@@ -59,6 +61,7 @@ class Dispatcher:
         for worker in self._workers.values():
             worker.start()
         self._housekeeping.start()
+        self._feeder.start()
         self._watch.start()
 
     async def replace(self, ending: Iterable[str], entries: Iterable[Entry], within: timedelta) -> None:
@@ -87,6 +90,7 @@ class Dispatcher:
             Whether every attempt ended by itself and all progress is stored: else some events are handled again.
         """
         await self._housekeeping.stop()
+        await self._feeder.stop()
         clean = await asyncio.gather(*(worker.stop(within) for worker in self._workers.values()))
         await self._stops.stop()
         await self._watch.stop()
@@ -141,6 +145,12 @@ class Dispatcher:
     def loads(self) -> Mapping[str, Load]:
         """What each entry has on its hands in this process."""
         return MappingProxyType({name: worker.load() for name, worker in self._workers.items()})
+
+    def _running(self) -> Mapping[str, Entry]:
+        return {name: worker.entry for name, worker in self._workers.items() if worker.phase is Phase.RUNNING}
+
+    def _reads(self) -> Mapping[str, tuple[str, ...]]:
+        return {name: worker.topics for name, worker in self._workers.items()}
 
     async def _is_empty(self) -> bool:
         log = self._equipment.log

@@ -3,7 +3,7 @@
 Counters and the histogram are fed per attempt; the gauges are read from the workers when somebody scrapes.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from typing import get_args
@@ -83,6 +83,7 @@ class Metrics:
     _loads: dict[str, Callable[[], Load]] = field(default_factory=dict)
     _make: Callable[[str], EntryMetrics] = field(init=False)
     _left: Gauge = field(init=False)
+    _jobs: Gauge = field(init=False)
 
     def __post_init__(self) -> None:
         self._make = _factory(self.registry)
@@ -96,6 +97,12 @@ class Metrics:
             "hookline_left_rows",
             "What waits in the store for entries that are not configured: timers, parked events and so on.",
             ["handler", "kind"],
+            registry=self.registry,
+        )
+        self._jobs = Gauge(
+            "hookline_replay_jobs",
+            "Replays of many events whose events are still being looked for; the workers of the entry do so.",
+            ["handler"],
             registry=self.registry,
         )
         self.registry.register(_Loads(self._loads))
@@ -114,6 +121,11 @@ class Metrics:
         for entry, kept in found.items():
             for kind, count in kept.items():
                 self._left.labels(entry, kind).set(count)
+
+    def jobs(self, entries: Iterable[str], open_: Sequence[str]) -> None:
+        """Report the replays that are not read to their end: the entries there are, and that of each replay."""
+        for entry in entries:
+            self._jobs.labels(entry).set(open_.count(entry))
 
 
 class _Loads(Collector):

@@ -6,6 +6,7 @@ no position, and stops. Then the positions, and last the old group is forgotten,
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 from dispatcher.alone import ALONE, alone, partitions_of, readable
 from dispatcher.errors import ChangeRefused
@@ -26,7 +27,9 @@ class Renamed:
     positions: int
 
 
-async def rename(log: EventLog, store: Store, topics: Topics, *, old: str, new: str, within: float = ALONE) -> Renamed:
+async def rename(
+    log: EventLog, store: Store, topics: Topics, *, old: str, new: str, now: datetime, within: float = ALONE
+) -> Renamed:
     """Make an entry's past another's, which has none.
 
     Args:
@@ -35,6 +38,7 @@ async def rename(log: EventLog, store: Store, topics: Topics, *, old: str, new: 
         topics: how topics and groups are called.
         old: the entry as it was called.
         new: as it is called from now on.
+        now: the time.
         within: how long to wait until both groups are ours alone, in seconds.
 
     Raises:
@@ -51,7 +55,7 @@ async def rename(log: EventLog, store: Store, topics: Topics, *, old: str, new: 
     ):
         before, after = await log.group_positions(ours, partitions), await log.group_positions(theirs, partitions)
         await _check(store, before, after, old=old, new=new)
-        rows = await store.entry_rows.rename(old, new)
+        rows = await store.entry_rows.rename(old, new, now)
         moved = {at: commit for at, commit in before.items() if commit is not None}
         if moved:
             await held.commit(moved)

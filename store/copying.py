@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Table, bindparam, func, insert, literal_column, select, text, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from store import contact_tables  # noqa: F401 - its tables are among the metadata's
+from store import contact_tables, job_tables, quarantine_table  # noqa: F401 - their tables are among the metadata's
 from store.addresses import SqliteAddress, address
 from store.database import engine
 from store.errors import StoreMisconfigured

@@ -9,10 +9,13 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Select, Table, delete, func, literal, select, tuple_, union, update
+from sqlalchemy import ColumnElement, Select, Table, Update, delete, func, literal, select, tuple_, union, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store.database import Database
+from store.decisions import Rename
+from store.dialects import insert
+from store.job_tables import IS_READING, renames, replay_jobs
 from store.parked_rows import ROWS, ParkedRow, row_of
 from store.replay_rows import EMPTY
 from store.schedule import TimerRow, timer_of
@@ -33,19 +36,23 @@ from store.tables import (
 # Rows of one transaction.
 _PAGE = 2_000
 # What says that an entry began, and how it is to go on. In few rows.
-_MARKS = (owners, entries, stops)
+_MARKS = (owners, entries, stops, renames)
 # The rest. What is counted in caps goes with them.
-_WORK = (schedule, parked, suspects, replays, effects, caps)
+_WORK = (schedule, parked, suspects, replays, replay_jobs, effects, caps)
 # What waits for an entry, by the word for it.
 _WAITING: Mapping[str, tuple[Table, Sequence[ColumnElement[bool]]]] = MappingProxyType(
     {
         "timers": (schedule, (IS_PENDING,)),
         "parked events": (parked, ()),
         "replays": (replays, (IS_OPEN,)),
+        "sets of events to replay": (replay_jobs, (IS_READING,)),
         "stops": (stops, ()),
         "effects": (effects, ()),
     }
 )
+
+# Those of them that wait in a topic.
+_PLACED = ("timers", "parked events", "replays")
 
 
 class KeptTimer(NamedTuple):
@@ -54,6 +61,14 @@ class KeptTimer(NamedTuple):
     id: int
     log: str
     row: TimerRow
+
+
+class Unread(NamedTuple):
+    """What waits for an entry in topics that it does not read: nobody takes it."""
+
+    topics: tuple[str, ...]
+    # `timers` and the like → how many.
+    kept: Mapping[str, int]
 
 
 class EntryRows:
@@ -76,12 +91,35 @@ class EntryRows:
             select(parked.c.handler),
             select(schedule.c.handler).where(IS_PENDING),
             select(replays.c.handler).where(IS_OPEN),
+            select(replay_jobs.c.handler).where(IS_READING),
         )
 
         async def work(connection: AsyncConnection) -> dict[str, dict[str, int]]:
             names = sorted({name for (name,) in await connection.execute(named)} - set(known))
             found = {name: await _counts(connection, name) for name in names}
             return {name: counts for name, counts in found.items() if counts}
+
+        return await self._database.read(work)
+
+    async def unread(self, reads: Mapping[str, Collection[str]]) -> dict[str, Unread]:
+        """What waits where its entry does not read, of all entries that are named with their topics.
+
+        Raises:
+            StoreError: the database failed.
+        """
+
+        async def work(connection: AsyncConnection) -> dict[str, Unread]:
+            found: dict[str, tuple[set[str], dict[str, int]]] = {}
+            for word in _PLACED:
+                table, where = _WAITING[word]
+                place = (table.c.handler, table.c.topic)
+                counted = select(*place, func.count()).where(table.c.handler.in_(reads), *where).group_by(*place)
+                for handler, topic, count in await connection.execute(counted):
+                    if topic not in reads[handler]:
+                        topics, kept = found.setdefault(handler, (set(), {}))
+                        topics.add(topic)
+                        kept[word] = kept.get(word, 0) + count
+            return {handler: Unread(tuple(sorted(topics)), kept) for handler, (topics, kept) in found.items()}
 
         return await self._database.read(work)
 
@@ -109,10 +147,24 @@ class EntryRows:
 
         return await self._database.read(work)
 
-    async def rename(self, old: str, new: str) -> int:
+    async def renames(self) -> list[Rename]:
+        """The names that entries had before.
+
+        Raises:
+            StoreError: the database failed.
+        """
+
+        async def work(connection: AsyncConnection) -> list[Rename]:
+            found = await connection.execute(select(renames.c.old, renames.c.renamed_at, renames.c.handler))
+            return [Rename(*row) for row in found]
+
+        return await self._database.read(work)
+
+    async def rename(self, old: str, new: str, now: datetime) -> int:
         """Make the rows of an entry those of another, which has none of its own; how many there were.
 
-        The marks go first: a worker of the new name that finds no position stops then instead of beginning anew.
+        The marks go first: a worker of the new name that finds no position stops then instead of beginning anew. Dead
+        letters keep the old name, so what it is called now is kept.
 
         Raises:
             StoreError: the database failed; call again.
@@ -120,7 +172,10 @@ class EntryRows:
 
         async def marks(connection: AsyncConnection) -> int:
             moved = [update(table).where(table.c.handler == old).values(handler=new) for table in _MARKS]
-            return sum([(await connection.execute(statement)).rowcount for statement in moved])
+            count = sum([(await connection.execute(statement)).rowcount for statement in moved])
+            kept = insert(connection.dialect.name, renames).values(old=old, renamed_at=now, handler=new)
+            await connection.execute(kept.on_conflict_do_nothing())
+            return count
 
         count = await self._database.write(marks)
         for table in _WORK:
@@ -133,8 +188,10 @@ class EntryRows:
         Raises:
             StoreError: the database failed.
         """
-        timers = select(schedule).where(schedule.c.handler == handler, IS_PENDING).order_by(schedule.c.id).limit(limit)
-        records: Select[Any] = select(*ROWS).where(parked.c.handler == handler).order_by(parked.c.id).limit(limit)
+        mine = (schedule.c.handler == handler, schedule.c.topic.not_in(beside))
+        timers = select(schedule).where(*mine, IS_PENDING).order_by(schedule.c.id).limit(limit)
+        theirs = (parked.c.handler == handler, parked.c.topic.not_in(beside))
+        records: Select[Any] = select(*ROWS).where(*theirs).order_by(parked.c.id).limit(limit)
 
         async def work(connection: AsyncConnection) -> tuple[list[KeptTimer], list[ParkedRow]]:
             found = [KeptTimer(row.id, row.log, timer_of(row)) for row in await connection.execute(timers)]
@@ -155,6 +212,19 @@ class EntryRows:
 
         await self._database.write(work)
 
+    async def take_back(self, handler: str, now: datetime, *, beside: Collection[str]) -> int:
+        """Cancel the open replays of an entry, but for those of some topics; how many there were.
+
+        Raises:
+            StoreError: the database failed; call again.
+        """
+        statement = _cancelled(handler, "its entry reads its topic no more", now)
+
+        async def work(connection: AsyncConnection) -> int:
+            return (await connection.execute(statement.where(replays.c.topic.not_in(beside)))).rowcount
+
+        return await self._database.write(work)
+
     async def forget(self, handler: str, now: datetime) -> int:
         """Throw away every row of an entry, open replays included; how many there were.
 
@@ -163,8 +233,7 @@ class EntryRows:
         Raises:
             StoreError: the database failed; call again.
         """
-        over = {**EMPTY, "state": "cancelled", "detail": "its entry was forgotten", "ended_at": now}
-        cancelled = update(replays).where(replays.c.handler == handler, IS_OPEN).values(over)
+        cancelled = _cancelled(handler, "its entry was forgotten", now)
 
         async def marks(connection: AsyncConnection) -> int:
             gone = [delete(table).where(table.c.handler == handler) for table in _MARKS]
@@ -186,6 +255,11 @@ class EntryRows:
         while changed := await self._database.write(work):
             count += changed
         return count
+
+
+def _cancelled(handler: str, why: str, now: datetime) -> Update:
+    over = {**EMPTY, "state": "cancelled", "detail": why, "ended_at": now}
+    return update(replays).where(replays.c.handler == handler, IS_OPEN).values(over)
 
 
 def _page(table: Table, handler: str) -> ColumnElement[bool]:

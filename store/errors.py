@@ -9,6 +9,7 @@ StoreError
 │   └── StoreDamaged    the file's content is not what SQLite wrote
 ├── NotOwned            another worker owns the partition now: drop it, its writes are refused
 ├── PollNotHeld         another process polls the source now: its writes count, these do not
+├── JobNotHeld          another process reads for the replay now, or it was cancelled: these writes do not count
 └── ContactUnknown      no contact has this id, or it was deleted
 
 A message names the cause and what to do. It never holds a password, and never a row's content.
@@ -89,6 +90,14 @@ class PollNotHeld(StoreError):
     def __init__(self, source: str) -> None:
         super().__init__(f"The source {source} is polled by another process by now; this one stands by.")
         self.source = source
+
+
+class JobNotHeld(StoreError):
+    """Another process reads for a replay by now, or it was cancelled: nothing of this write counts."""
+
+    def __init__(self, job: int) -> None:
+        super().__init__(f"The replay {job} was cancelled, or another process goes on with it; this one stands by.")
+        self.job = job
 
 
 class ContactUnknown(StoreError):

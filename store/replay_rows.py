@@ -21,7 +21,7 @@ A worker takes it soon (waiting), or has (running); it was handled (done); it di
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LetterName:
-    """What names a dead letter."""
+    """What names a dead letter; or an event that is replayed though it did not die, by its place and when that was."""
 
     # The entry that could not handle its event.
     handler: str
@@ -39,6 +39,11 @@ class LetterName:
         at = self.at
         return fingerprint(at.topic, str(at.partition), str(self.offset), self.source, self.event_id, self.failed_at)
 
+    @property
+    def event(self) -> bytes:
+        """What stands for its event there."""
+        return fingerprint(self.source, self.event_id)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
@@ -53,6 +58,8 @@ class Order:
     log: str = ""
     # Whether to forget the effects of `once`, so that they are run anew; else those that happened keep their results.
     redo_effects: bool = False
+    # The set of events it is asked for with.
+    job: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +77,8 @@ class Mark:
     reason: str | None
     # The same in words; while it runs, what came of the latest attempt.
     detail: str | None
+    # The set of events it was asked for with.
+    job: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,6 +114,7 @@ MARKS = (
     replays.c.ended_at,
     replays.c.reason,
     replays.c.detail,
+    replays.c.job,
 )
 """The columns of a `Mark`."""
 
@@ -144,6 +154,7 @@ def of_order(order: Order, now: datetime) -> dict[str, Any]:
         "headers": record.headers,
         "timestamp": record.timestamp,
         "death": order.death,
+        "job": order.job,
     }
 
 
@@ -179,6 +190,7 @@ def mark_of(row: Any) -> Mark:
         ended_at=row.ended_at,
         reason=row.reason,
         detail=row.detail,
+        job=row.job,
     )
 
 
@@ -210,6 +222,7 @@ def _named(letter: LetterName) -> dict[str, Any]:
     return {
         "handler": letter.handler,
         "slot": letter.slot,
+        "event": letter.event,
         "letter_topic": letter.at.topic,
         "letter_partition": letter.at.partition,
         "letter_offset": letter.offset,

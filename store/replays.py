@@ -89,24 +89,12 @@ class Replays:
         async def work(connection: AsyncConnection) -> list[Asked]:
             asked = [await _ask(connection, row) for row in rows]
             for handler in sorted({row["handler"] for row in rows}):
-                if (count := await _open(connection, handler)) > MAX_OPEN:
+                if (count := await open_of(connection, handler)) > MAX_OPEN:
                     before = count - sum(each.accepted for each in asked)
                     raise ReplaysFull(handler, bound=MAX_OPEN, room=MAX_OPEN - before)
             return asked
 
         return await self._database.write(work)
-
-    async def room(self, handler: str) -> int:
-        """How many more replays of an entry may be asked for now.
-
-        Raises:
-            StoreError: the database failed.
-        """
-
-        async def work(connection: AsyncConnection) -> int:
-            return max(0, MAX_OPEN - await _open(connection, handler))
-
-        return await self._database.read(work)
 
     async def discard(self, letters: Iterable[LetterName], now: datetime) -> None:
         """Declare letters dealt with. A replay that is open is over, whatever its attempt comes to; done stays done.
@@ -118,7 +106,7 @@ class Replays:
 
         async def work(connection: AsyncConnection) -> None:
             for row in rows:
-                await connection.execute(_upsert(connection, row, unless=("done", "discarded")))
+                await connection.execute(upsert(connection, row, unless=("done", "discarded")))
 
         await self._database.write(work)
 
@@ -240,14 +228,14 @@ class Replays:
 
 
 async def _ask(connection: AsyncConnection, row: dict[str, Any]) -> Asked:
-    statement = _upsert(connection, row, unless=("waiting", "running", "done"))
+    statement = upsert(connection, row, unless=("waiting", "running", "done"))
     if (number := (await connection.execute(statement.returning(replays.c.id))).scalar()) is not None:
         return Asked(number, accepted=True)
     same = and_(replays.c.handler == row["handler"], replays.c.slot == row["slot"])
     return Asked((await connection.execute(select(replays.c.id).where(same))).scalar_one(), accepted=False)
 
 
-def _upsert(connection: AsyncConnection, row: dict[str, Any], *, unless: Collection[str]) -> postgresql.Insert:
+def upsert(connection: AsyncConnection, row: dict[str, Any], *, unless: Collection[str]) -> postgresql.Insert:
     """Write a letter's row; one that is in one of these states stays as it is."""
     statement = insert(connection.dialect.name, replays).values(row)
     return statement.on_conflict_do_update(
@@ -265,6 +253,7 @@ async def _forget_effects(connection: AsyncConnection, handler: str, wanted: Col
         await connection.execute(delete(effects).where(*theirs))
 
 
-async def _open(connection: AsyncConnection, handler: str) -> int:
+async def open_of(connection: AsyncConnection, handler: str) -> int:
+    """How many replays of an entry are open."""
     statement = select(func.count()).select_from(replays).where(replays.c.handler == handler, IS_OPEN)
     return (await connection.execute(statement)).scalar_one()

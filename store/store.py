@@ -18,6 +18,7 @@ from store.migrations import require_current
 from store.owners import Owners
 from store.parked import Parked
 from store.polls import Polls
+from store.replay_jobs import ReplayJobs
 from store.replays import Replays
 from store.schedule import Schedule
 from store.stops import Stops
@@ -53,6 +54,7 @@ class Store:
         self.effects = Effects(database)
         self.entries = Entries(database)
         self.replays = Replays(database)
+        self.replay_jobs = ReplayJobs(database)
         self.parked = Parked(database)
         self.polls = Polls(database)
         self.stops = Stops(database)
@@ -123,6 +125,7 @@ class Store:
             (self.caps.expire, CAPS_KEPT),
             (self.contacts.expire, DEBTS_KEPT),
             (self.replays.expire, MARKS_KEPT),
+            (self.replay_jobs.expire, MARKS_KEPT),
             (self.polls.expire, POLLS_KEPT),
         )
         gone = 0

@@ -224,7 +224,7 @@ _HOME = (parked.c.handler, parked.c.log, parked.c.topic, parked.c.partition)
 Index("uq_parked_record", *_HOME, parked.c.position, parked.c.identity, unique=True)
 Index("ix_parked_lane", *_HOME, parked.c.slot, parked.c.position, parked.c.id)
 
-# Dead letters that somebody decided on: replayed or discarded.
+# Dead letters that somebody decided on: replayed or discarded. And events that are replayed out of their topics.
 replays = Table(
     "replays",
     metadata,
@@ -261,6 +261,10 @@ replays = Table(
     Column("headers", Packed),
     Column("timestamp", BigInteger),
     Column("death", Packed),
+    # The set of events it was asked for with (`replay_jobs`); NULL: by itself.
+    Column("job", BigInteger),
+    # Digest of source and event id.
+    Column("event", Digest),
     UniqueConstraint("handler", "slot"),
     CheckConstraint("state in ('waiting', 'running', 'done', 'dead', 'cancelled', 'discarded')", name="state"),
     CheckConstraint("effects in ('keep', 'redo')", name="effects"),

@@ -51,6 +51,7 @@ COMMANDS: Mapping[str, Command] = MappingProxyType(
         "dead": Command(
             "cli.commands.dead:app", "List, show, replay or discard what no handler could do.", follows=True
         ),
+        "replay": Command("cli.commands.replay:app", "Give many events to an entry again.", follows=True),
         "handlers": Command(
             "cli.commands.handlers:app", "List, pause, resume, rename, rewind or forget handlers.", follows=True
         ),

@@ -2,7 +2,6 @@
 
 import asyncio
 import sys
-from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, get_args
 
@@ -10,13 +9,15 @@ import typer
 from rich.text import Text
 
 from cli import dead_replays, process
-from cli.base import installation
+from cli.base import Installation, installation
 from cli.dead_desk import check_handler, desk, newest
 from cli.dead_letters import Case, Letter
-from cli.dead_replays import Told
 from cli.errors import Misconfigured
 from cli.explain import suggestion
 from cli.output import json_line, listing, printable, stdout
+from cli.replay_orders import Asked, begin
+from cli.replay_waits import advice, waited
+from cli.wiring import opened_log, opened_store, store_errors_explained
 from dispatcher.outcome import DeadReason
 from schemas.durations import duration
 from store.replay_rows import Mark
@@ -107,27 +108,53 @@ def replay(
 ) -> int:
     """Have a dead letter handled again by the entry that gave it up, in its lane. Ends with 0 when that is done.
 
-    The worker of the entry does it: it must run. Asking again while it waits or runs changes nothing.
+    The worker of the entry does it: it must run. Asking again while it waits or runs changes nothing. For some of an
+    entry's, or at a rate, see `hookline replay`.
     """
     here = installation(context)
     within = timedelta() if no_wait else _duration("--wait", patience)
     if (event_id is None) != every or (every and handler is None):
         raise Misconfigured("say which: `dead replay ID`, or `dead replay --all --handler ENTRY`")
 
-    def meant(letter: Letter) -> bool:
-        return letter.handler == handler if event_id is None else letter.is_called(event_id)
+    if event_id is None:
+        asked = Asked(handler=handler or "", redo_effects=redo_effects)
+        return process.run(lambda stopping: _replay_all(here, asked, within, stopping, as_json=as_json))
+    wanted: str = event_id
 
     async def replayed(stopping: asyncio.Event) -> int:
-        async with desk(here, meant) as at:
+        async with desk(here, lambda letter: letter.is_called(wanted)) as at:
             check_handler(here, handler, at.handlers)
-            wanted = await at.open_ones(handler or "") if event_id is None else [await at.one(event_id, handler)]
-            asked = await dead_replays.ask(at.store, wanted, redo_effects=redo_effects)
-            marks = await dead_replays.wait(at.store, asked, within, stopping, _failing)
-            told = await at.told(asked, marks, waited=not no_wait)
-        _tell(told, as_json=as_json)
-        return 0 if no_wait or all(one.mark.state == "done" for one in told) else 1
+            case = await at.one(wanted, handler)
+            asked = await dead_replays.ask(at.store, case, redo_effects=redo_effects)
+            mark = await dead_replays.wait(at.store, asked, within, stopping, _failing)
+            told = await at.told(case, mark, waited=not no_wait)
+        if as_json:
+            json_line(told.row())
+        else:
+            name = printable(case.letter.id) or case.letter.place
+            stdout().print(f"{name}  {printable(case.letter.handler)}  {printable(told.sentence())}")
+        return 0 if no_wait or mark.state == "done" else 1
 
     return process.run(replayed)
+
+
+async def _replay_all(
+    here: Installation, asked: Asked, within: timedelta, stopping: asyncio.Event, *, as_json: bool
+) -> int:
+    async with opened_log(here) as log, opened_store(here) as store:
+        with store_errors_explained():
+            begun = await begin(here, log, store, asked)
+            if begun is None:
+                stdout().print("there are no open dead letters of this entry")
+                return 0
+            found = await waited(store, begun, within, stopping)
+    if as_json:
+        json_line(found.row(datetime.now(UTC)))
+    else:
+        stdout().print(found.summary() or "nothing was replayed yet")
+        if not found.is_over:
+            stdout().print(advice(found))
+    return 0 if not within or found.is_done else 1
 
 
 @app.command()
@@ -170,19 +197,6 @@ def _duration(option: str, text: str) -> timedelta:
 def _failing(mark: Mark) -> None:
     """One attempt failed, and there will be another: told beside the result, so that nobody waits in the dark."""
     sys.stderr.write(f"{printable(mark.letter.event_id)}  {printable(mark.letter.handler)}  {printable(mark.detail)}\n")
-
-
-def _tell(found: Sequence[Told], *, as_json: bool) -> None:
-    out = stdout()
-    for one in found:
-        if as_json:
-            json_line(one.row())
-        elif len(found) == 1 or one.mark.state != "done":
-            letter = one.case.letter
-            name = printable(letter.id) or letter.place
-            out.print(f"{name}  {printable(letter.handler)}  {printable(one.sentence())}")
-    if len(found) != 1 and not as_json:
-        out.print(dead_replays.summary(found) or "there are no open dead letters of this entry")
 
 
 def _print(case: Case) -> None:

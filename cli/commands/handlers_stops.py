@@ -1,7 +1,5 @@
 """`hookline handlers pause` and `resume`: a row in the store, which every worker of the entry obeys within a second."""
 
-import getpass
-import platform
 from collections.abc import Collection
 from datetime import UTC, datetime
 from typing import Annotated
@@ -15,6 +13,7 @@ from cli.errors import Misconfigured
 from cli.explain import suggestion
 from cli.output import printable, stdout
 from cli.plugins import loaded
+from cli.whoami import me
 from cli.wiring import opened_store, store_errors_explained
 from store.stops import Stop
 
@@ -38,7 +37,7 @@ def pause(
 
     async def paused() -> int:
         _require_known(here, name, ())
-        wanted = Stop(handler=name, reason="paused", detail=reason, by=_me(), at=datetime.now(UTC))
+        wanted = Stop(handler=name, reason="paused", detail=reason, by=me(), at=datetime.now(UTC))
         async with opened_store(here) as store:
             with store_errors_explained():
                 stop = await store.stops.stop(wanted)
@@ -76,13 +75,3 @@ def _require_known(here: Installation, name: str, also: Collection[str]) -> None
     known |= {problem.entry for problem in plan.problems}
     if name not in known:
         raise Misconfigured(f"there is no entry {name}{suggestion(name, sorted(known))}")
-
-
-def _me() -> str:
-    """Who is at the keyboard, for whoever asks why it stands still."""
-    try:
-        user = getpass.getuser()
-    except (OSError, KeyError, ImportError):
-        # a container may run as a number without a name
-        user = "somebody"
-    return f"{user}@{platform.node()}"

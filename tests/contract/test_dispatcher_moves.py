@@ -82,7 +82,7 @@ async def test_a_renamed_entry_goes_on_where_it_was(eventlog: Logs, tmp_path: Pa
     async with on_any(eventlog, tmp_path) as rig:
         await rig.append(*(message(number, key=f"k{number}") for number in range(8)))
         await rig.settle(asks.called("before"))
-        await rename(rig.log, rig.store, rig.topics, old="before", new="after")
+        await rename(rig.log, rig.store, rig.topics, old="before", new="after", now=NOW)
         assert set((await rig.committed("before")).values()) == {None}
         await rig.append(message(8, key="k8"))
         async with rig.running(asks.called("after"), clock=later(2)) as dispatcher:
@@ -99,7 +99,7 @@ async def test_an_entry_that_works_is_not_renamed(rig: Rig) -> None:
     async with rig.running(asks.called("before")):
         await rig.positioned("before")
         with pytest.raises(GroupInUse, match=r"others read for the group hookline\.before: stop all its workers"):
-            await rename(rig.log, rig.store, rig.topics, old="before", new="after", within=1.0)
+            await rename(rig.log, rig.store, rig.topics, old="before", new="after", now=NOW, within=1.0)
     assert not await rig.store.entry_rows.is_known("after")
 
 
@@ -109,15 +109,15 @@ async def test_an_entry_is_not_renamed_to_one_that_has_run(rig: Rig) -> None:
     await rig.append(message(0))
     await rig.settle(asks.called("before"), asks.called("after"))
     with pytest.raises(ChangeRefused, match="`hookline handlers forget after` drops that"):
-        await rename(rig.log, rig.store, rig.topics, old="before", new="after")
+        await rename(rig.log, rig.store, rig.topics, old="before", new="after", now=NOW)
     await forgetting(rig).forget("after")
-    assert (await rename(rig.log, rig.store, rig.topics, old="before", new="after")).positions == 2
+    assert (await rename(rig.log, rig.store, rig.topics, old="before", new="after", now=NOW)).positions == 2
 
 
 async def test_what_never_was_is_not_renamed(rig: Rig) -> None:
     """A name that is mistyped."""
     with pytest.raises(ChangeRefused, match="nothing is known of befroe"):
-        await rename(rig.log, rig.store, rig.topics, old="befroe", new="after")
+        await rename(rig.log, rig.store, rig.topics, old="befroe", new="after", now=NOW)
 
 
 async def test_a_renaming_that_is_broken_off_goes_on(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -137,12 +137,12 @@ async def test_a_renaming_that_is_broken_off_goes_on(rig: Rig, monkeypatch: pyte
         with monkeypatch.context() as patched:
             patched.setattr(owner, name, broken)
             with pytest.raises((StoreUnavailable, LogUnavailable), match="it went away"):
-                await rename(rig.log, rig.store, rig.topics, old="before", new="after")
+                await rename(rig.log, rig.store, rig.topics, old="before", new="after", now=NOW)
         if owner is rows:
             async with rig.running(asks.called("after")) as dispatcher:
                 await until(lambda found=dispatcher: found.states()["after"].phase is Phase.FAILED, "it stops")
                 assert "the log forgot the position" in dispatcher.states()["after"].reason
-    await rename(rig.log, rig.store, rig.topics, old="before", new="after")
+    await rename(rig.log, rig.store, rig.topics, old="before", new="after", now=NOW)
     assert set((await rig.committed("before")).values()) == {None}
     async with rig.running(asks.called("after"), clock=later(2)):
         await until(lambda: len(asks.fired) == 4, "its timers fire")

@@ -24,6 +24,9 @@ WORDS = {
     ("replays", "state"): "waiting",
     ("replays", "effects"): "keep",
     ("replays", "ended_at"): None,
+    ("replay_jobs", "reads"): "dead",
+    ("replay_jobs", "effects"): "keep",
+    ("replay_jobs", "state"): "cancelled",
     ("stops", "reason"): "paused",
 }
 ROWS = 103

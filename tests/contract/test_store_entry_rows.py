@@ -11,9 +11,13 @@ from store.stops import Stop
 from store.store import Store
 from tests.contract.stores import AT, LOG, NOW, OTHER_LOG, minute, rows
 from tests.contract.test_store_parked import to_park
+from tests.contract.test_store_replay_jobs import job_order
 from tests.contract.test_store_replays import DONE, order
 
-TABLES = ("owners", "entries", "stops", "schedule", "parked", "suspects", "replays", "effects", "caps", "cap_uses")
+TABLES = (
+    "owners", "entries", "stops", "schedule", "parked", "suspects", "replays", "replay_jobs", "effects", "caps",
+    "cap_uses", "renames",
+)  # fmt: skip
 STOP = Stop(handler="h", reason="paused", by="ann@here", at=NOW)
 
 
@@ -50,6 +54,7 @@ async def fill(store: Store, handler: str = "h", *, timers: int = 5) -> None:
     asked = await store.replays.ask([order(number, handler=handler) for number in range(2)], NOW)
     taken = await store.replays.take(handler, AT, epoch, [asked[0].id], now=NOW)
     await store.replays.end(handler, taken[0], epoch, DONE, now=NOW)
+    await store.replay_jobs.start(job_order(handler), NOW)
 
 
 async def of(url: str, handler: str) -> dict[str, int]:
@@ -67,10 +72,12 @@ ALL = {
     "parked": 2,
     "suspects": 1,
     "replays": 2,
+    "replay_jobs": 1,
     "effects": 4,
     "caps": 1,
     "cap_uses": 1,
 }
+RENAMED = {**ALL, "renames": 1}
 
 
 async def test_what_is_kept_of_entries_that_went_away_is_told(store: Store) -> None:
@@ -79,8 +86,22 @@ async def test_what_is_kept_of_entries_that_went_away_is_told(store: Store) -> N
     await fill(store, "there")
     await store.entries.start_of("marks only", "earliest", NOW)
     assert await store.entry_rows.left({"there"}) == {
-        "gone": {"timers": 5, "parked events": 2, "replays": 1, "stops": 1, "effects": 4}
+        "gone": {"timers": 5, "parked events": 2, "replays": 1, "sets of events to replay": 1, "stops": 1, "effects": 4}
     }
+
+
+async def test_what_waits_where_its_entry_does_not_read_is_told(store: Store) -> None:
+    """And can be given up alone: of each kind, with the topics; what is over waits for nobody."""
+    await fill(store)
+    await fill(store, "other")
+    kept = {"timers": 5, "parked events": 2, "replays": 1}
+    assert await store.entry_rows.unread({"h": [AT.topic], "other": ["elsewhere"]}) == {"other": ((AT.topic,), kept)}
+    assert [len(each) for each in await store.entry_rows.waiting("other", limit=9, beside=["elsewhere"])] == [5, 2]
+    assert await store.entry_rows.waiting("other", limit=9, beside=[AT.topic]) == ([], [])
+    assert await store.entry_rows.take_back("other", NOW, beside=[AT.topic]) == 0
+    assert await store.entry_rows.take_back("other", NOW, beside=["elsewhere"]) == 1
+    assert [mark.state for mark in await store.replays.marks("other")] == ["done", "cancelled"]
+    assert [mark.state for mark in await store.replays.marks("h")] == ["done", "waiting"]
 
 
 async def test_renaming_takes_everything_along(store: Store, store_url: str) -> None:
@@ -88,8 +109,8 @@ async def test_renaming_takes_everything_along(store: Store, store_url: str) -> 
     await fill(store)
     await fill(store, "other")
     assert await of(store_url, "h") == ALL
-    await store.entry_rows.rename("h", "new")
-    assert (await of(store_url, "h"), await of(store_url, "new"), await of(store_url, "other")) == ({}, ALL, ALL)
+    await store.entry_rows.rename("h", "new", NOW)
+    assert (await of(store_url, "h"), await of(store_url, "new"), await of(store_url, "other")) == ({}, RENAMED, ALL)
     epoch = (await store.owners.claim("new", [AT], LOG))[AT]
     assert (epoch.value, epoch.clean) == (2, False)
     assert len(await store.schedule.load("new", AT, LOG)) == 5
@@ -117,11 +138,11 @@ async def test_a_renaming_that_was_broken_off_goes_on(
         with monkeypatch.context() as patched:
             patched.setattr(store._database, "write", breaking)
             try:
-                await store.entry_rows.rename("h", "new")
+                await store.entry_rows.rename("h", "new", NOW)
                 break
             except StoreUnavailable:
                 assert await store.entry_rows.began("new")
-    assert (await of(store_url, "h"), await of(store_url, "new")) == ({}, ALL)
+    assert (await of(store_url, "h"), await of(store_url, "new")) == ({}, RENAMED)
 
 
 async def test_forgetting_leaves_what_became_of_dead_letters(store: Store, store_url: str) -> None:
@@ -153,5 +174,5 @@ async def test_many_rows_are_renamed_and_forgotten_in_pages(store: Store, monkey
     monkeypatch.setattr(entry_rows, "_PAGE", 2)
     await fill(store, timers=7)
     assert isinstance(store.entry_rows, EntryRows)
-    assert await store.entry_rows.rename("h", "new") == 21
-    assert await store.entry_rows.forget("new", NOW) == 20
+    assert await store.entry_rows.rename("h", "new", NOW) == 22
+    assert await store.entry_rows.forget("new", NOW) == 22

@@ -41,6 +41,7 @@ STEPS = [
     "0007: Keep records of lanes that wait long.",
     "0008: Keep what was under way when a worker crashed.",
     "0009: Remember which version of each contact the log has.",
+    "0010: Replay sets of events, and remember which name an entry had.",
 ]
 MIGRATE = "import asyncio, sys; from store.migrations import migrate; print(asyncio.run(migrate(sys.argv[1])))"
 

@@ -98,7 +98,7 @@ async def replayed(store: Store, epoch: Epoch) -> None:
     letter = LetterName(handler="h", at=AT, offset=1, source="s", event_id="1", failed_at="")
     record = StoredRecord(topic=AT.topic, partition=AT.partition, offset=1, key=None, value=None, timestamp=0)
     await store.replays.ask([Order(letter=letter, record=record, death=())], NOW)
-    await store.replays.room("h")
+    await store.replay_jobs.room("h", 0)
     [waiting] = await store.replays.waiting("h")
     [replay] = await store.replays.take("h", AT, epoch, [waiting.id], now=NOW)
     await store.replays.end("h", replay, epoch, Ending(state="done"), now=NOW)

@@ -52,6 +52,13 @@ def test_dead_letters_are_mended_and_replayed_in_order(on_any: Clinic) -> None:
     on_any.site.serve("run")
     on_any.die(1, 2, 3)
     assert [line["state"] for line in on_any.listed()] == ["open"] * 3
+    planned = json.loads(on_any.site.at.command("replay", "plan", "--handler", "mendable", "--json").stdout)
+    assert (planned["events"], planned["counts"][0]["type"]) == (3, "message.created")
+    died = on_any.happened("message.created:m2")
+    assert (died["handlers"]["mendable"]["state"], died["handlers"]["mendable"]["reason"]) == ("dead", "exhausted")
+    assert [(one["handler"], one["effect"], one["state"]) for one in died["effects"]] == [
+        ("mendable", "effect", "done")
+    ]
     on_any.mend()
     done = on_any.dead("replay", "--all", "--handler", "mendable", "--wait", "30s")
     assert (done.stdout, done.stderr, done.returncode) == ("3 done\n", "", 0)
@@ -60,6 +67,26 @@ def test_dead_letters_are_mended_and_replayed_in_order(on_any: Clinic) -> None:
     assert on_any.effects == ids
     assert on_any.listed() == []
     assert [line["state"] for line in on_any.listed("--all")] == ["done"] * 3
+    told = on_any.happened("message.created:m2")["handlers"]
+    assert {name: one["state"] for name, one in told.items()} == {"follow-up-chat": "settled", "mendable": "replayed"}
+    listed = on_any.site.at.command("events", "list", "--key", "c1", "--type", "message.*", "--json")
+    assert [json.loads(line)["id"] for line in listed.stdout.splitlines()] == ids
+    again(on_any, ids)
+
+
+def again(at: Clinic, ids: list[str]) -> None:
+    """Have the worker handle what it has handled already, all but the effects."""
+    options = ("--handler", "mendable", "--from", "topics", "--key", "c1", "--rate", "100")
+    begun = at.site.at.command("replay", "start", *options)
+    assert (begun.returncode, begun.stdout.startswith("replay 2: ")) == (0, True), begun.stderr
+    wait_for(lambda: at.journal == [f"mendable {event_id}" for event_id in ids * 2], seconds=30, what="all of it again")
+    at.wait_logged("event.replayed", 6)
+    [line] = at.site.at.command("replay", "status", "2", "--json").stdout.splitlines()
+    told = json.loads(line)
+    assert (told["state"], told["found"], told["done"], told["rate"]) == ("done", 3, 3, 100.0)
+    assert at.effects == ids
+    cancelled = at.site.at.command("replay", "cancel", "2")
+    assert cancelled.stdout == "replay 2: nothing was left to be taken back; 3 done\n"
 
 
 def test_a_replay_that_fails_again_says_why(here: Clinic) -> None:
@@ -126,6 +153,9 @@ def test_an_event_that_is_retried_is_not_dead_yet(tmp_path: Path, spawner: Spawn
         assert "message.created:m1 is not dead yet: patient tries it again by itself" in done.stderr
         kept = slow.dead("discard", "message.created:m1", "--handler", "patient")
         assert (kept.returncode, "is not dead yet: patient tries it again" in kept.stderr) == (1, True)
+        slow.wait_logged("lane.parked", 1)
+        waits = slow.happened("message.created:m1")["handlers"]["patient"]
+        assert (waits["state"], waits["attempts"], waits["before"]) == ("parked", 1, 0)
         nowhere = slow.dead("replay", "message.created:m2", "--handler", "patient")
         assert nowhere.returncode == 1
         assert "patient has no dead letter of the event message.created:m2" in nowhere.stderr

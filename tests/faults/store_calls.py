@@ -7,6 +7,7 @@ from schemas.contacts import Identity
 from store.effects import EffectKey
 from store.owners import Epoch
 from store.parked_rows import LaneName, Tried
+from store.replay_jobs import Fed, Held, JobOrder
 from store.schedule import TimerName
 from store.stops import Stop
 from store.store import Store
@@ -16,6 +17,8 @@ from tests.faults.store_writer import AT, HANDLER
 
 EPOCH = Epoch(1, clean=True, log=LOG)
 ANN = Identity(source="support", platform="p", id="1")
+JOB = JobOrder(handler=HANDLER, log=LOG, reads="dead", filters="{}", cursor="[]")
+FED = Fed(cursor="[]", over=True, next_at=NOW, held_until=NOW)
 KEY = EffectKey(handler=HANDLER, source="support", event_id="1", name="ask")
 
 CALLS: dict[str, Callable[[Store], Awaitable[Any]]] = {
@@ -61,13 +64,24 @@ CALLS: dict[str, Callable[[Store], Awaitable[Any]]] = {
     "contacts.unpublished": lambda store: store.contacts.unpublished("e"),
     "contacts.published": lambda store: store.contacts.published("e", ["c"]),
     "replays.ask": lambda store: store.replays.ask([], NOW),
-    "replays.room": lambda store: store.replays.room(HANDLER),
     "replays.discard": lambda store: store.replays.discard([], NOW),
     "replays.marks": lambda store: store.replays.marks(),
     "replays.note": lambda store: store.replays.note(1, "failed"),
     "replays.found": lambda store: store.replays.found([1]),
     "replays.waiting": lambda store: store.replays.waiting(HANDLER),
     "replays.take": lambda store: store.replays.take(HANDLER, AT, EPOCH, [1], now=NOW),
+    "replay_jobs.start": lambda store: store.replay_jobs.start(JOB, NOW),
+    "replay_jobs.all": lambda store: store.replay_jobs.all(limit=1),
+    "replay_jobs.get": lambda store: store.replay_jobs.get(1),
+    "replay_jobs.counts": lambda store: store.replay_jobs.counts([1]),
+    "replay_jobs.decided": lambda store: store.replay_jobs.decided([]),
+    "replay_jobs.cancel": lambda store: store.replay_jobs.cancel(1, NOW),
+    "replay_jobs.reading": lambda store: store.replay_jobs.reading([HANDLER]),
+    "replay_jobs.claim": lambda store: store.replay_jobs.claim(Held(1, "me"), now=NOW, until=NOW),
+    "replay_jobs.release": lambda store: store.replay_jobs.release("me"),
+    "replay_jobs.room": lambda store: store.replay_jobs.room(HANDLER, 1),
+    "replay_jobs.feed": lambda store: store.replay_jobs.feed(Held(1, "me"), [], FED, now=NOW),
+    "entry_rows.renames": lambda store: store.entry_rows.renames(),
     "expire": lambda store: store.expire(NOW),
     "start": lambda store: store.start(),
 }

@@ -14,6 +14,8 @@ from tests.servers.broker import Broker
 STEPS = [
     f"{function}:{when}:1"
     for function in (
+        "dispatcher.replay_reading:page",
+        "store.replay_jobs:ReplayJobs.feed",
         "store.replays:Replays.take",
         "dispatcher.attempt:attempt",
         "dispatcher.settlement:Settler._durable",
@@ -24,12 +26,12 @@ STEPS = [
 
 
 def killed(at: Clinic, spawner: Spawner, *steps: str) -> None:
-    """Have a dead letter replayed by workers that kill themselves one after another, each at its step."""
+    """Have all dead letters replayed by workers that kill themselves one after another, each at its step."""
     role, _ = at.site.serve("run")
     at.die(1)
     assert role.stop() == 0
     at.mend()
-    assert at.dead("replay", "message.created:m1", "--no-wait").returncode == 0
+    assert at.dead("replay", "--all", "--handler", "mendable", "--no-wait").returncode == 0
     for step in steps:
         worker = at.site.at.start("work", "--admin-port", "0", launch=spawner.killing(step))
         worker.died(45)
@@ -69,6 +71,10 @@ def test_killed_on_kafka(tmp_path: Path, spawner: Spawner, kafka: Broker, fresh_
     """By several workers in turn."""
     eventlog = f"kafka://{kafka.bootstrap}"
     with clinic(tmp_path, launch=spawner, eventlog=eventlog, prefix=fresh_prefix, more=QUICK_SESSION) as at:
-        steps = ("store.replays:Replays.take:after:1", "dispatcher.attempt:attempt:after:1")
+        steps = (
+            "store.replay_jobs:ReplayJobs.feed:before:1",
+            "store.replays:Replays.take:after:1",
+            "dispatcher.attempt:attempt:after:1",
+        )
         killed(at, spawner, *steps, "store.replays:Replays.end:before:1")
         check(at, at_most=3)

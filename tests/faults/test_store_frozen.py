@@ -61,7 +61,10 @@ async def store(server: PrivatePostgres, url: str) -> AsyncIterator[Store]:
 
 def test_every_call_of_the_store_is_among_those_that_are_tried() -> None:
     """A new one has to be added here."""
-    parts = ("owners", "schedule", "effects", "entries", "caps", "contacts", "replays", "stops", "suspects", "parked")
+    parts = (
+        "owners", "schedule", "effects", "entries", "caps", "contacts", "replays", "replay_jobs", "stops", "suspects",
+        "parked",
+    )  # fmt: skip
     store = Store.open("sqlite:///unused.db")
     public = {
         f"{part}.{name}" for part in parts for name in vars(type(getattr(store, part))) if not name.startswith("_")
@@ -73,6 +76,7 @@ def test_every_call_of_the_store_is_among_those_that_are_tried() -> None:
         "caps.expire",
         "contacts.expire",
         "replays.expire",
+        "replay_jobs.expire",
         "replays.end",
         "parked.end",
         "parked.lanes",

@@ -64,6 +64,7 @@ def _dispatcher() -> CollectorRegistry:
     made.of("h").dead("exhausted").inc()
     made.watch("h", Load)
     made.left({"h": {"timers": 1}})
+    made.jobs(["h"], ["h"])
     return registry
 
 

@@ -9,7 +9,7 @@ from typing import Any, cast
 import pytest
 
 from cli.dead_letters import Letter
-from cli.dead_replays import Told, order_of, picked, summary, undecided, wait
+from cli.dead_replays import Told, order_of, picked, wait
 from cli.errors import CommandFailed, Misconfigured
 from store.replay_rows import Mark, State
 from store.store import Store
@@ -50,22 +50,6 @@ def test_which_source_is_meant_must_be_clear() -> None:
     with pytest.raises(Misconfigured, match=expected):
         picked(found, "e1", "h")
     assert picked(found, "1@5", "h") == found[1]
-
-
-def test_undecided_letters_come_in_the_order_of_their_events() -> None:
-    """Each event once; not what is under way or over, and not of another entry."""
-    found = [
-        case(letter("e1", offset=1, origin=9)),
-        case(letter("e2", offset=2, origin=10)),
-        case(letter("e3", offset=3, origin=8)),
-        case(letter("e3", offset=4, origin=8)),
-        case(letter("e4", offset=5), "running"),
-        case(letter("e5", offset=6), "done"),
-        case(letter("e6", offset=7, origin=11), "cancelled"),
-        case(letter("e7", offset=8, handler="other")),
-        case(foreign()),
-    ]
-    assert undecided(found, "h") == [found[3], found[0], found[1], found[6]]
 
 
 def foreign() -> Letter:
@@ -123,12 +107,6 @@ def test_a_program_is_told_in_fields() -> None:
     }
 
 
-def test_many_are_told_in_numbers() -> None:
-    """Only of what there is."""
-    assert summary([told("done"), told("dead"), told("done"), told("waiting")]) == "2 done, 1 failed again, 1 waiting"
-    assert summary([]) == ""
-
-
 async def test_whoever_waits_is_told_of_each_failed_attempt() -> None:
     """Once; a replay that is tried again must not look like one that hangs."""
     details = iter([None, "attempt 1 failed", "attempt 1 failed", "attempt 2 failed"])
@@ -143,5 +121,5 @@ async def test_whoever_waits_is_told_of_each_failed_attempt() -> None:
             stopping.set()
 
     store = cast("Store", SimpleNamespace(replays=SimpleNamespace(found=found)))
-    await wait(store, [7], timedelta(seconds=30), stopping, meanwhile)
+    await wait(store, 7, timedelta(seconds=30), stopping, meanwhile)
     assert told == ["attempt 1 failed", "attempt 2 failed"]
