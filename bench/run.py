@@ -9,12 +9,13 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).parent
+ROOT = HERE.parent
 
 
 def main() -> int:
     """Run the named benchmarks, or all; 1 if one of them failed."""
-    known = {path.stem: path for path in sorted(HERE.glob("*.py")) if path.stem != "run"}
-    wanted = sys.argv[1:] or list(known)
+    known = [path.stem for path in sorted(HERE.glob("*.py")) if path.stem != "run"]
+    wanted = sys.argv[1:] or known
     unknown = [name for name in wanted if name not in known]
     if unknown:
         print(f"there is no benchmark {', '.join(unknown)}; there are {', '.join(known)}", file=sys.stderr)
@@ -22,7 +23,8 @@ def main() -> int:
     failed = []
     for name in wanted:
         print(f"\n== {name}", flush=True)
-        if subprocess.run([sys.executable, known[name]], check=False).returncode:
+        # As a module, from the root: a file run by its path would hide the package of its name.
+        if subprocess.run([sys.executable, "-m", f"bench.{name}"], cwd=ROOT, check=False).returncode:
             failed.append(name)
     if failed:
         print(f"failed: {', '.join(failed)}", file=sys.stderr)
