@@ -8,9 +8,9 @@ from cli.dead_desk import open_letters
 from cli.errors import CommandFailed
 from cli.findings import Finding
 from cli.wiring import opened_log, opened_store, store_errors_explained
+from dispatcher.alone import partitions_of
 from dispatcher.equipment import Limits
 from eventlog.errors import EventLogError
-from schemas.record import TopicPartition
 
 PARKED = Limits().parked
 """So many events an entry may have parked."""
@@ -37,9 +37,12 @@ async def undealt(here: Installation, *, patience: float) -> AsyncIterator[Findi
         why = f"{letters:,} that nobody has dealt with: see `hookline dead list`, then replay or discard them"
         yield Finding("dead letters", "degraded", why)
     if deliveries:
-        see = "hookline tail quarantine --from start --no-follow"
-        why = f"{deliveries:,} authentic deliveries did not fit what the platform should send: see `{see}`"
-        yield Finding("quarantine", "degraded", f"{why}. They are dropped when the topic's retention is over")
+        why = (
+            f"{deliveries:,} authentic deliveries did not fit what the platform should send: see "
+            "`hookline replay --quarantine --dry-run`, mend what reads them, and replay them before the topic's "
+            "retention is over, when they are dropped"
+        )
+        yield Finding("quarantine", "degraded", why)
     for one in crowded(parked):
         yield one
 
@@ -59,10 +62,14 @@ async def _parked(here: Installation) -> Mapping[str, int]:
 
 
 async def _quarantined(here: Installation) -> int:
-    topic = here.settings.topics.topics().name("quarantine")
+    """How many deliveries nobody has dealt with. Without any the store is left alone."""
     async with opened_log(here) as log:
-        partitions = [TopicPartition(topic, number) for number in range((await log.partitions([topic])).get(topic, 0))]
-        if not partitions:
-            return 0
+        partitions = await partitions_of(log, [here.settings.topics.topics().name("quarantine")])
         begin, end = await log.offsets(partitions, "earliest"), await log.offsets(partitions, "end")
-    return sum(end[at] - begin[at] for at in partitions)
+        identity = await log.identity()
+    there = sum(end[at] - begin[at] for at in partitions)
+    if not there:
+        return 0
+    async with opened_store(here) as store:
+        with store_errors_explained():
+            return there - await store.quarantine.count(identity, begin)

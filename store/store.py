@@ -18,6 +18,7 @@ from store.migrations import require_current
 from store.owners import Owners
 from store.parked import Parked
 from store.polls import Polls
+from store.quarantine import Quarantine
 from store.replay_jobs import ReplayJobs
 from store.replays import Replays
 from store.schedule import Schedule
@@ -25,6 +26,7 @@ from store.stops import Stops
 from store.strays import Strays
 from store.suspects import Suspects
 from store.tables import COPIED_TO, meta
+from store.traces import Traces
 
 # Dead letters are kept for 30 days, and a replay must find the effects of its event.
 EFFECTS_KEPT = timedelta(days=30)
@@ -57,6 +59,8 @@ class Store:
         self.replay_jobs = ReplayJobs(database)
         self.parked = Parked(database)
         self.polls = Polls(database)
+        self.quarantine = Quarantine(database)
+        self.traces = Traces(database)
         self.stops = Stops(database)
         self.entry_rows = EntryRows(database)
         self.suspects = Suspects(database)
@@ -127,6 +131,7 @@ class Store:
             (self.replays.expire, MARKS_KEPT),
             (self.replay_jobs.expire, MARKS_KEPT),
             (self.polls.expire, POLLS_KEPT),
+            (self.quarantine.expire, MARKS_KEPT),
         )
         gone = 0
         for expire, age in kept:

@@ -46,6 +46,9 @@ COMMANDS: Mapping[str, Command] = MappingProxyType(
             "cli.commands.send:send", "Post a signed test event to a source, as its platform would.", follows=True
         ),
         "tail": Command("cli.commands.tail:tail", "Show the records of the topics.", follows=True),
+        "events": Command(
+            "cli.commands.events:app", "List events, or show what happened to one of them.", follows=True
+        ),
         "explain": Command("cli.commands.explain:explain", "Say why a request was refused.", follows=True),
         "topics": Command("cli.commands.topics:app", "Plan and create the topics in the event log.", ignores_dev=True),
         "dead": Command(

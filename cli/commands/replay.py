@@ -10,6 +10,7 @@ import typer
 
 from cli import process
 from cli.base import Installation, installation
+from cli.commands import quarantine
 from cli.errors import CommandFailed
 from cli.output import json_line, listing, printable, stdout
 from cli.replay_orders import Asked, Said, begin, look, spacing
@@ -21,6 +22,7 @@ from store.store import Store
 app = typer.Typer(
     no_args_is_help=True, help="Give many events to an entry again: dead letters, or what it has handled."
 )
+app.callback(invoke_without_command=True)(quarantine.replay)
 
 
 class From(StrEnum):

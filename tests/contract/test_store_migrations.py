@@ -42,6 +42,7 @@ STEPS = [
     "0008: Keep what was under way when a worker crashed.",
     "0009: Remember which version of each contact the log has.",
     "0010: Replay sets of events, and remember which name an entry had.",
+    "0011: Remember which deliveries of the quarantine were dealt with.",
 ]
 MIGRATE = "import asyncio, sys; from store.migrations import migrate; print(asyncio.run(migrate(sys.argv[1])))"
 

@@ -58,6 +58,13 @@ class Clinic:
         """Run a command on dead letters."""
         return self.site.at.command("dead", *arguments)
 
+    def happened(self, event_id: str) -> dict[str, Any]:
+        """What became of an event; of each handler by its name."""
+        done = self.site.at.command("events", "show", event_id, "--json")
+        assert done.returncode == 0, done.stderr
+        told: dict[str, Any] = json.loads(done.stdout)
+        return {**told, "handlers": {one["handler"]: one for one in told["handlers"]}}
+
     def _logged(self, event: str) -> int:
         return sum(line["event"] == event for role in self.site.at.roles for line in role.log())
 

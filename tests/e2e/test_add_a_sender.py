@@ -44,6 +44,48 @@ def refused(at: Hookline, role: Role) -> dict[str, Any]:
     return found
 
 
+def strange(at: Hookline) -> str:
+    """Two deliveries that the recipe cannot read; the id under which the first is kept."""
+    ids = []
+    for number, kind in ((2, "robot"), (3, "alien")):
+        values = ("--set", f"comment.id=c_{number}", "--set", f"comment.author.kind={kind}")
+        named = ("--header", "X-Acme-Event:comment.added", "--header", f"X-Acme-Delivery:d{number}")
+        done = at.command("send", "desk", "--body", "comment.json", *named, *values)
+        status, _, body = done.stdout.partition(" ")
+        assert status == "422", done.stderr
+        ids.append(json.loads(body)["quarantined"])
+    return str(ids[0])
+
+
+def readable_once_mended(at: Hookline, name: str) -> None:
+    """A delivery of the quarantine is looked for, mended and published; the other stays, and is told."""
+    sought = at.command("events", "show", name)
+    assert (sought.returncode, f"replay --quarantine --id {name}" in sought.stderr) == (1, True)
+    file = at.folder / "hookline.toml"
+    file.write_text(file.read_text(encoding="utf-8").replace('assistant = "bot"', 'assistant = ["bot", "robot"]'))
+    tried = at.command("replay", "--quarantine", "--dry-run")
+    assert (tried.returncode, tried.stdout.splitlines()[-1]) == (
+        1,
+        "1 would be published (1 event), 1 still invalid",
+    )
+    done = at.command("replay", "--quarantine", "--json")
+    [first, second] = [json.loads(line) for line in done.stdout.splitlines()]
+    assert (done.returncode, first["id"], first["published"]) == (1, name, ["message.created:c_2"])
+    assert (second["state"], second["why"]) == ("invalid", "Does not fit: role")
+    assert at.command("replay", "--quarantine", "--id", name).returncode == 0
+    [listed] = at.command("events", "list", "--limit", "1", "--json").stdout.splitlines()
+    assert (json.loads(listed)["id"], json.loads(listed)["received_at"]) == (
+        "message.created:c_2",
+        first["received_at"],
+    )
+    shown = json.loads(at.command("events", "show", "d2", "--json").stdout)
+    assert (shown["id"], shown["headers"]["ce_deliveryid"]) == ("message.created:c_2", "d2")
+    (at.folder / ".hookline" / "state.db").unlink()
+    alone = at.command("events", "show", "message.created:c_2")
+    assert (alone.returncode, alone.stdout.splitlines()[0]) == (1, "message.created  message.created:c_2")
+    assert "what the state store knows of it is not shown" in alone.stderr
+
+
 def test_the_page_about_a_new_sender_is_true(tmp_path: Path, spawner: Spawner) -> None:
     """Its configuration, its sample and its commands, through the real door; and what it says of unmapped events."""
     (tmp_path / "hookline.toml").write_text(block("toml"), encoding="utf-8")
@@ -61,11 +103,13 @@ def test_the_page_about_a_new_sender_is_true(tmp_path: Path, spawner: Spawner) -
             assert done.returncode == 0, done.stdout + done.stderr
         other = at.command("send", "desk", "--body", "comment.json", "--set", "comment.internal=true")
         assert (other.returncode, other.stdout) == (0, "200 OK\n")
+        quarantined = strange(at)
         refusal = refused(at, role)
         [said] = records(at, "conversations")
         [note] = records(at, "platform")
         assert role.stop() == 0
         gone = at.command("explain", refusal["request_id"])
+        readable_once_mended(at, quarantined)
     assert (refusal["source"], refusal["reason"]) == ("desk", "signature-missing")
     assert (gone.returncode, "no receiver runs with the data folder" in gone.stderr) == (1, True)
     headers = {name: said["headers"][name] for name in ("ce_id", "ce_type", "ce_time", "ce_eventname", "ce_deliveryid")}

@@ -7,6 +7,7 @@ from schemas.contacts import Identity
 from store.effects import EffectKey
 from store.owners import Epoch
 from store.parked_rows import LaneName, Tried
+from store.quarantine import QuarantineName
 from store.replay_jobs import Fed, Held, JobOrder
 from store.schedule import TimerName
 from store.stops import Stop
@@ -17,6 +18,7 @@ from tests.faults.store_writer import AT, HANDLER
 
 EPOCH = Epoch(1, clean=True, log=LOG)
 ANN = Identity(source="support", platform="p", id="1")
+DELIVERY = QuarantineName(log=LOG, at=AT, offset=1, name="q", timestamp=0)
 JOB = JobOrder(handler=HANDLER, log=LOG, reads="dead", filters="{}", cursor="[]")
 FED = Fed(cursor="[]", over=True, next_at=NOW, held_until=NOW)
 KEY = EffectKey(handler=HANDLER, source="support", event_id="1", name="ask")
@@ -70,6 +72,11 @@ CALLS: dict[str, Callable[[Store], Awaitable[Any]]] = {
     "replays.found": lambda store: store.replays.found([1]),
     "replays.waiting": lambda store: store.replays.waiting(HANDLER),
     "replays.take": lambda store: store.replays.take(HANDLER, AT, EPOCH, [1], now=NOW),
+    "quarantine.done": lambda store: store.quarantine.done([DELIVERY]),
+    "quarantine.note": lambda store: store.quarantine.note(DELIVERY, events=1, now=NOW),
+    "quarantine.count": lambda store: store.quarantine.count(LOG, {AT: 0}),
+    "quarantine.expire": lambda store: store.quarantine.expire(NOW),
+    "traces.of": lambda store: store.traces.of("1"),
     "replay_jobs.start": lambda store: store.replay_jobs.start(JOB, NOW),
     "replay_jobs.all": lambda store: store.replay_jobs.all(limit=1),
     "replay_jobs.get": lambda store: store.replay_jobs.get(1),
