@@ -14,6 +14,7 @@ from eventlog.log import Commit, EventLog
 from eventlog.open import sqlite_path
 from schemas.record import TopicPartition
 from schemas.topics import Topics
+from store.entry_rows import Unread
 from store.stops import Stop
 
 
@@ -31,6 +32,8 @@ class Standing:
     stop: Stop | None = None
     # Partitions whose position the log forgot: it does not go on until somebody says where.
     forgotten: int = 0
+    # What waits in topics that it does not read.
+    unread: Unread | None = None
 
 
 def behind(commit: Commit, end: int) -> int:
@@ -102,12 +105,15 @@ async def standings(here: Installation, entries: Iterable[Entry]) -> Mapping[str
         with store_errors_explained():
             waiting, stops = await store.schedule.waiting(identity), await store.stops.all()
             parked = await store.parked.counts()
+            unread = await store.entry_rows.unread({entry.name: topics_of(entry, topics) for entry in listed})
             forgotten = {
                 name: len(those & await store.owners.started(name, identity)) if those else 0
                 for name, those in unplaced.items()
             }
     return {
-        name: Standing(behind_[name], waiting.get(name, 0), parked.get(name, 0), stops.get(name), forgotten[name])
+        name: Standing(
+            behind_[name], waiting.get(name, 0), parked.get(name, 0), stops.get(name), forgotten[name], unread.get(name)
+        )
         for name in forgotten
     }
 

@@ -1,11 +1,12 @@
-"""Forgetting an entry: what waits for it becomes dead letters, and the rest goes. May be broken off and called again.
+"""Forgetting an entry, or what waits where it does not read any more: dead letters come of it. May be called again.
 
 A letter is durable before its row goes, so one may be written twice, and none is lost. What the log holds and the entry
 has not read waits for nobody and is no letter.
 """
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Collection, Iterable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from dispatcher import dead
@@ -26,7 +27,7 @@ from store.store import Store
 
 # Of timers, and of parked records, at once.
 _PAGE = 200
-_WHY = Dead("forgotten", "somebody forgot the entry while this waited for it")
+_WHY = Dead("forgotten", "somebody forgot the entry, or what it reads no more, while this waited for it")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,17 +63,40 @@ class Forgetting:
             StoreError: the store failed; call again.
         """
         group, rows = f"{self.topics.prefix}{entry}", self.store.entry_rows
-        letters = 0
+        async with self._buried(entry, group, (), within) as letters:
+            gone = await rows.forget(entry, self.clock.now())
+        await self.log.forget(group)
+        return Forgotten(letters, gone)
+
+    async def release(self, entry: str, reads: Collection[str], *, within: float = ALONE) -> Forgotten:
+        """Forget what waits for an entry in other topics than those it reads; it goes on with the rest.
+
+        Args:
+            entry: its name.
+            reads: the topics it reads.
+            within: as for `forget`.
+
+        Raises:
+            GroupInUse: somebody works for it.
+            EventLogError: the log failed; call again.
+            StoreError: the store failed; call again.
+        """
+        async with self._buried(entry, f"{self.topics.prefix}{entry}", reads, within) as letters:
+            gone = await self.store.entry_rows.take_back(entry, self.clock.now(), beside=reads)
+        return Forgotten(letters, gone)
+
+    @asynccontextmanager
+    async def _buried(self, entry: str, group: str, beside: Collection[str], within: float) -> AsyncIterator[int]:
+        """Make dead letters of what waits, but for that of some topics; how many. Nobody works for it in the block."""
+        rows, letters = self.store.entry_rows, 0
         async with alone(self.log, group, await partitions_of(self.log, readable(self.topics)), within=within) as held:
-            while any(waiting := await rows.waiting(entry, limit=_PAGE)):
+            while any(waiting := await rows.waiting(entry, limit=_PAGE, beside=beside)):
                 timers, records = waiting
                 await self._bury(entry, group, [*map(_of_timer, timers), *map(_of_record, records)])
                 held.check()
                 await rows.drop(timers=[each.id for each in timers], records=[each.id for each in records])
                 letters += len(timers) + len(records)
-            gone = await rows.forget(entry, self.clock.now())
-        await self.log.forget(group)
-        return Forgotten(letters, gone)
+            yield letters
 
     async def _bury(self, entry: str, group: str, works: Iterable[Work]) -> None:
         letters = [self._letter(entry, group, each) for each in works]

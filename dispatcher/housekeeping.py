@@ -1,6 +1,7 @@
 """Throws away rows of the store that nothing can ask for any more, and tells of those that wait for nobody: hourly."""
 
 import asyncio
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -21,6 +22,8 @@ class Housekeeping:
     """Of one process."""
 
     equipment: Equipment
+    # The entries that run, and the topics they read.
+    reads: Callable[[], Mapping[str, Collection[str]]] = dict
     _task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -35,7 +38,7 @@ class Housekeeping:
 
     async def _run(self) -> None:
         while True:
-            await Leftovers(self.equipment).look()
+            await Leftovers(self.equipment, self.reads).look()
             await self.equipment.clock.sleep(_EVERY.total_seconds() * (1 + 0.1 * self.equipment.jitter()))
             try:
                 await self.equipment.store.expire(self.equipment.clock.now())

@@ -1,12 +1,13 @@
-"""Tells of rows that wait for entries which are not configured: nobody will ever take them."""
+"""Tells of rows that nobody will ever take: of entries that are not configured, and in topics they read no more."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
 import structlog
 
 from dispatcher.equipment import Equipment
 from dispatcher.errors import describe
+from store.entry_rows import Unread
 from store.errors import StoreError
 
 log = structlog.get_logger()
@@ -17,6 +18,8 @@ class Leftovers:
     """Of one process's configuration."""
 
     equipment: Equipment
+    # The entries that run, and the topics they read.
+    reads: Callable[[], Mapping[str, Collection[str]]] = dict
 
     async def look(self) -> None:
         """Look for them, and tell; nothing is told while the store is away, or nobody said what is configured."""
@@ -24,18 +27,37 @@ class Leftovers:
         if configured is None:
             return
         try:
-            found = await self.equipment.store.entry_rows.left(configured)
+            rows, reads = self.equipment.store.entry_rows, self.reads()
+            found = await rows.left(configured)
+            unread = await rows.unread(reads) if reads else {}
         except StoreError as error:
             log.warning("leftovers.unknown", cause=describe(error))
             return
-        self.equipment.metrics.left(found)
+        self.equipment.metrics.left({**{entry: one.kept for entry, one in unread.items()}, **found})
         for entry, kept in found.items():
             log.warning("entry.missing", handler=entry, waiting=told(kept), advice=advice(entry))
+        for entry, one in unread.items():
+            waiting, todo = told(one.kept), unread_advice(entry)
+            log.warning("rows.unread", handler=entry, topics=list(one.topics), waiting=waiting, advice=todo)
 
 
 def told(kept: Mapping[str, int]) -> str:
     """What waits, in words."""
     return ", ".join(f"{count:,} {word}" for word, count in kept.items())
+
+
+def unread_advice(entry: str) -> str:
+    """What to do about rows in topics that an entry does not read, in a sentence for people."""
+    return (
+        "have its handler read them again, by a type of theirs in `on=` or the prefix they had; if nobody needs it, "
+        f"stop all workers and run `hookline handlers forget {entry} --unread`: it becomes dead letters"
+    )
+
+
+def unread_told(entry: str, unread: Unread) -> str:
+    """What waits for an entry in topics that it does not read, and what to do."""
+    waits = f"it does not read {', '.join(unread.topics)}, where {told(unread.kept)} wait for it"
+    return f"{waits}: {unread_advice(entry)}"
 
 
 def advice(entry: str) -> str:

@@ -149,8 +149,10 @@ class EntryRows:
             count += await self._paged(update(table).where(_page(table, old)).values(handler=new))
         return count
 
-    async def waiting(self, handler: str, *, limit: int) -> tuple[list[KeptTimer], list[ParkedRow]]:
-        """The first timers and the first parked records of an entry, of whatever event log.
+    async def waiting(
+        self, handler: str, *, limit: int, beside: Collection[str] = ()
+    ) -> tuple[list[KeptTimer], list[ParkedRow]]:
+        """The first timers and the first parked records of an entry, of whatever event log, but for those of some topics.
 
         Raises:
             StoreError: the database failed.

@@ -21,19 +21,19 @@ from cli.base import Installation, installation
 from cli.commands import check
 from cli.damage import integrity
 from cli.dev_settings import public_url
-from cli.entry_states import configured, told
+from cli.entry_states import told
 from cli.errors import CommandFailed
 from cli.findings import Finding, show
 from cli.idle import WORKERS
 from cli.invocation import starting
 from cli.lags import lags as lags_of
+from cli.left_rows import left_rows
 from cli.new_store import strangers
 from cli.plugins import loaded
 from cli.poll_states import poll_states
 from cli.topic_state import look
 from cli.undealt import undealt
 from cli.wiring import log_url, opened_log, opened_store, store_url
-from dispatcher import leftovers
 from eventlog.errors import EventLogError
 from eventlog.log import EventLog
 from eventlog.open import sqlite_path
@@ -145,15 +145,6 @@ async def _stops(here: Installation) -> Mapping[str, Stop]:
         return {}
 
 
-async def _left(here: Installation) -> Mapping[str, Mapping[str, int]]:
-    """What waits for entries that are not configured; nothing while the store is away, which others tell."""
-    try:
-        async with opened_store(here) as store:
-            return await store.entry_rows.left(configured(loaded(here).plan))
-    except (StoreError, CommandFailed):
-        return {}
-
-
 async def _log(here: Installation, roles: Sequence[Address], stops: Mapping[str, Stop]) -> AsyncIterator[Finding]:
     where = log_url(here)
     lags: Mapping[str, int | None] = {}
@@ -248,9 +239,8 @@ async def _store(here: Installation) -> AsyncIterator[Finding]:
         yield Finding("state store", "ok", f"{where} answers and is up to date")
         for finding in await poll_states(here, datetime.now(UTC)):
             yield finding
-        for name, kept in (await _left(here)).items():
-            why = f"it is not configured, and the store keeps for it {leftovers.told(kept)}"
-            yield Finding(f"entry {name}", "degraded", f"{why}: {leftovers.advice(name)}")
+        for finding in await left_rows(here):
+            yield finding
 
 
 def _machine(here: Installation) -> Iterator[Finding]:

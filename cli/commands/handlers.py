@@ -16,6 +16,7 @@ from cli.errors import CommandFailed
 from cli.lags import Standing, forgotten_told, standings
 from cli.output import listing, printable
 from cli.plugins import Plugins, loaded
+from dispatcher.leftovers import unread_told
 
 app = typer.Typer(no_args_is_help=True, help="The handlers of this configuration.")
 app.command("pause")(handlers_stops.pause)
@@ -65,6 +66,8 @@ def list_(
                     sys.stderr.write(f"hookline: {printable(f'{name}: {told(standing.stop)}')}\n")
                 if standing.forgotten:
                     sys.stderr.write(f"hookline: {printable(forgotten_told(name, standing.forgotten))}\n")
+                if standing.unread:
+                    sys.stderr.write(f"hookline: {printable(f'{name}: {unread_told(name, standing.unread)}')}\n")
         return 1 if plugins.problems else 0
 
     return process.run(lambda _stopping: listed())

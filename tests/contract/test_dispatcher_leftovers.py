@@ -1,17 +1,25 @@
-"""What waits for entries that are not configured is told when a role starts."""
+"""What waits for nobody is told when a role starts: of entries that are not configured, in topics they read no more."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from prometheus_client import CollectorRegistry
 from structlog.testing import capture_logs
 
+from dispatcher.clock import SystemClock
+from dispatcher.forgetting import Forgetting
 from dispatcher.leftovers import Leftovers
 from dispatcher.metrics import Metrics
+from handlers.api import Context, handler
+from schemas.events import ContactUpdated, Event
 from store.entry_rows import EntryRows
 from store.errors import StoreUnavailable
-from tests.contract.dispatchers import on_sqlite
-from tests.contract.test_store_entry_rows import fill
+from tests.contract.dispatchers import on_sqlite, quick, until
+from tests.contract.stores import AT, LOG, NOW
+from tests.contract.test_store_entry_rows import fill, timer
+from tests.contract.test_store_parked import to_park
+from tests.contract.test_store_replays import order
 
 
 async def test_what_waits_for_nobody_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -45,9 +53,43 @@ async def test_what_waits_for_nobody_is_told(tmp_path: Path, monkeypatch: pytest
             "event": "entry.missing",
             "log_level": "warning",
             "handler": "gone",
-            "waiting": "5 timers, 2 parked events, 1 replays, 1 stops, 4 effects",
+            "waiting": "5 timers, 2 parked events, 1 replays, 1 sets of events to replay, 1 stops, 4 effects",
             "advice": "configure it again; if it has another name now, `hookline handlers rename gone NEW`; if nobody "
             "needs it, `hookline handlers forget gone`",
         },
         {"event": "leftovers.unknown", "log_level": "warning", "cause": "it does not answer"},
     ]
+
+
+@handler("turned", on=ContactUpdated)
+async def turned(event: Event[ContactUpdated], ctx: Context) -> None:
+    """It had other events, of conversations, when it parked some and set timers."""
+
+
+async def test_what_waits_in_topics_that_are_read_no_more_is_told_and_can_be_given_up(tmp_path: Path) -> None:
+    """Else it would stay for ever, for nobody owns its partition; it becomes dead letters, and the entry goes on."""
+    registry = CollectorRegistry()
+
+    def timers() -> float | None:
+        return registry.get_sample_value("hookline_left_rows", {"handler": "turned", "kind": "timers"})
+
+    async with on_sqlite(tmp_path) as rig:
+        epoch = (await rig.store.owners.claim("turned", [AT], LOG))[AT]
+        await rig.store.schedule.settle("turned", AT, epoch, offset=1, event_id="e1", now=NOW, set=[timer(1)])
+        row = to_park(7)
+        plain = replace(row, record=replace(row.record, headers=()))
+        await rig.store.parked.park("turned", AT, epoch, [plain], {}, bound=10, now=NOW)
+        await rig.store.replays.ask([order(0, handler="turned")], NOW)
+        reads = [rig.topics.name("contacts")]
+        with capture_logs() as logs:
+            metrics = Metrics(registry)
+            async with rig.running(quick(turned), configured=frozenset({"turned"}), metrics=metrics):
+                await until(lambda: timers() == 1, "it is told")
+        [told] = [line for line in logs if line["event"] == "rows.unread"]
+        assert (told["topics"], told["waiting"]) == ([AT.topic], "1 timers, 1 parked events, 1 replays")
+        assert "`hookline handlers forget turned --unread`" in told["advice"]
+        forgetting = Forgetting(log=rig.log, store=rig.store, topics=rig.topics, clock=SystemClock(), version="1.2.3")
+        done = await forgetting.release("turned", reads)
+        assert (done.letters, done.rows, len(await rig.records("dead"))) == (2, 1, 2)
+        assert await rig.store.entry_rows.unread({"turned": reads}) == {}
+        assert await rig.store.entry_rows.began("turned")
