@@ -9,7 +9,7 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Select, Table, delete, func, literal, select, tuple_, union, update
+from sqlalchemy import ColumnElement, Select, Table, Update, delete, func, literal, select, tuple_, union, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store.database import Database
@@ -51,6 +51,9 @@ _WAITING: Mapping[str, tuple[Table, Sequence[ColumnElement[bool]]]] = MappingPro
     }
 )
 
+# Those of them that wait in a topic.
+_PLACED = ("timers", "parked events", "replays")
+
 
 class KeptTimer(NamedTuple):
     """A timer that is set, and the event log its place is in."""
@@ -58,6 +61,14 @@ class KeptTimer(NamedTuple):
     id: int
     log: str
     row: TimerRow
+
+
+class Unread(NamedTuple):
+    """What waits for an entry in topics that it does not read: nobody takes it."""
+
+    topics: tuple[str, ...]
+    # `timers` and the like → how many.
+    kept: Mapping[str, int]
 
 
 class EntryRows:
@@ -87,6 +98,28 @@ class EntryRows:
             names = sorted({name for (name,) in await connection.execute(named)} - set(known))
             found = {name: await _counts(connection, name) for name in names}
             return {name: counts for name, counts in found.items() if counts}
+
+        return await self._database.read(work)
+
+    async def unread(self, reads: Mapping[str, Collection[str]]) -> dict[str, Unread]:
+        """What waits where its entry does not read, of all entries that are named with their topics.
+
+        Raises:
+            StoreError: the database failed.
+        """
+
+        async def work(connection: AsyncConnection) -> dict[str, Unread]:
+            found: dict[str, tuple[set[str], dict[str, int]]] = {}
+            for word in _PLACED:
+                table, where = _WAITING[word]
+                place = (table.c.handler, table.c.topic)
+                counted = select(*place, func.count()).where(table.c.handler.in_(reads), *where).group_by(*place)
+                for handler, topic, count in await connection.execute(counted):
+                    if topic not in reads[handler]:
+                        topics, kept = found.setdefault(handler, (set(), {}))
+                        topics.add(topic)
+                        kept[word] = kept.get(word, 0) + count
+            return {handler: Unread(tuple(sorted(topics)), kept) for handler, (topics, kept) in found.items()}
 
         return await self._database.read(work)
 
@@ -152,13 +185,15 @@ class EntryRows:
     async def waiting(
         self, handler: str, *, limit: int, beside: Collection[str] = ()
     ) -> tuple[list[KeptTimer], list[ParkedRow]]:
-        """The first timers and the first parked records of an entry, of whatever event log, but for those of some topics.
+        """The first timers and parked records of an entry, of whatever event log, but for those of some topics.
 
         Raises:
             StoreError: the database failed.
         """
-        timers = select(schedule).where(schedule.c.handler == handler, IS_PENDING).order_by(schedule.c.id).limit(limit)
-        records: Select[Any] = select(*ROWS).where(parked.c.handler == handler).order_by(parked.c.id).limit(limit)
+        mine = (schedule.c.handler == handler, schedule.c.topic.not_in(beside))
+        timers = select(schedule).where(*mine, IS_PENDING).order_by(schedule.c.id).limit(limit)
+        theirs = (parked.c.handler == handler, parked.c.topic.not_in(beside))
+        records: Select[Any] = select(*ROWS).where(*theirs).order_by(parked.c.id).limit(limit)
 
         async def work(connection: AsyncConnection) -> tuple[list[KeptTimer], list[ParkedRow]]:
             found = [KeptTimer(row.id, row.log, timer_of(row)) for row in await connection.execute(timers)]
@@ -179,6 +214,19 @@ class EntryRows:
 
         await self._database.write(work)
 
+    async def take_back(self, handler: str, now: datetime, *, beside: Collection[str]) -> int:
+        """Cancel the open replays of an entry, but for those of some topics; how many there were.
+
+        Raises:
+            StoreError: the database failed; call again.
+        """
+        statement = _cancelled(handler, "its entry reads its topic no more", now)
+
+        async def work(connection: AsyncConnection) -> int:
+            return (await connection.execute(statement.where(replays.c.topic.not_in(beside)))).rowcount
+
+        return await self._database.write(work)
+
     async def forget(self, handler: str, now: datetime) -> int:
         """Throw away every row of an entry, open replays included; how many there were.
 
@@ -187,8 +235,7 @@ class EntryRows:
         Raises:
             StoreError: the database failed; call again.
         """
-        over = {**EMPTY, "state": "cancelled", "detail": "its entry was forgotten", "ended_at": now}
-        cancelled = update(replays).where(replays.c.handler == handler, IS_OPEN).values(over)
+        cancelled = _cancelled(handler, "its entry was forgotten", now)
 
         async def marks(connection: AsyncConnection) -> int:
             gone = [delete(table).where(table.c.handler == handler) for table in _MARKS]
@@ -210,6 +257,11 @@ class EntryRows:
         while changed := await self._database.write(work):
             count += changed
         return count
+
+
+def _cancelled(handler: str, why: str, now: datetime) -> Update:
+    over = {**EMPTY, "state": "cancelled", "detail": why, "ended_at": now}
+    return update(replays).where(replays.c.handler == handler, IS_OPEN).values(over)
 
 
 def _page(table: Table, handler: str) -> ColumnElement[bool]:

@@ -90,6 +90,20 @@ async def test_what_is_kept_of_entries_that_went_away_is_told(store: Store) -> N
     }
 
 
+async def test_what_waits_where_its_entry_does_not_read_is_told(store: Store) -> None:
+    """And can be given up alone: of each kind, with the topics; what is over waits for nobody."""
+    await fill(store)
+    await fill(store, "other")
+    kept = {"timers": 5, "parked events": 2, "replays": 1}
+    assert await store.entry_rows.unread({"h": [AT.topic], "other": ["elsewhere"]}) == {"other": ((AT.topic,), kept)}
+    assert [len(each) for each in await store.entry_rows.waiting("other", limit=9, beside=["elsewhere"])] == [5, 2]
+    assert await store.entry_rows.waiting("other", limit=9, beside=[AT.topic]) == ([], [])
+    assert await store.entry_rows.take_back("other", NOW, beside=[AT.topic]) == 0
+    assert await store.entry_rows.take_back("other", NOW, beside=["elsewhere"]) == 1
+    assert [mark.state for mark in await store.replays.marks("other")] == ["done", "cancelled"]
+    assert [mark.state for mark in await store.replays.marks("h")] == ["done", "waiting"]
+
+
 async def test_renaming_takes_everything_along(store: Store, store_url: str) -> None:
     """Another entry's rows stay, and an earlier owner can write nothing any more under the old name."""
     await fill(store)
