@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from tests.e2e.processes import COMMAND, Command, Process, Role, in_new_process
+from tests.e2e.processes import COMMAND, Command, Process, Role
+from tests.faults.spawner import Spawner
 
 UNLIMITED = resource.RLIM_INFINITY
 
@@ -31,12 +32,12 @@ class Tmpfs:
     """A tmpfs of some megabytes over the data folder, in a mount namespace of its own: ENOSPC, as everyone has it."""
 
     folder: Path
+    spawner: Spawner
     # A process that holds the namespace.
     holder: int
 
     def launch(self, command: Command) -> Process:
-        into = ("nsenter", "-t", str(self.holder), "-m", "sh", "-c", 'cd "$0" && exec "$@"', str(command.folder))
-        return in_new_process(command, (*into, *COMMAND))
+        return self.spawner(command, mounts_of=self.holder)
 
     def fill(self, role: Role) -> None:  # noqa: ARG002 - the other kind needs it
         with suppress(OSError), self._filler().open("wb", buffering=0) as file:
@@ -54,8 +55,10 @@ class Tmpfs:
 class SizeLimit:
     """RLIMIT_FSIZE: no file may grow beyond a page (EFBIG). Any user may; the process's own log is limited too."""
 
+    spawner: Spawner
+
     def launch(self, command: Command) -> Process:
-        return in_new_process(command)
+        return self.spawner(command)
 
     def fill(self, role: Role) -> None:
         resource.prlimit(role.process.pid, resource.RLIMIT_FSIZE, (4096, UNLIMITED))
@@ -65,7 +68,7 @@ class SizeLimit:
 
 
 @contextmanager
-def tmpfs(folder: Path, *, megabytes: int = 8) -> Iterator[Tmpfs | None]:
+def tmpfs(folder: Path, spawner: Spawner, *, megabytes: int = 8) -> Iterator[Tmpfs | None]:
     """Mount a tmpfs over `{folder}/.hookline`; None where this user may not."""
     (folder / ".hookline").mkdir()
     mounting = 'mount -t tmpfs -o "size=$1m" tmpfs "$0" && echo mounted && exec sleep infinity'
@@ -73,7 +76,7 @@ def tmpfs(folder: Path, *, megabytes: int = 8) -> Iterator[Tmpfs | None]:
     with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as holder:
         try:
             assert holder.stdout is not None
-            yield Tmpfs(folder, holder.pid) if holder.stdout.readline() else None
+            yield Tmpfs(folder, spawner, holder.pid) if holder.stdout.readline() else None
         finally:
             holder.kill()
 

@@ -5,6 +5,7 @@ closed it kills what still runs, and ends. See `spawner.py` for the other side.
 """
 
 import atexit
+import ctypes
 import gc
 import importlib
 import json
@@ -19,6 +20,8 @@ from typing import Any, NoReturn
 from cli.main import main
 from tests.faults.killer import arm, park_soon, shorten_leases
 
+# setns(2); Python has it from 3.12 on.
+CLONE_NEWNS = 0x20000
 # What the roles import only when they are called.
 LATER = (
     "cli.commands.dead",
@@ -96,10 +99,21 @@ def _become(request: dict[str, Any]) -> None:
         os.dup2(file, number)
         os.close(file)
     os.close(null)
+    if request["mounts_of"] is not None:
+        _enter_mounts(request["mounts_of"])
     os.chdir(request["folder"])
     os.environ.clear()
     os.environ.update(request["environ"])
     sys.argv = ["hookline", *request["arguments"]]
+
+
+def _enter_mounts(pid: int) -> None:
+    """See the mounts of another process, as nsenter(1) does."""
+    namespace = os.open(f"/proc/{pid}/ns/mnt", os.O_RDONLY)
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.setns(namespace, CLONE_NEWNS):
+        raise OSError(ctypes.get_errno(), f"setns to the mounts of {pid}")
+    os.close(namespace)
 
 
 def _run() -> int:

@@ -78,7 +78,13 @@ class Spawner:
             self._nursery.stdout.close()
 
     def __call__(
-        self, command: Command, kill_at: Sequence[str] = (), *, short_leases: bool = False, parks_soon: bool = False
+        self,
+        command: Command,
+        kill_at: Sequence[str] = (),
+        *,
+        short_leases: bool = False,
+        parks_soon: bool = False,
+        mounts_of: int | None = None,
     ) -> Process:
         """Fork a process that runs this command; give it to `Hookline` as `launch`.
 
@@ -87,6 +93,7 @@ class Spawner:
             kill_at: it kills itself at the first of these steps: `module:function:before|after:n`.
             short_leases: see `killer.shorten_leases`.
             parks_soon: see `killer.park_soon`.
+            mounts_of: the process whose mounts it sees; default our own.
         """
         request = {
             "arguments": list(command.arguments),
@@ -97,6 +104,7 @@ class Spawner:
             "kill_at": list(kill_at),
             "short_leases": short_leases,
             "parks_soon": parks_soon,
+            "mounts_of": mounts_of,
         }
         for file in (command.output, command.errors):
             file.touch()

@@ -18,12 +18,12 @@ GOOD_AGAIN_WITHIN = 8.0
 
 
 @pytest.fixture(params=["tmpfs", "size limit"])
-def disk(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Disk]:
+def disk(request: pytest.FixtureRequest, tmp_path: Path, spawner: Spawner) -> Iterator[Disk]:
     """A disk that can be filled: a file system of its own where this user may mount one, else the kernel's limit."""
     if request.param == "size limit":
-        yield SizeLimit()
+        yield SizeLimit(spawner)
         return
-    with tmpfs(tmp_path) as mounted:
+    with tmpfs(tmp_path, spawner) as mounted:
         if mounted is None:
             pytest.skip("this user may not mount a tmpfs; the kernel's limit on the size of files stands in")
         yield mounted
@@ -60,11 +60,11 @@ def test_a_full_disk_refuses_and_recovers_without_a_restart(door: Door, disk: Di
     assert len(door.auditor.accepted()) == len(door.auditor.sent)
 
 
-def test_the_work_goes_on_when_there_is_room(tmp_path: Path) -> None:
+def test_the_work_goes_on_when_there_is_room(tmp_path: Path, spawner: Spawner) -> None:
     """Log, store and leases on a full disk: nothing is lost, no effect is repeated, and nobody restarts anything."""
     folder = tmp_path / "shop"
     folder.mkdir()
-    with tmpfs(folder) as disk:
+    with tmpfs(folder, spawner) as disk:
         if disk is None:
             pytest.skip(
                 "this user may not mount a tmpfs, and a limit on file sizes would hit the handler's journal too"

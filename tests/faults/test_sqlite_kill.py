@@ -3,10 +3,11 @@
 import asyncio
 import random
 import signal
+import sqlite3
 import sys
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -164,13 +165,28 @@ async def test_a_killed_reader_is_followed(tmp_path: Path) -> None:
         await heir.member.stop(STOPS)
 
 
+async def freeze(process: Child, path: Path) -> None:
+    """Freeze it where it holds no lock of SQLite's: nobody else could write until it wakes up."""
+    async with asyncio.timeout(WITHIN):
+        while True:
+            process.signal(signal.SIGSTOP)
+            with closing(sqlite3.connect(path, timeout=0.1, isolation_level=None)) as probe:
+                try:
+                    probe.execute("BEGIN IMMEDIATE")
+                except sqlite3.OperationalError:
+                    process.signal(signal.SIGCONT)
+                    await asyncio.sleep(0.01)
+                else:
+                    return
+
+
 async def test_a_frozen_reader_has_lost_its_partitions(tmp_path: Path) -> None:
     """SIGSTOP past the lease: another takes over; awake again, the first one's commits are refused and revoked."""
     path = tmp_path / "events.db"
     async with opened(path) as log, child("read", str(path), "g") as frozen:
         await fill(log, 1)
         await frozen.until(lambda said: "commit 1" in said)
-        frozen.signal(signal.SIGSTOP)
+        await freeze(frozen, path)
         heir = Reader(log, "g")
         await heir.member.start()
         began = asyncio.get_running_loop().time()
