@@ -51,7 +51,7 @@ class Dispatcher:
         self._equipment = equipment
         self._stops = Stops(equipment)
         self._workers = {entry.name: Worker(entry, equipment, self._stops) for entry in entries}
-        self._housekeeping = Housekeeping(equipment)
+        self._housekeeping = Housekeeping(equipment, self._reads)
         self._feeder = ReplayFeeder(equipment=equipment, entries=self._running, stopped=self._stops.holds)
         self._watch = Watch(equipment.attempts, equipment.metrics)
 
@@ -148,6 +148,9 @@ class Dispatcher:
 
     def _running(self) -> Mapping[str, Entry]:
         return {name: worker.entry for name, worker in self._workers.items() if worker.phase is Phase.RUNNING}
+
+    def _reads(self) -> Mapping[str, tuple[str, ...]]:
+        return {name: worker.topics for name, worker in self._workers.items()}
 
     async def _is_empty(self) -> bool:
         log = self._equipment.log

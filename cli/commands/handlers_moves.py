@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from cli import process
-from cli.base import installation
+from cli.base import Installation, installation
 from cli.errors import Misconfigured
 from cli.explain import suggestion
 from cli.idle import changes_explained, require_consent, require_no_workers
@@ -17,12 +17,13 @@ from cli.output import stdout
 from cli.plugins import loaded
 from cli.version import version
 from cli.wiring import opened_log, opened_store, store_errors_explained
-from dispatcher import renaming, rewinding
+from dispatcher import leftovers, renaming, rewinding
 from dispatcher.alone import partitions_of, readable
 from dispatcher.clock import SystemClock
 from dispatcher.forgetting import Forgetting
 from dispatcher.rewinding import Move, Target
 from dispatcher.settings import Plan
+from dispatcher.worker import topics_of
 from schemas.durations import duration
 from schemas.record import TopicPartition
 from schemas.topics import Topics
@@ -63,12 +64,21 @@ def rename(
     return process.run(lambda _stopping: renamed())
 
 
-def forget(context: typer.Context, name: Name, yes: Yes = False) -> int:
+def forget(
+    context: typer.Context,
+    name: Name,
+    unread: Annotated[
+        bool, typer.Option("--unread", help="Only what waits in topics that it does not read any more.")
+    ] = False,
+    yes: Yes = False,
+) -> int:
     """Forget an entry: what waits for it becomes dead letters, its positions, effects and marks go.
 
     Stop all workers first. Should it be configured later, it begins at its `start`.
     """
     here = installation(context)
+    if unread:
+        return process.run(lambda _stopping: _release(here, name, yes=yes))
 
     async def forgotten() -> int:
         async with opened_store(here) as store, opened_log(here) as log:
@@ -87,6 +97,28 @@ def forget(context: typer.Context, name: Name, yes: Yes = False) -> int:
         return 0
 
     return process.run(lambda _stopping: forgotten())
+
+
+async def _release(here: Installation, name: str, *, yes: bool) -> int:
+    plan, topics = loaded(here).plan, here.settings.topics.topics()
+    _require_known(plan, name)
+    if (entry := next((one for one in plan.entries if one.name == name), None)) is None:
+        raise Misconfigured(f"{name} does not run, so nobody knows what it reads: enable it first, or forget all of it")
+    reads = topics_of(entry, topics)
+    async with opened_store(here) as store, opened_log(here) as log:
+        with changes_explained(), store_errors_explained():
+            found = (await store.entry_rows.unread({name: reads})).get(name)
+            if found is None:
+                stdout().print(f"nothing waits for {name} but in the topics it reads")
+                return 0
+            require_no_workers(here)
+            question = f"Forget of {name} what waits in {', '.join(found.topics)}: {leftovers.told(found.kept)}?"
+            if not require_consent(question, yes=yes):
+                return 1
+            one = Forgetting(log=log, store=store, topics=topics, clock=SystemClock(), version=version())
+            done = await one.release(name, reads)
+    stdout().print(f"{done.letters:,} dead letters of {name}, and {done.rows:,} replays are taken back")
+    return 0
 
 
 def rewind(
