@@ -61,6 +61,8 @@ class Alarm:
         mine = [each for each in self.holdings.partitions.values() if not each.closing]
         for partition in mine:
             partition.ripe += partition.timers.due(now)
+            if partition.timers.hungry:
+                self.holdings.thin.set()
         try:
             await self._ask_ends([partition for partition in mine if partition.ripe])
         except LogUnavailable as error:

@@ -52,6 +52,8 @@ class Limits:
     # Parked records in memory, while they are run, and so many of them are loaded of a lane at once.
     loaded: int = 256
     page: int = 16
+    # Timers of a partition that are loaded at once; up to three times as many wait in memory.
+    timers: int = 1_000
     # Replays taken at once; each may be as large as a record can be.
     replays: int = 32
     # How often the store is asked for replays.

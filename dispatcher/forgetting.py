@@ -94,7 +94,7 @@ class Forgetting:
                 timers, records = waiting
                 await self._bury(entry, group, [*map(_of_timer, timers), *map(_of_record, records)])
                 held.check()
-                await rows.drop(timers=[each.id for each in timers], records=[each.id for each in records])
+                await rows.drop(timers=[each.row.id for each in timers], records=[each.id for each in records])
                 letters += len(timers) + len(records)
             yield letters
 

@@ -37,6 +37,8 @@ class Holdings:
     replayed: asyncio.Event = field(default_factory=asyncio.Event)
     # Lanes are to be written to the store, or to be loaded from it.
     parking: asyncio.Event = field(default_factory=asyncio.Event)
+    # Few timers of a partition are left in memory, and more are in the store.
+    thin: asyncio.Event = field(default_factory=asyncio.Event)
     # An attempt is to be noted before it begins, or a note is to go.
     noted: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -48,7 +50,7 @@ class Holdings:
     @property
     def is_still(self) -> bool:
         """Whether nothing of it goes on before the clock does: lanes wait, timers are not due."""
-        on_their_way = any(partition.ripe or len(partition.gate) for partition in self.partitions.values())
+        on_their_way = any(each.ripe or len(each.gate) or each.timers.hungry for each in self.partitions.values())
         return not on_their_way and not self.lanes.to_move and (self.brakes.on or not self.lanes.ready)
 
     def next_due(self, clock: Clock) -> datetime | None:
@@ -71,6 +73,8 @@ class Holdings:
             self.settled += 1
             self.room.set()
             self.dirty.set()
+        if work.partition.timers.hungry:
+            self.thin.set()
 
     def stir(self) -> None:
         """Have lanes written and loaded, if any are to be."""
@@ -86,8 +90,8 @@ class Holdings:
     def take_over(self, partition: Partition) -> None:
         """A partition is ours."""
         self.partitions[partition.at] = partition
-        self.room.set()
-        self.rescheduled.set()
+        for signal in (self.room, self.rescheduled, self.thin):
+            signal.set()
 
     def give_up(self, partitions: Iterable[TopicPartition]) -> list[Partition]:
         """Stop beginning attempts of partitions and forget what waits in their lanes; they are returned."""
@@ -107,12 +111,13 @@ class Holdings:
 
     def wake(self) -> None:
         """Give every signal, so that whoever waits for one looks around."""
-        for signal in (self.room, self.dirty, self.rescheduled, self.replayed, self.parking, self.noted):
+        signals = (self.room, self.dirty, self.rescheduled, self.replayed, self.parking, self.thin, self.noted)
+        for signal in signals:
             signal.set()
 
-    def load(self, running: int, now: datetime) -> Load:
+    def load(self, running: int, clock: Clock) -> Load:
         """Figures for the metrics."""
-        mine = list(self.partitions.values())
+        mine, now = list(self.partitions.values()), clock.now()
         oldest = min((oldest for partition in mine if (oldest := partition.oldest) is not None), default=None)
         return Load(
             running=running,
@@ -124,5 +129,15 @@ class Holdings:
             head_age=0.0 if oldest is None else max(0.0, now.timestamp() - oldest / 1000),
             parked=self.lanes.stored,
             timers=sum(len(partition.timers) for partition in mine),
+            overdue=self._overdue(clock),
             partitions=len(mine),
         )
+
+    def _overdue(self, clock: Clock) -> float:
+        """For how many seconds timers and parked lanes have waited for their turn."""
+        now, since = clock.now(), self.lanes.first_due()
+        dues = [due for partition in self.partitions.values() if (due := partition.timers.first_due()) is not None]
+        late = [(now - due).total_seconds() for due in dues]
+        if since is not None:
+            late.append(clock.monotonic() - since)
+        return max([0.0, *late])

@@ -134,12 +134,12 @@ class Lanes(Generic[T]):
         lane.leaving = lane.head.parkable and (long or bool(lane.rows))
         self._mark(lane)
 
-    def hasten(self, lane: Lane[T]) -> None:
+    def hasten(self, lane: Lane[T], now: float) -> None:
         """A lane need not wait any longer."""
         if lane.state is State.WAITING:
             self._make_ready(lane)
         elif lane.state is State.PARKED:
-            self._rest(lane, 0.0)
+            self._rest(lane, now)
 
     def wake(self, now: float) -> int:
         """Make the lanes ready whose time has come; how many there were. Of parked ones the rows are to be loaded."""
@@ -162,6 +162,10 @@ class Lanes(Generic[T]):
         while self._wakes and not _waits(self._wakes[0][2], self._wakes[0][1]):
             heapq.heappop(self._wakes)
         return self._wakes[0][0] if self._wakes else None
+
+    def first_due(self) -> float | None:
+        """Since when the parked lane waits whose rows are to be loaded and were not for longest."""
+        return min((lane.until for lane in self._due), default=None)
 
     # -- to the store and back ----------------------------------------------------------------------------------------
 

@@ -26,7 +26,7 @@ from dispatcher.reader import Reader, Wanted
 from dispatcher.replayer import Replayer
 from dispatcher.runner import Runner
 from dispatcher.settings import GIVING_BACK, Entry
-from dispatcher.timers import Timers
+from dispatcher.timer_feeder import TimerFeeder
 from dispatcher.tracker import Tracker
 from dispatcher.work import lane_of_parked
 from eventlog.errors import EventLogError, LogMisconfigured, LogUnavailable, NotOwner, PositionLost
@@ -101,7 +101,8 @@ class Membership:
             clock=equipment.clock,
             metrics=metrics,
         )
-        self._parts = (self._reader, self._committer, self._alarm(), self._replayer(), self._parker(), self.runner.care)
+        others = (self._alarm(), self._feeder(), self._replayer(), self._parker(), self.runner.care)
+        self._parts = (self._reader, self._committer, *others)
         self._positions = Positions(entry, equipment)
         # What ends it: a reason to rejoin or to fail, or None for an ordinary end.
         self._ended: asyncio.Future[Rejoin | Failed | None] = asyncio.get_running_loop().create_future()
@@ -222,6 +223,14 @@ class Membership:
             on_work=self.runner.poke,
         )
 
+    def _feeder(self) -> TimerFeeder:
+        return TimerFeeder(
+            entry=self.entry.name,
+            holdings=self.holdings,
+            schedule=self.equipment.store.schedule,
+            clock=self.equipment.clock,
+        )
+
     def _parker(self) -> Parker:
         return Parker(
             entry=self.entry.name,
@@ -247,8 +256,6 @@ class Membership:
         )
 
     def _partition(self, at: TopicPartition, opening: Opening) -> Partition:
-        timers = Timers()
-        timers.load(opening.timers)
         tracker = Tracker(opening.start, opening.finished)
         return Partition(
             at=at,
@@ -256,7 +263,7 @@ class Membership:
             tracker=tracker,
             recent=Recent(self.equipment.limits.recent),
             caution=opening.caution,
-            timers=timers,
+            timers=opening.timers,
         )
 
     def _restore(self, at: TopicPartition, opening: Opening) -> None:

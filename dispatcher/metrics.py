@@ -35,6 +35,8 @@ class Load:
     # Records of parked lanes, in the store.
     parked: int = 0
     timers: int = 0
+    # For how many seconds what is due, and was to be done first of all that is due, has been.
+    overdue: float = 0.0
     partitions: int = 0
     renewals: int = 0
     # Whether it is to stand still, and for how many accounts it waits.
@@ -51,7 +53,8 @@ _GAUGES = {
     "ahead": "Offsets between the committed position and the last record read.",
     "head_age": "Seconds since the oldest unsettled record was received.",
     "parked": "Records in the state store, of lanes that wait for longer than memory is to be held for.",
-    "timers": "Timers that are set.",
+    "timers": "Timers that are set and in memory: those that come due next. `hookline handlers list` counts all.",
+    "overdue": "Seconds since the timer or parked lane came due that should have had its turn first, and has not.",
     "partitions": "Partitions this process owns.",
     "renewals": "Times a silent connection to the log was given up since the worker joined its group.",
     "stopped": "1 while it stands still: it was paused, or too many of its events died.",

@@ -20,14 +20,14 @@ from dispatcher.errors import ForeignStore
 from dispatcher.homes import home_of
 from dispatcher.metadata import Metadata
 from dispatcher.settings import Entry
+from dispatcher.timer_feeder import feed
+from dispatcher.timers import Timers
 from dispatcher.tracker import Finished, Progress
 from eventlog.errors import PositionLost
 from eventlog.log import Commit, Member
-from schemas.events import Timer
 from schemas.record import TopicPartition
 from store.owners import Epoch
 from store.parked_rows import ParkedLane
-from store.schedule import TimerRow
 from store.strays import Stray, StrayLane
 
 log = structlog.get_logger()
@@ -49,7 +49,7 @@ class Opening:
     start: int
     # What earlier owners settled from there on.
     finished: Finished | None
-    timers: tuple[TimerRow, ...]
+    timers: Timers
     # The lanes that have rows.
     parked: tuple[ParkedLane, ...] = ()
     # None: the last owner left in order.
@@ -133,7 +133,7 @@ class Positions:
     async def _adopt_timers(self, epochs: Mapping[TopicPartition, Epoch], identity: str) -> None:
         """Take over timers that were set in another log and whose keys these partitions have."""
         strays = self.equipment.store.strays
-        found = await strays.found(self.entry.name, identity) if self._sets_timers else []
+        found = await strays.found(self.entry.name, identity) if self.entry.sets_timers else []
         if not found:
             return
         homes = await self._homes(found, epochs, lambda stray: stray.key.encode("utf-8", "replace"))
@@ -183,14 +183,12 @@ class Positions:
             log.warning("suspects.found", handler=self.entry.name, suspects=suspects, advice=_SUSPECTS)
         return made
 
-    async def _timers(self, at: TopicPartition, identity: str) -> tuple[TimerRow, ...]:
-        if not self._sets_timers:
-            return ()
-        return tuple(await self.equipment.store.schedule.load(self.entry.name, at, identity))
-
-    @property
-    def _sets_timers(self) -> bool:
-        return Timer in self.entry.handler.on
+    async def _timers(self, at: TopicPartition, identity: str) -> Timers:
+        """Those that come due next are in memory before anything is read, the others come little by little."""
+        timers = Timers(self.equipment.limits.timers)
+        if self.entry.sets_timers:
+            await feed(timers, self.equipment.store.schedule, self.entry.name, at, identity)
+        return timers
 
 
 def _within(known: Metadata | None, end: int) -> Finished | None:

@@ -84,7 +84,7 @@ class Runner:
     def go_on(self, lanes: Iterable[Lane[Work]] = ()) -> None:
         """The brakes may be off: look what is to be done. These lanes need not wait any longer."""
         for lane in lanes:
-            self.holdings.lanes.hasten(lane)
+            self.holdings.lanes.hasten(lane, self.equipment.clock.monotonic())
         self.holdings.room.set()
         self.holdings.rescheduled.set()
         self.poke()

@@ -20,6 +20,7 @@ from dispatcher.needs import Need
 from dispatcher.outcome import Policy
 from dispatcher.registry import NAME, AnyHandler, Registry
 from schemas.durations import PositiveDuration, Wait, spoken
+from schemas.events import Timer
 from schemas.wording import faults
 
 DEFAULT_TIMEOUT = timedelta(seconds=30)
@@ -83,6 +84,11 @@ class Entry:
     timeout: timedelta
     concurrency: int
     start: Literal["earliest", "now"] | datetime = "earliest"
+
+    @property
+    def sets_timers(self) -> bool:
+        """Whether it may have timers: nobody else may set one."""
+        return Timer in self.handler.on
 
 
 @dataclass(frozen=True, slots=True)

@@ -130,7 +130,7 @@ class Worker:
         load = Load()
         if self._membership is not None:
             running = self._membership.runner.running
-            load = self._membership.holdings.load(running, self.equipment.clock.now())
+            load = self._membership.holdings.load(running, self.equipment.clock)
             load = replace(load, renewals=self._membership.renewals)
         stopped = self.stops.of(self.entry.name) is not None
         return replace(load, stopped=int(stopped), accounts_away=len(self.away))

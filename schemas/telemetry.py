@@ -59,7 +59,7 @@ LOG_EVENTS: Mapping[str, str] = MappingProxyType(
         "commit.failed": "Progress could not be stored; it is tried again.",
         "commit.refused": "Progress was not stored: the partitions have another owner by now.",
         "partitions.unreleased": "The store could not be told that partitions were left in order.",
-        "timers.delayed": "Timers are due and wait: the log is away.",
+        "timers.delayed": "Timers wait though they may be due: the log or the store is away.",
         "timers.adopted": "Timers that were set while the entry read another event log go on with this one.",
         "lanes.adopted": "Records that were parked while the entry read another event log go on with this one.",
         "member.unstopped": "A group member could not leave in order; its partitions come free by timeout.",

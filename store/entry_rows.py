@@ -58,7 +58,6 @@ _PLACED = ("timers", "parked events", "replays")
 class KeptTimer(NamedTuple):
     """A timer that is set, and the event log its place is in."""
 
-    id: int
     log: str
     row: TimerRow
 
@@ -196,7 +195,7 @@ class EntryRows:
         records: Select[Any] = select(*ROWS).where(*theirs).order_by(parked.c.id).limit(limit)
 
         async def work(connection: AsyncConnection) -> tuple[list[KeptTimer], list[ParkedRow]]:
-            found = [KeptTimer(row.id, row.log, timer_of(row)) for row in await connection.execute(timers)]
+            found = [KeptTimer(row.log, timer_of(row)) for row in await connection.execute(timers)]
             return found, [row_of(row) for row in await connection.execute(records)]
 
         return await self._database.read(work)

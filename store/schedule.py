@@ -10,14 +10,15 @@ pending (`strays.py`).
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cache
 from typing import Any, Literal, NamedTuple, TypeAlias
 
-from sqlalchemy import Insert, case, delete, func, select, update
+from sqlalchemy import Insert, case, delete, func, literal, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from schemas.record import TopicPartition
+from store.columns import Instant
 from store.database import Database
 from store.dialects import insert
 from store.digests import fingerprint
@@ -44,6 +45,17 @@ class TimerKey(NamedTuple):
     source: str
     key: str
     name: str
+
+
+class Place(NamedTuple):
+    """Where a pending timer stands among those of its partition: in the order in which they come due."""
+
+    due: datetime
+    id: int
+
+
+START = Place(datetime.min.replace(tzinfo=UTC), 0)
+"""Before all of them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +89,8 @@ class TimerSet(TimerName):
 class TimerRow(TimerSet):
     """A pending timer."""
 
+    # Of the row: it stays when the timer is moved.
+    id: int
     handler: str
     at: TopicPartition
     # The event that set it.
@@ -84,6 +98,11 @@ class TimerRow(TimerSet):
     setter_id: str
     # The id of the event its firing will be, the same on every retry.
     firing: str
+
+    @property
+    def place(self) -> Place:
+        """Its turn."""
+        return Place(self.due, self.id)
 
 
 Now: TypeAlias = dict[TimerKey, TimerRow | None]
@@ -152,13 +171,37 @@ class Schedule:
             StoreError: the database failed.
         """
         found: list[TimerRow] = []
-        after = -1
-        while True:
-            page = await self._page(handler, at, log, after)
-            found.extend(timer_of(row) for row in page)
-            if len(page) < _PAGE:
-                return found
-            after = page[-1].id
+        while len(page := await self.page(handler, at, log, found[-1].place if found else START)) == _PAGE:
+            found += page
+        return found + page
+
+    async def page(
+        self, handler: str, at: TopicPartition, log: str, after: Place, *, limit: int = _PAGE
+    ) -> list[TimerRow]:
+        """The pending timers of a partition that come due next after a place; fewer than the limit: there are no more.
+
+        Raises:
+            StoreError: the database failed.
+        """
+        statement = (
+            select(schedule)
+            .where(
+                schedule.c.handler == handler,
+                schedule.c.log == log,
+                schedule.c.topic == at.topic,
+                schedule.c.partition == at.partition,
+                IS_PENDING,
+                IS_TIMER,
+                tuple_(schedule.c.due, schedule.c.id) > tuple_(literal(after.due, Instant), after.id),
+            )
+            .order_by(schedule.c.due, schedule.c.id)
+            .limit(limit)
+        )
+
+        async def work(connection: AsyncConnection) -> list[TimerRow]:
+            return [timer_of(row) for row in await connection.execute(statement)]
+
+        return await self._database.read(work)
 
     async def is_pending(self, handler: str, firing: str) -> bool:
         """Whether a timer is set whose firing will be the event of this id.
@@ -205,27 +248,6 @@ class Schedule:
             return (await connection.execute(delete(schedule).where(schedule.c.id.in_(old)))).rowcount
 
         return await self._database.write(work)
-
-    async def _page(self, handler: str, at: TopicPartition, log: str, after: int) -> Sequence[Any]:
-        statement = (
-            select(schedule)
-            .where(
-                schedule.c.handler == handler,
-                schedule.c.log == log,
-                schedule.c.topic == at.topic,
-                schedule.c.partition == at.partition,
-                IS_PENDING,
-                IS_TIMER,
-                schedule.c.id > after,
-            )
-            .order_by(schedule.c.id)
-            .limit(_PAGE)
-        )
-
-        async def work(connection: AsyncConnection) -> Sequence[Any]:
-            return (await connection.execute(statement)).all()
-
-        return await self._database.read(work)
 
 
 def firing_id(handler: str, timer: TimerName, setter_id: str) -> str:
@@ -320,6 +342,7 @@ def _upsert(dialect: str, over: Over) -> Insert:
 def timer_of(row: Any) -> TimerRow:
     """A row of a timer that is set."""
     return TimerRow(
+        id=row.id,
         handler=row.handler,
         at=TopicPartition(row.topic, row.partition),
         source=row.source,

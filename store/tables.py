@@ -116,7 +116,7 @@ def partial(name: str, where: ColumnElement[bool], *columns: Column[Any], unique
 
 _PLACE = (schedule.c.handler, schedule.c.log, schedule.c.topic, schedule.c.partition)
 partial("uq_schedule_timer", IS_TIMER, *_PLACE, schedule.c.slot, unique=True)
-partial("ix_schedule_pending", IS_PENDING, *_PLACE, schedule.c.id)
+partial("ix_schedule_pending", IS_PENDING, *_PLACE, schedule.c.due, schedule.c.id)
 partial("ix_schedule_firing", IS_PENDING, schedule.c.handler, schedule.c.firing)
 partial("ix_schedule_settled", IS_OVER, schedule.c.written_at)
 

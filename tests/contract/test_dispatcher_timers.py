@@ -12,10 +12,12 @@ from dispatcher.outcome import Done
 from eventlog.log import Commit
 from handlers.api import Context, GiveUp, handler
 from schemas.events import ContactDeleted, Event, MessageCreated, Timer, WorkflowFinished
+from schemas.record import TopicPartition
 from store.errors import StoreUnavailable
 from store.schedule import TimerSet
+from store.stops import Stop
 from tests.contract.clocks import ShiftedClock, later
-from tests.contract.dispatchers import NOW, Rig, message, on_sqlite, quick, store_position, until
+from tests.contract.dispatchers import FAST, NOW, Rig, message, on_sqlite, quick, store_position, until
 
 
 @pytest.fixture
@@ -309,33 +311,66 @@ async def test_setting_a_timer_without_asking_for_it_is_an_error(rig: Rig) -> No
     assert errors == ["the handler sets a timer and is not given it: add Timer to its on="]
 
 
-async def test_many_timers_are_taken_over_in_seconds(rig: Rig) -> None:
-    """A restart with many pending timers does not hold up the first event."""
+async def test_many_timers_come_little_by_little(rig: Rig) -> None:
+    """Hundreds that came due while nobody worked: each fires once, in the order of their times, few are held."""
+    due = [NOW - timedelta(seconds=number) for number in range(500)]
+    fired: list[datetime] = []
+    held: list[int] = []
+
+    @handler("h", on=(MessageCreated, Timer))
+    async def h(event: Event[MessageCreated | Timer], ctx: Context) -> None:
+        fired.append(event.time)
+        held.append(dispatcher.loads()["h"].timers)
+
+    await _set(rig, "h", due)
+    async with rig.running(h, limits=replace(FAST, timers=20)) as dispatcher:
+        await until(lambda: len(fired) >= len(due) and dispatcher.loads()["h"].timers == 0, "all have fired")
+    assert fired == sorted(due)
+    assert max(held) <= 11 * 20
+
+
+async def test_a_timer_that_is_set_is_not_held_up_by_later_ones(rig: Rig) -> None:
+    """Of those that are due in days only some are in memory; one that is due soon is among them, wherever it stands."""
     asks = Asks()
+    await _set(rig, "asks", [NOW + timedelta(days=9, seconds=number) for number in range(500)])
     await rig.append(message(0))
-    await rig.settle(asks.handler)
-    at = rig.attempts[0].at
-    epoch = (await rig.store.owners.claim("asks", [at], await rig.log.identity()))[at]
+    async with rig.running(asks.handler, limits=replace(FAST, timers=20), clock=later()) as dispatcher:
+        await until(lambda: bool(asks.fired), "the one fires")
+        assert dispatcher.loads()["asks"].timers < 500
+
+
+async def test_timers_that_are_late_are_told(rig: Rig) -> None:
+    """For how long the first of them has waited, while its entry stands still."""
+    asks = Asks()
+    await _set(rig, "asks", [NOW - timedelta(hours=hours) for hours in (1, 3, 2)])
+    await rig.store.stops.stop(Stop(handler="asks", reason="paused", by="ops", at=NOW))
+    async with rig.running(asks.handler) as dispatcher:
+        await until(lambda: dispatcher.loads()["asks"].overdue >= 3 * 3600, "it is told")
+        assert dispatcher.loads()["asks"].overdue < 4 * 3600
+        await rig.store.stops.resume("asks")
+        await until(lambda: len(asks.fired) == 3, "they fire")
+        await until(lambda: dispatcher.loads()["asks"].overdue == 0, "nothing is late")
+
+
+async def _set(rig: Rig, entry: str, due: list[datetime]) -> None:
+    """Timers of an earlier owner, each in a lane of its own."""
+    at = TopicPartition(rig.conversations, 0)
+    epochs = await rig.store.owners.claim(entry, [at], await rig.log.identity())
     many = [
         TimerSet(
             source="support",
             key=f"k{number}",
             name="ask",
-            due=NOW + timedelta(days=9),
+            due=moment,
             platform="mygptassistants",
             conversation_id=None,
             received_at=NOW,
+            data='{"said": "hm"}',
         )
-        for number in range(6_000)
+        for number, moment in enumerate(due)
     ]
-    for start in range(0, len(many), 2_000):
-        await rig.store.schedule.settle(
-            "asks", at, epoch, offset=0, event_id="x", now=NOW, set=many[start : start + 2_000]
-        )
-    began = asyncio.get_running_loop().time()
-    async with rig.running(asks.handler) as dispatcher:
-        await until(lambda: dispatcher.loads()["asks"].timers >= 6_000, "they are loaded")
-        assert asyncio.get_running_loop().time() - began < 3
+    await rig.store.schedule.settle(entry, at, epochs[at], offset=0, event_id="x", now=NOW, set=many)
+    await rig.store.owners.release(entry, epochs)
 
 
 async def _stand_at(rig: Rig, offset: int) -> None:

@@ -163,7 +163,7 @@ async def test_what_waits_is_given_whole_and_thrown_away_by_its_ids(store: Store
     timers, records = await store.entry_rows.waiting("h", limit=3)
     assert [each.row.key for each in timers] == ["c0", "c1", "c2"]
     assert [each.record for each in records] == [to_park(7).record, to_park(8).record]
-    await store.entry_rows.drop(timers=[each.id for each in timers], records=[records[0].id])
+    await store.entry_rows.drop(timers=[each.row.id for each in timers], records=[records[0].id])
     timers, records = await store.entry_rows.waiting("h", limit=3)
     assert [(each.row.key, each.log) for each in timers] == [("c3", LOG), ("c4", LOG), ("c9", OTHER_LOG)]
     assert [each.record.offset for each in records] == [8]

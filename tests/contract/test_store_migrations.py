@@ -43,6 +43,7 @@ STEPS = [
     "0009: Remember which version of each contact the log has.",
     "0010: Replay sets of events, and remember which name an entry had.",
     "0011: Remember which deliveries of the quarantine were dealt with.",
+    "0012: Find the timers that come due next.",
 ]
 MIGRATE = "import asyncio, sys; from store.migrations import migrate; print(asyncio.run(migrate(sys.argv[1])))"
 

@@ -43,7 +43,7 @@ async def test_timers_of_another_log_are_taken_over(store: Store, epoch: Epoch) 
     there = await moved(store)
     rows = await store.schedule.load("h", ELSEWHERE, OTHER_LOG)
     assert [row.name for row in rows] == ["a", "b"]
-    assert rows[0] == replace(before, at=ELSEWHERE, setter_offset=900 - 2**50)
+    assert rows[0] == replace(before, id=rows[0].id, at=ELSEWHERE, setter_offset=900 - 2**50)
     assert await store.schedule.load("h", AT, LOG) == []
     now = await store.schedule.settle("h", ELSEWHERE, there, offset=0, event_id="new", now=NOW, cancel=[named("a")])
     assert now == {named("a").called: None}

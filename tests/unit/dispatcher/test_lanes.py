@@ -175,7 +175,7 @@ def test_a_lane_that_need_not_wait_is_ready_at_once() -> None:
     taken = lanes.take()
     assert taken is not None
     lanes.wait(taken, 5.0)
-    lanes.hasten(taken)
+    lanes.hasten(taken, 1.0)
     assert (lanes.waiting, lanes.next_wake()) == (0, None)
     assert lanes.take() is taken
     lanes.wait(taken, 9.0)

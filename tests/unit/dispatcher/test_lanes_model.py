@@ -102,7 +102,7 @@ class ParkingMachine(RuleBasedStateMachine):
     @rule(key=st.sampled_from(KEYS))
     def hasten(self, key: bytes) -> None:
         if (lane := self.lanes._lanes.get(key_of(key))) is not None:
-            self.lanes.hasten(lane)
+            self.lanes.hasten(lane, self.now)
 
     @rule(seconds=st.sampled_from([0.0, 1.0, 100.0]))
     def pass_time(self, seconds: float) -> None:

@@ -248,9 +248,11 @@ def test_a_parked_lane_need_not_wait_any_longer() -> None:
     lane = taken(lanes)
     lanes.wait(lane, 90.0, long=True)
     moved(lanes)
-    lanes.hasten(lane)
-    lanes.wake(0.0)
+    lanes.hasten(lane, 7.0)
+    lanes.wake(7.0)
+    assert lanes.first_due() == 7.0
     assert lanes.loads(9) == [lane]
+    assert lanes.first_due() is None
 
 
 def test_parked_lanes_of_a_dropped_partition_are_gone() -> None:

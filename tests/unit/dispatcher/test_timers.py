@@ -14,9 +14,10 @@ def minute(number: int) -> datetime:
     return NOON + timedelta(minutes=number)
 
 
-def row(name: str = "ask", *, due: int = 10, offset: int = 5, setter: str | None = None) -> TimerRow:
+def row(name: str = "ask", *, due: int = 10, offset: int = 5, setter: str | None = None, number: int = 1) -> TimerRow:
     key = TimerKey("support", "c1", name)
     made = TimerRow(
+        id=number,
         source=key.source,
         key=key.key,
         name=name,
