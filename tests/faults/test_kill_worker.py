@@ -43,7 +43,7 @@ def first_start(log: str) -> list[str]:
 START = around(
     "cli.roles:_add_worker",
     "store.owners:Owners.claim",
-    "dispatcher.positions:Positions.open",
+    "store.owners:Owners.begun",
     "dispatcher.membership:Membership.assigned",
 )
 ATTEMPT = [
