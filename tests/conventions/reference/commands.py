@@ -3,6 +3,7 @@
 import contextlib
 import io
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 import typer
@@ -52,8 +53,7 @@ def _fenced(text: str) -> str:
 
 def complaint(words: list[str]) -> str:
     """What the command line says against being called like this; empty if it takes it. Nothing is run."""
-    tree = command_tree()
-    _disarm(tree)
+    tree = _disarmed()
     said = io.StringIO()
     with contextlib.redirect_stderr(said), contextlib.redirect_stdout(io.StringIO()):
         try:
@@ -61,6 +61,14 @@ def complaint(words: list[str]) -> str:
         except SystemExit as ended:
             status = ended.code
     return "" if not status else said.getvalue()
+
+
+@cache
+def _disarmed() -> Any:
+    """The command line, whose commands do nothing."""
+    tree = command_tree()
+    _disarm(tree)
+    return tree
 
 
 def _disarm(command: Any) -> None:
