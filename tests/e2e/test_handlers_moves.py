@@ -69,7 +69,12 @@ def test_an_entry_is_rewound_renamed_and_forgotten(tmp_path: Path) -> None:
         wait_for(lambda: standing(here)["sync-contact"] == (0, 0), seconds=30, what="the event is given again")
         stop(role)
 
-        assert told(here, "forget", "write-later", "--yes").startswith("write-later is forgotten: 1 dead letters")
+        with closing(sqlite3.connect(here.at.folder / ".hookline" / "state.db")) as store, store:
+            store.execute("UPDATE schedule SET topic = 'old.conversations'")
+        assert "does not read old.conversations, where 1 timers wait for it" in told(here, "list")
+        assert told(here, "forget", "write-later", "--unread", "--yes").startswith("1 dead letters of write-later")
+        assert "nothing waits for write-later but" in told(here, "forget", "write-later", "--unread")
+        assert told(here, "forget", "write-later", "--yes").startswith("write-later is forgotten: 0 dead letters")
         assert standing(here)["write-later"] == (None, 0)
         [letter] = map(json.loads, here.at.command("dead", "list", "--json").stdout.splitlines())
         assert (letter["handler"], letter["reason"]) == ("write-later", "forgotten")
