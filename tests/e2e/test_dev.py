@@ -5,12 +5,13 @@ import socket
 from pathlib import Path
 
 from tests.e2e.processes import hookline, wait_for
-from tests.e2e.site import free_port, site
+from tests.e2e.site import Site, free_port, site
+from tests.faults.spawner import Spawner
 
 
-def test_dev_keeps_to_itself_and_is_found(tmp_path: Path) -> None:
+def test_dev_keeps_to_itself_and_is_found(tmp_path: Path, spawner: Spawner) -> None:
     """Kafka is left alone, the data folder of the roles too; other commands find it without a flag; it ends quietly."""
-    with site(tmp_path, eventlog="kafka://127.0.0.1:1", simulated=False) as here:
+    with site(tmp_path, eventlog="kafka://127.0.0.1:1", simulated=False, launch=spawner) as here:
         ports = ("--port", str(free_port()), "--admin-port", "0", "--simulator-port", "0")
         role = here.at.start("dev", "--quiet", *ports)
         wait_for(lambda: " tail" in role.printed(), seconds=30, what="the greeting of dev")
@@ -21,11 +22,15 @@ def test_dev_keeps_to_itself_and_is_found(tmp_path: Path) -> None:
         wait_for(lambda: "sync-contact    done" in role.printed(), seconds=30, what="a line of a handler")
         assert [one.name for one in (tmp_path / ".hookline").iterdir()] == ["dev"]
         assert ".hookline/dev/events.db, not kafka://127.0.0.1:1" in role.printed()
-        lag = json.loads(here.at.command("handlers", "list", "--json").stdout.splitlines()[0])["lag"]
-        assert lag == 0
+        wait_for(lambda: lag(here) == 0, seconds=10, what="the commit of what is handled", every=0.3)
         assert role.stop() == 0
         assert role.printed().endswith("stopping\nstopped\n")
         assert role.log() == []
+
+
+def lag(here: Site) -> int:
+    """Of the first entry, as `handlers list` tells it."""
+    return int(json.loads(here.at.command("handlers", "list", "--json").stdout.splitlines()[0])["lag"])
 
 
 def test_the_demo_shows_every_platform_at_work(tmp_path: Path) -> None:
@@ -42,9 +47,10 @@ def test_the_demo_shows_every_platform_at_work(tmp_path: Path) -> None:
     assert "dead:" not in printed
 
 
-def test_a_role_that_cannot_listen_has_started_no_handler(tmp_path: Path) -> None:
+def test_a_role_that_cannot_listen_has_started_no_handler(tmp_path: Path, spawner: Spawner) -> None:
     """It fails before, names who has the port, and says it once."""
-    with site(tmp_path, simulated=False) as here, socket.create_server(("127.0.0.1", 0)) as taken:
+    at = site(tmp_path, simulated=False, launch=spawner)
+    with at as here, socket.create_server(("127.0.0.1", 0)) as taken:
         here.prepare()
         port = taken.getsockname()[1]
         done = here.at.command("run", "--port", "0", "--admin-port", str(port))

@@ -13,7 +13,7 @@ BYTES_EACH = 2**30
 
 
 def how_many(cores: int | None = None, memory: int | None = None) -> int:
-    """The number of workers; one more than there are cores, because tests of processes wait most of their time.
+    """The number of workers; two a core, because tests of processes wait half of their time.
 
     Args:
         cores: those this process may use; default what the system says.
@@ -23,7 +23,7 @@ def how_many(cores: int | None = None, memory: int | None = None) -> int:
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     if memory is None:
         memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    return max(1, min(cores + 1, memory // BYTES_EACH, MOST))
+    return max(1, min(2 * cores, memory // BYTES_EACH, MOST))
 
 
 def slow_first(items: Sequence[Item], is_slow: Callable[[Item], bool], shares: int) -> list[Item]:

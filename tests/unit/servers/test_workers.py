@@ -10,7 +10,7 @@ GIB = 2**30
 @pytest.mark.parametrize(
     ("cores", "memory", "workers"),
     [
-        pytest.param(2, 8 * GIB, 3, id="one more than cores"),
+        pytest.param(2, 8 * GIB, 4, id="two a core"),
         pytest.param(64, 256 * GIB, 6, id="no more than help"),
         pytest.param(8, 3 * GIB, 3, id="no more than the memory holds"),
         pytest.param(1, GIB // 2, 1, id="never none"),
