@@ -1,6 +1,6 @@
 """Looks for one event, and for what became of it: in topics, the entries' positions, dead letters, and the store."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -20,6 +20,7 @@ from dispatcher.work import Heading
 from eventlog.log import EventLog
 from receiver.quarantine import Quarantined, opened
 from schemas.record import StoredRecord
+from store.decisions import Rename, called_now
 from store.stops import Stop
 from store.traces import EffectTrace, ParkedTrace, Trace
 
@@ -33,7 +34,9 @@ class Kept:
 
     # None: it does not answer.
     trace: Trace | None
-    stops: dict[str, Stop]
+    stops: Mapping[str, Stop]
+    # The names that entries had: letters of that time keep them.
+    renames: Sequence[Rename] = ()
     # Why it does not.
     trouble: str = ""
 
@@ -97,11 +100,15 @@ async def story(here: Installation, log: EventLog, copies: Sequence[StoredRecord
     event_id, source = text(record, "ce_id"), source_of(record)
     kept = await _kept(here, event_id)
     found = cases(await _letters(here, log, event_id, record), [] if kept.trace is None else kept.trace.marks)
-    of_event = [case for case in found if case.letter.name.source == source]
+    buried: dict[str, list[Case]] = {}
+    for case in found:
+        name = case.letter.name
+        if name.source == source:
+            buried.setdefault(called_now(name.handler, name.failed_at, kept.renames), []).append(case)
     plan = loaded(here).plan
     given = [entry.name for entry in plan.entries if Wanted.of(entry)(Heading.of(record))]
-    others = {*_met(kept.trace, source), *(case.letter.handler for case in of_event)}.difference(given)
-    seen = [await _seen(here, log, name, copies, of_event, kept) for name in (*given, *sorted(others))]
+    others = {*_met(kept.trace, source), *buried}.difference(given)
+    seen = [await _seen(here, log, name, copies, buried.get(name, ()), kept) for name in (*given, *sorted(others))]
     broken = sorted({problem.entry for problem in plan.problems})
     return Story(record=record, copies=copies, fates=[fate(one) for one in seen], kept=kept, broken=broken)
 
@@ -149,7 +156,8 @@ async def _kept(here: Installation, event_id: str) -> Kept:
     try:
         async with opened_store(here) as store:
             with store_errors_explained():
-                return Kept(trace=await store.traces.of(event_id), stops=dict(await store.stops.all()))
+                trace, stops = await store.traces.of(event_id), await store.stops.all()
+                return Kept(trace=trace, stops=stops, renames=await store.entry_rows.renames())
     except CommandFailed as error:
         return Kept(trace=None, stops={}, trouble=str(error))
 
@@ -186,7 +194,7 @@ async def _seen(
         entry=entry,
         places=[(positions[copy.at], copy.offset) for copy in copies],
         parked=None if trace is None else [one for one in trace.parked if (one.handler, one.source) == (entry, source)],
-        cases=[case for case in letters if case.letter.handler == entry],
+        cases=letters,
         marks=()
         if trace is None
         else [one for one in trace.marks if (one.letter.handler, one.letter.source) == (entry, source)],

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Sequence
-from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -13,6 +12,7 @@ from cli.base import Installation, installation
 from cli.errors import Misconfigured
 from cli.explain import suggestion
 from cli.idle import changes_explained, require_consent, require_no_workers
+from cli.moments import moment
 from cli.output import stdout
 from cli.plugins import loaded
 from cli.version import version
@@ -24,7 +24,6 @@ from dispatcher.forgetting import Forgetting
 from dispatcher.rewinding import Move, Target
 from dispatcher.settings import Plan
 from dispatcher.worker import topics_of
-from schemas.durations import duration
 from schemas.record import TopicPartition
 from schemas.topics import Topics
 
@@ -197,24 +196,13 @@ def _target(given: Sequence[str], topics: Topics) -> Target:
 
 
 def _time(text: str) -> datetime:
-    for read in (_ago, _at):
-        with suppress(ValueError, OverflowError):
-            return read(text)
-    raise Misconfigured(
-        f"--to {text}: write earliest, end, 2h for two hours ago, a time with its zone such as "
-        "2026-11-21T10:00+01:00, or places such as conversations/0@17"
-    )
-
-
-def _ago(text: str) -> datetime:
-    return datetime.now(UTC) - duration(text)
-
-
-def _at(text: str) -> datetime:
-    time = datetime.fromisoformat(text)
-    if time.tzinfo is None:
-        raise ValueError("it has no zone")
-    return time.astimezone(UTC)
+    try:
+        return moment(text, datetime.now(UTC))
+    except ValueError as error:
+        raise Misconfigured(
+            f"--to {text}: write earliest, end, 2h for two hours ago, a time with its zone such as "
+            "2026-11-21T10:00+01:00, or places such as conversations/0@17"
+        ) from error
 
 
 def _require_known(plan: Plan, name: str) -> None:
