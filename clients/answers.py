@@ -143,7 +143,8 @@ def failure(answer: Answer, complaint: Complaint, *, what: str, now: datetime) -
     if 300 <= status < 400:  # noqa: PLR2004 - the class of redirects
         return _redirect(status, what)
     kind = _kind(status, complaint)
-    named = f" {complaint.code}" if complaint.code else ""
+    # some envelopes repeat the status
+    named = f" {complaint.code}" if complaint.code and complaint.code != str(status) else ""
     wait = asked_wait(answer.headers, now) if kind.retryable else None
     asked = f" and asked to wait {wait:.0f} s" if wait else ""
     return kind(

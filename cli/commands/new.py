@@ -162,8 +162,8 @@ def _next(here: Installation, name: str, folder: Path, test: Path) -> Iterator[s
     program = shlex.join((*invocation.program(sys.argv[0]), *invocation.options(here.places, Path.cwd())))
     yield f"run:   {program} dev    # shows what it makes of each event, and takes up changes"
     yield (
-        "In production it begins with the oldest event the log still holds. To begin with new ones, add before it "
-        f'first runs, to hookline.toml:\n  [handlers.{name}]\n  start = "now"'
+        "In production a new handler begins with the oldest event in the log. To begin with new events only, put this "
+        f'into hookline.toml before it first runs:\n  [handlers.{name}]\n  start = "now"'
     )
 
 

@@ -72,6 +72,12 @@ def test_documented_code_tells_more_than_the_status() -> None:
     assert (error.code, error.nothing_happened) == ("SLOW", True)
 
 
+def test_a_code_that_repeats_the_status_is_told_once() -> None:
+    """Any other stands behind the status."""
+    told = [str(_error(404, complaint=Complaint(code=code))).partition(". ")[0] for code in ("404", "20022")]
+    assert [one.partition("platform ")[2] for one in told] == ["answered 404", "answered 404 20022"]
+
+
 def test_general_code_tells_less_than_the_status() -> None:
     """A 404 with the code for any invalid request is still a 404."""
     error = _error(404, complaint=Complaint("INVALID_REQUEST", Rejected))
