@@ -1,14 +1,11 @@
 """Handle messages until killed: each event's attempt and its effect are written to a journal, durably.
 
-    python -m tests.faults.dispatch_child FOLDER
-
 A line is `attempt EVENT KEY` or `effect EVENT KEY`. The lease is short, so that the next child need not wait long.
 """
 
 import asyncio
 import logging
 import os
-import sys
 from datetime import timedelta
 from pathlib import Path
 
@@ -58,5 +55,6 @@ async def main(folder: Path) -> None:
     await asyncio.Event().wait()
 
 
-if __name__ == "__main__":
-    asyncio.run(main(Path(sys.argv[1])))
+def run(folder: Path) -> None:
+    """Be a worker."""
+    asyncio.run(main(folder))

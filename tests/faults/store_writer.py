@@ -1,11 +1,7 @@
-"""A process that writes to a store until it is killed, and says after each write what is durable now.
-
-python -m tests.faults.store_writer postgresql://…
-"""
+"""A process that writes to a store until it is killed, and says after each write what is durable now."""
 
 import asyncio
 import json
-import sys
 from datetime import UTC, datetime, timedelta
 
 from schemas.contacts import Identity
@@ -78,5 +74,6 @@ async def main(url: str) -> None:
         number += 1
 
 
-if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1]))
+def run(url: str) -> None:
+    """Be the process."""
+    asyncio.run(main(url))

@@ -5,6 +5,7 @@ import json
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from multiprocessing.process import BaseProcess
 from random import Random
 from typing import Any
 
@@ -18,6 +19,8 @@ from store.migrations import migrate
 from store.owners import Epoch
 from store.store import Store
 from tests.contract.stores import LOG, check_promises, opened
+from tests.faults import store_writer
+from tests.faults.forks import telling
 from tests.faults.store_writer import AT, HANDLER, NOON, effect
 from tests.servers.plugin import MakePostgres
 
@@ -27,23 +30,26 @@ ROUNDS = 4
 class Writer:
     """The writing process, and what it has told."""
 
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
+    def __init__(self, process: BaseProcess, said: asyncio.StreamReader) -> None:
         self.process = process
+        self.said = said
         self.told: list[list[Any]] = []
 
     async def listen(self, lines: int) -> None:
         """Read on until it told so much."""
-        assert self.process.stdout is not None
         async with asyncio.timeout(60):
-            while len(self.told) < lines and (line := await self.process.stdout.readline()):
+            while len(self.told) < lines and (line := await self.said.readline()):
                 self.told.append(json.loads(line))
 
     async def kill(self) -> None:
         """Kill as `kill -9` does, then read what was still in the pipe: it was durable before it was told."""
-        if self.process.returncode is None:
-            self.process.kill()
+        self.process.kill()
+        await self.ended()
+
+    async def ended(self) -> None:
+        """Wait for its end, and read what it told until then."""
         await self.listen(sys.maxsize)
-        await self.process.wait()
+        await asyncio.to_thread(self.process.join)
 
     def of(self, what: str) -> list[list[Any]]:
         """The details of what was told of one kind."""
@@ -52,10 +58,7 @@ class Writer:
 
 @asynccontextmanager
 async def writing(url: str) -> AsyncIterator[Writer]:
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "tests.faults.store_writer", url, stdout=asyncio.subprocess.PIPE
-    )
-    writer = Writer(process)
+    writer = Writer(*await telling(store_writer.run, url))
     try:
         yield writer
     finally:
@@ -139,8 +142,7 @@ async def test_a_killed_postgresql_keeps_what_was_told(postgres_private: MakePos
     async with writing(url) as writer:
         await writer.listen(200)
         server.kill()
-        await writer.listen(sys.maxsize)
-        await writer.process.wait()
+        await writer.ended()
         server.start()
         await server.wait_ready()
         await check(url, writer)

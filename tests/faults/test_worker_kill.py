@@ -2,8 +2,6 @@
 
 import asyncio
 import random
-import subprocess
-import sys
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,6 +17,8 @@ from schemas.record import StoredRecord, TopicPartition
 from schemas.topics import Topics, TopicSettings
 from store.migrations import migrate
 from tests.contract.dispatchers import message
+from tests.faults import dispatch_child
+from tests.faults.forks import forked
 from tests.servers.eventually import eventually
 
 EVENTS = 600
@@ -27,14 +27,14 @@ KILLS = 6
 
 
 @contextmanager
-def worker(folder: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """A worker that is killed at the end, if not before."""
-    child = subprocess.Popen([sys.executable, "-m", "tests.faults.dispatch_child", str(folder)])
+def worker(folder: Path) -> Iterator[None]:
+    """A worker that is killed at the end."""
+    child = forked(dispatch_child.run, folder)
     try:
-        yield child
+        yield
     finally:
         child.kill()
-        child.wait()
+        child.join()
 
 
 def journal(folder: Path) -> list[list[str]]:
