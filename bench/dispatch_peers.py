@@ -24,10 +24,10 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
 from bench.dispatch import filled  # noqa: E402 - the repository's root is on the path only now
+from bench.peers.environment import peers_python  # noqa: E402 - as above
 from tests.servers.harness import Harness, new_log_folder  # noqa: E402 - as above
 
 PEERS = ROOT / "bench" / "peers"
-ENVIRONMENT = ROOT / ".cache" / "peers"
 FIGURES = ("per_second", "cpu_us", "disordered")
 
 
@@ -59,14 +59,7 @@ WAITING = (
 
 def python_of(worker: Worker) -> str:
     """The Python that runs a worker; FastStream's environment is made when it is not there."""
-    if not worker.script.startswith("faststream"):
-        return sys.executable
-    python = ENVIRONMENT / "bin" / "python"
-    if not python.exists():
-        subprocess.run([sys.executable, "-m", "venv", ENVIRONMENT], check=True)
-        install = [python, "-m", "pip", "--disable-pip-version-check", "--quiet", "install", "--require-hashes", "-r"]
-        subprocess.run([*install, PEERS / "requirements.txt"], check=True)
-    return str(python)
+    return peers_python() if worker.script.startswith("faststream") else sys.executable
 
 
 def run(worker: Worker, bootstrap: str, topic: str, events: int, wait: float) -> dict[str, Any]:

@@ -3,9 +3,10 @@
     .venv/bin/python -m bench.receiver                                # on the embedded log
     .venv/bin/python -m bench.receiver --log kafka://localhost:9092   # on a broker
 
-The receiver runs in a process of its own. This process sends pre-signed bodies over raw connections, one request after
-another on each (a closed loop: its latencies are not those of a real sender), and reads the receiver's CPU time from
-`/proc`. Only 202 counts, so every counted event is durable.
+The receiver runs in a process of its own. This process sends pre-signed bodies over raw connections and reads the
+receiver's CPU time from `/proc`. Only 202 counts, so every counted event is durable. Without `--rate` each connection
+sends one request after another (a closed loop: its latencies are not those of a real sender); with it requests are due
+at a fixed rate, whatever becomes of those before, and their latencies count from when they were due.
 """
 
 import argparse
@@ -18,6 +19,7 @@ import sys
 import tempfile
 import time
 import uuid
+from collections import deque
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import cast
@@ -85,19 +87,19 @@ def requests(count: int, size: int) -> list[bytes]:
 
 
 class Sender(asyncio.Protocol):
-    """One connection: sends the next request when the last is answered."""
+    """One connection: asks for the next request when the last is answered."""
 
     def __init__(self, work: "Work") -> None:
         self.work = work
         self.received = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Send the first."""
+        """Ask for the first."""
         self.transport = cast("asyncio.Transport", transport)
-        self.next()
+        self.work.free(self)
 
     def data_received(self, data: bytes) -> None:
-        """Take an answer, send the next."""
+        """Take an answer, ask for the next."""
         self.received += data
         head, found, rest = self.received.partition(b"\r\n\r\n")
         if not found:
@@ -106,17 +108,13 @@ class Sender(asyncio.Protocol):
         if len(rest) < length:
             return
         self.received = b""
-        self.work.answered(head[9:12], time.perf_counter() - self.sent)
-        self.next()
+        self.work.answered(head[9:12], time.perf_counter() - self.due)
+        self.work.free(self)
 
-    def next(self) -> None:
-        """Send the next request, or close."""
-        request = self.work.take()
-        if request is None:
-            self.transport.close()
-        else:
-            self.sent = time.perf_counter()
-            self.transport.write(request)
+    def send(self, request: bytes, due: float) -> None:
+        """Send a request that was due at that time."""
+        self.due = due
+        self.transport.write(request)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """One connection less."""
@@ -125,7 +123,7 @@ class Sender(asyncio.Protocol):
 
 
 class Work:
-    """What is sent, and what came of it."""
+    """What is sent, and what came of it: a closed loop."""
 
     def __init__(self, ready: list[bytes], connections: int) -> None:
         self.ready = ready
@@ -135,10 +133,13 @@ class Work:
         self.seconds: list[float] = []
         self.done = asyncio.get_running_loop().create_future()
 
-    def take(self) -> bytes | None:
-        """The next request."""
+    def free(self, sender: Sender) -> None:
+        """Give a connection its next request, or close it."""
+        if self.at == len(self.ready):
+            sender.transport.close()
+            return
         self.at += 1
-        return self.ready[self.at - 1] if self.at <= len(self.ready) else None
+        sender.send(self.ready[self.at - 1], time.perf_counter())
 
     def answered(self, status: bytes, seconds: float) -> None:
         """Count an answer."""
@@ -152,12 +153,47 @@ class Work:
             self.done.set_result(None)
 
 
-async def send(port: int, ready: list[bytes], connections: int) -> Work:
-    """Send all requests over so many connections."""
-    work = Work(ready, connections)
+class Paced(Work):
+    """An open loop: requests are due at a fixed rate, and wait for a connection where there is none."""
+
+    def __init__(self, ready: list[bytes], connections: int) -> None:
+        super().__init__(ready, connections)
+        self.idle: deque[Sender] = deque()
+        self.waiting: deque[float] = deque()
+
+    def free(self, sender: Sender) -> None:
+        """Give a connection what waits for one, or let it wait; close all after the last answer."""
+        self.idle.append(sender)
+        self.fill()
+        if len(self.seconds) == len(self.ready):
+            for one in self.idle:
+                one.transport.close()
+
+    def fill(self) -> None:
+        """Send what is due, as far as there are connections."""
+        while self.waiting and self.idle:
+            self.at += 1
+            self.idle.popleft().send(self.ready[self.at - 1], self.waiting.popleft())
+
+    async def pace(self, rate: float) -> None:
+        """Let all requests become due."""
+        start = time.perf_counter()
+        for number in range(len(self.ready)):
+            due = start + number / rate
+            if (pause := due - time.perf_counter()) > 0:
+                await asyncio.sleep(pause)
+            self.waiting.append(due)
+            self.fill()
+
+
+async def send(port: int, ready: list[bytes], connections: int, rate: float = 0) -> Work:
+    """Send all requests over so many connections, so many a second; 0 is a closed loop."""
+    work = Paced(ready, connections) if rate else Work(ready, connections)
     loop = asyncio.get_running_loop()
     for _ in range(connections):
         await loop.create_connection(lambda: Sender(work), "127.0.0.1", port)
+    if isinstance(work, Paced):
+        await work.pace(rate)
     await work.done
     return work
 
@@ -181,7 +217,7 @@ def measure(arguments: argparse.Namespace, folder: Path) -> None:
         for round_ in range(1, arguments.rounds + 1):
             ready = requests(arguments.events, arguments.size)
             before, began = cpu_seconds(child.pid), time.perf_counter()
-            work = uvloop.run(send(port, ready, arguments.connections))
+            work = uvloop.run(send(port, ready, arguments.connections, arguments.rate))
             elapsed, used = time.perf_counter() - began, cpu_seconds(child.pid) - before
             accepted = work.statuses.get(b"202", 0)
             found = sorted(work.seconds)
@@ -203,6 +239,7 @@ def main() -> None:
     parser.add_argument("--events", type=int, default=10_000, help="a round")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--connections", type=int, default=64)
+    parser.add_argument("--rate", type=float, default=0, help="requests a second, an open loop; 0: a closed one")
     parser.add_argument("--size", type=int, default=965, help="bytes of a body")
     parser.add_argument("--serve", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
