@@ -1,7 +1,6 @@
 """Poisonous events: each is dead after its attempts, nobody beside it, and others hardly wait for it."""
 
 import asyncio
-import multiprocessing
 import signal
 import time
 from collections import Counter
@@ -22,6 +21,7 @@ from schemas.topics import Topics, TopicSettings
 from store.migrations import migrate
 from tests.contract.dispatchers import message
 from tests.faults import crash_child
+from tests.faults.forks import forked
 
 # For each of the two: one crash in ordinary work, two that are noted, three alone.
 MOST_CRASHES = 12
@@ -72,13 +72,9 @@ class Ward:
 
     async def work(self, everyone: set[str], *, dead: int) -> None:
         """Let workers run until so many events are dead and all others handled; passers-by come all the while."""
-        # forked from a process that has imported everything
-        fork = multiprocessing.get_context("forkserver")
-        fork.set_forkserver_preload([crash_child.__name__])
         async with asyncio.timeout(WITHIN):
             while True:
-                worker = fork.Process(target=crash_child.run, args=(self.folder,))
-                worker.start()
+                worker = forked(crash_child.run, self.folder)
                 try:
                     if await self._worked(worker, everyone, dead):
                         return
