@@ -5,6 +5,9 @@ from datetime import UTC, datetime
 
 from schemas.durations import duration
 
+# Nothing was received before; to Kafka an earlier time would mean something else.
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
 
 def moment(text: str, now: datetime) -> datetime:
     """A time, in UTC.
@@ -18,7 +21,7 @@ def moment(text: str, now: datetime) -> datetime:
     """
     for read in (_ago, _at):
         with suppress(ValueError, OverflowError):
-            return read(text, now)
+            return max(read(text, now), _EPOCH)
     raise ValueError(f"{text} is no time: write 2h for two hours ago, or a time with its zone: 2026-11-21T10:00+01:00")
 
 

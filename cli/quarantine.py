@@ -107,6 +107,8 @@ class Desk:
     async def run(self, chosen: Chosen, stopping: asyncio.Event) -> AsyncGenerator[Told]:
         """Decide on those that are chosen and were not dealt with, and yield what became of each.
 
+        One that is asked for by its id is told of, although it was dealt with.
+
         Args:
             chosen: which.
             stopping: ends it before the next one.
@@ -124,6 +126,8 @@ class Desk:
                 continue
             name = _named(record, delivery, identity)
             if await self.store.quarantine.done([name]):
+                if chosen.id is not None:
+                    yield Told(name=name, delivery=delivery, became="known")
                 continue
             told = await self._decide(name, delivery)
             if told.became != "invalid" and not self.dry_run:
@@ -178,7 +182,9 @@ async def in_order(log: EventLog, topic: str, chosen: Chosen) -> AsyncIterator[S
     Raises:
         EventLogError: the log does not answer.
     """
-    partitions = holding(await partitions_of(log, [topic]), None if chosen.id is None else chosen.id.encode())
+    partitions = holding(
+        await partitions_of(log, [topic]), None if chosen.id is None else chosen.id.encode("utf-8", "replace")
+    )
     start = await log.offsets(partitions, chosen.since or "earliest")
     streams = [log.read({at: offset}, follow=False) for at, offset in start.items()]
     # Of each partition one record is held: bodies may be large.

@@ -16,7 +16,7 @@ from cli.base import Installation, installation
 from cli.errors import CommandFailed, Misconfigured
 from cli.explain import suggestion
 from cli.moments import moment
-from cli.output import json_line, stdout
+from cli.output import json_line, printable, stdout
 from cli.polling import sources_of
 from cli.quarantine import Chosen, Desk, counted
 from cli.wiring import opened_dedupe, opened_log, opened_store
@@ -115,6 +115,12 @@ async def _run(here: Installation, sources: Sources, chosen: Chosen, options: Op
             f"it ended after {counts.total()} deliveries: {str(error) or 'the event log did not answer in time'}. "
             "Run it again: it goes on with those that are left"
         ) from error
+    if options.id is not None and not counts and not stopping.is_set():
+        raise CommandFailed(
+            f"the quarantine has no delivery of the id {printable(options.id)} that is meant: an id is what its sender "
+            "was told as `quarantined`, and the topic keeps deliveries for a time. Those that are left: "
+            "`hookline replay --quarantine --dry-run`"
+        )
     if not options.as_json:
         stdout().print(_summary(counts, events, dry_run=options.dry_run))
     if stopping.is_set():

@@ -145,6 +145,7 @@ async def test_only_those_that_are_chosen_are_published(here: Ward) -> None:
     assert late.published == ("message.created:m3",)
     [told] = await here.run(chosen=Chosen(id=first.delivery.id))
     assert told.published == ("message.created:m1",)
+    assert states(await here.run(chosen=Chosen(id=first.delivery.id))) == ["known"]
     assert [told.published for told in await here.run()] == [("message.created:m2",)]
 
 

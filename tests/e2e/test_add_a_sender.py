@@ -72,7 +72,10 @@ def readable_once_mended(at: Hookline, name: str) -> None:
     [first, second] = [json.loads(line) for line in done.stdout.splitlines()]
     assert (done.returncode, first["id"], first["published"]) == (1, name, ["message.created:c_2"])
     assert (second["state"], second["why"]) == ("invalid", "Does not fit: role")
-    assert at.command("replay", "--quarantine", "--id", name).returncode == 0
+    over = at.command("replay", "--quarantine", "--id", name)
+    assert (over.returncode, over.stdout.splitlines()[-1]) == (0, "1 already published")
+    unknown = at.command("replay", "--quarantine", "--id", "c_2")
+    assert (unknown.returncode, "the quarantine has no delivery of the id c_2" in unknown.stderr) == (1, True)
     [listed] = at.command("events", "list", "--limit", "1", "--json").stdout.splitlines()
     assert (json.loads(listed)["id"], json.loads(listed)["received_at"]) == (
         "message.created:c_2",

@@ -15,6 +15,7 @@ NOW = datetime(2026, 11, 21, 14, tzinfo=timezone(timedelta(hours=2)))
         ("2h", datetime(2026, 11, 21, 10, tzinfo=UTC)),
         ("2026-11-21T10:00+01:00", datetime(2026, 11, 21, 9, tzinfo=UTC)),
         ("2026-11-21T10:00:00Z", datetime(2026, 11, 21, 10, tzinfo=UTC)),
+        ("1900-01-01T00:00:00Z", datetime(1970, 1, 1, tzinfo=UTC)),
     ],
 )
 def test_a_time_is_read(text: str, meant: datetime) -> None:
