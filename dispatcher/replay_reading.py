@@ -1,5 +1,6 @@
 """Reading the events of a replay out of the log, a page at a time."""
 
+import asyncio
 from collections.abc import Callable, Collection, Iterable
 from contextlib import aclosing
 from datetime import datetime
@@ -24,8 +25,9 @@ log = structlog.get_logger()
 Pick: TypeAlias = Callable[[StoredRecord], Order | None]
 """What to ask for when a record is met; None: nothing."""
 
-# A page ends with so many events, bytes of them, or records that were looked at: then it is noted how far that is.
-STEPS, _BYTES, _RECORDS = 200, 4 * 1024 * 1024, 20_000
+# A page ends with so many events, bytes of them, records that were looked at, or seconds: then it is noted how far that
+# is. Well before a lease is over, or two processes would take turns and none would get anywhere.
+STEPS, _BYTES, _RECORDS, _SECONDS = 200, 4 * 1024 * 1024, 20_000, 3.0
 
 
 def pick(job: JobOrder, asked_at: datetime, wanted: Wanted | None, renames: Collection[Rename]) -> Pick:
@@ -81,6 +83,8 @@ async def page(log_: EventLog, cursor: Cursor, picked: Pick, *, steps: int = STE
     reached = {at: span.next for at, span in begin.items() if span.left}
     found: list[Step] = []
     size = looked = 0
+    now = asyncio.get_running_loop().time
+    until = now() + _SECONDS
     async with aclosing(log_.read(reached, follow=False, until={at: begin[at].end for at in reached})) as records:
         async for record in records:
             looked += 1
@@ -88,7 +92,7 @@ async def page(log_: EventLog, cursor: Cursor, picked: Pick, *, steps: int = STE
             if (order := picked(record)) is not None:
                 found.append(Step(record.at, record.offset + 1, order))
                 size += record.size
-            if len(found) >= steps or size >= _BYTES or looked >= _RECORDS:
+            if len(found) >= steps or size >= _BYTES or looked >= _RECORDS or now() >= until:
                 return Page(begin, found, replay_cursor.passed(begin, reached))
     return Page(begin, found, replay_cursor.at_end(begin))
 

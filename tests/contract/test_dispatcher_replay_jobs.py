@@ -129,6 +129,20 @@ async def test_what_comes_later_is_not_meant(rig: Rig) -> None:
     assert (job.found, job.skipped) == (6, 3)
 
 
+async def test_what_the_entry_is_behind_with_is_not_meant(rig: Rig) -> None:
+    """It is given that in any case."""
+    one = Mendable()
+    one.mended = True
+    await rig.append(message(1))
+    await rig.settle(one.handler)
+    await rig.append(message(2), message(3, key="c2"))
+    number = await begun(rig, reads="topics")
+    async with rig.running(one.handler):
+        assert await over(rig, number) == {"done": 1}
+        await until(lambda: len(one.handled) == 4, "all of it")
+    assert sorted(one.handled) == ids(1, 1, 2, 3)
+
+
 async def test_an_event_of_a_topic_that_dies_has_a_letter_like_any_other(rig: Rig) -> None:
     """Without a history: it had not died before."""
     one = Mendable()
@@ -210,8 +224,10 @@ async def test_more_than_an_entry_may_have_open_follow_when_there_is_room(
     one = await buried(rig, *(message(number) for number in range(9)))
     monkeypatch.setattr(replay_feeding, "MAX_OPEN", 4)
     number = await begun(rig)
-    await feeder(rig, quick(one.handler)).look()
+    full = feeder(rig, quick(one.handler))
+    await full.look()
     assert await states(rig) == ["waiting"] * 4
+    await rig.store.replay_jobs.release(full.holder)
     async with rig.running(one.handler):
         assert await over(rig, number) == {"done": 9}
     assert one.handled == ids(*range(9))

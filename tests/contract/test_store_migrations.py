@@ -27,6 +27,7 @@ from store.digests import fingerprint
 from store.errors import StoreMisconfigured
 from store.migrations import VERSION_TABLE, migrate, pending
 from store.migrations.versions import v0001_first, v0002_replays
+from store.replay_rows import LetterName
 from store.store import Store
 from store.tables import metadata
 from tests.contract.stores import AT, LOG, NOW, modes, opened, rows
@@ -177,6 +178,25 @@ async def test_timers_of_before_logs_were_told_apart_go_on(
     assert row.conversation_id == conversation
     assert (None if row.data is None else json.loads(row.data)) == data
     assert (row.firing, row.setter_id, row.due) == ("f", "e7", datetime(1970, 1, 1, 0, 1, tzinfo=UTC))
+
+
+async def test_what_was_decided_on_letters_before_sets_were_replayed_holds(empty_url: str) -> None:
+    """It is found by the event, whatever its platform called it."""
+    await older(empty_url, [v0001_first, v0002_replays])
+    letter = LetterName(
+        handler="h", at=AT, offset=7, source="support", event_id="e\0", failed_at="2026-11-21T12:00:00Z"
+    )
+    statement = sa.text(
+        "INSERT INTO replays (handler, slot, letter_topic, letter_partition, letter_offset, source, event_id,"
+        " failed_at, state, effects, asked_at, ended_at) VALUES ('h', :slot, :topic, 3, 7, 'support', :event, :failed,"
+        " 'discarded', 'keep', 0, 0)"
+    ).bindparams(slot=letter.slot, topic=AT.topic, event="e\x1a0000", failed=letter.failed_at)
+    await untouched(empty_url, lambda connection: connection.execute(statement))
+    await migrate(empty_url)
+    async with opened(empty_url) as store:
+        mark = (await store.replay_jobs.decided([letter])).on(letter)
+    assert mark is not None
+    assert (mark.state, mark.letter) == ("discarded", letter)
 
 
 async def test_of_contacts_of_before_any_snapshot_may_be_in_the_log(empty_url: str) -> None:

@@ -7,12 +7,13 @@ from typing import Any
 
 import pytest
 
+from store import replay_jobs
 from store.decisions import Rename
 from store.errors import JobNotHeld, ReplaysFull
 from store.owners import Epoch
 from store.replay_jobs import Fed, Held, Job, JobOrder, Room
 from store.replay_rows import Order
-from store.replays import MAX_OPEN, Ending
+from store.replays import Ending
 from store.store import Store
 from tests.contract.stores import AT, DAY, LOG, NOW, minute, rows
 from tests.contract.test_store_replays import order
@@ -146,18 +147,19 @@ async def test_an_earlier_letter_of_an_event_that_was_done_is_left_out(store: St
     assert (await give(store, await held(store), earlier)).skipped == 1
 
 
-async def test_a_full_entry_takes_no_more(store: Store) -> None:
+async def test_a_full_entry_takes_no_more(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is written then, neither rows nor how far it is."""
-    await store.replays.ask([order(number) for number in range(MAX_OPEN - 1)], NOW)
+    monkeypatch.setattr(replay_jobs, "MAX_OPEN", 3)
+    await store.replays.ask([order(number) for number in range(2)], NOW)
     mine = await held(store)
-    assert await store.replay_jobs.room("h", mine.job) == Room(MAX_OPEN - 1, 0)
+    assert await store.replay_jobs.room("h", mine.job) == Room(2, 0)
     with pytest.raises(ReplaysFull, match="h has room for 1 more"):
-        await give(store, mine, order(2000), order(2001))
+        await give(store, mine, order(20), order(21))
     job = await store.replay_jobs.get(mine.job)
     assert job is not None
     assert (job.cursor, job.found) == ("[0]", 0)
-    await give(store, mine, order(2000))
-    assert await store.replay_jobs.room("h", mine.job) == Room(MAX_OPEN, 1)
+    await give(store, mine, order(20))
+    assert await store.replay_jobs.room("h", mine.job) == Room(3, 1)
 
 
 async def test_cancelling_takes_back_what_was_not_begun(store: Store, store_url: str) -> None:

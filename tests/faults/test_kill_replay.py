@@ -14,7 +14,6 @@ from tests.servers.broker import Broker
 STEPS = [
     f"{function}:{when}:1"
     for function in (
-        "dispatcher.replay_reading:page",
         "store.replay_jobs:ReplayJobs.feed",
         "store.replays:Replays.take",
         "dispatcher.attempt:attempt",

@@ -59,9 +59,10 @@ async def test_a_page_ends_when_it_is_full() -> None:
     assert found.after == {ONE: Span(0, 4, 9)}
 
 
-async def test_a_page_ends_when_much_was_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
-    """So that it is noted how far that is, though nothing was found."""
-    monkeypatch.setattr(replay_reading, "_RECORDS", 1)
+@pytest.mark.parametrize("bound", ["_RECORDS", "_SECONDS"])
+async def test_a_page_ends_when_much_was_looked_at(monkeypatch: pytest.MonkeyPatch, bound: str) -> None:
+    """Or when that took long: so that it is noted how far that is, though nothing was found."""
+    monkeypatch.setattr(replay_reading, bound, 0)
     found = await read(Log(), {ONE: Span(0, 0, 9)})
     assert (found.steps, found.after) == ([], {ONE: Span(0, 1, 9)})
 
