@@ -51,18 +51,20 @@ class Row:
 
 
 @asynccontextmanager
-async def filled(url: str, folder: Path, events: int) -> AsyncIterator[tuple[EventLog, Store, Topics]]:
+async def filled(
+    url: str, folder: Path, events: int, *, partitions: int = PARTITIONS, keys: int = KEYS
+) -> AsyncIterator[tuple[EventLog, Store, Topics]]:
     """A log with so many messages in it, a new file where no URL is given, and an empty store."""
     topics = Topics(prefix=f"bench-{uuid.uuid4().hex[:8]}.")
     url = url or f"sqlite:///{folder / f'{topics.prefix}db'}"
     log = open_log(url, EventLogSettings(url=url))
     await log.start()
-    await log.create({topics.name("conversations"): TopicSettings(partitions=PARTITIONS)})
+    await log.create({topics.name("conversations"): TopicSettings(partitions=partitions)})
     content = "What are your business hours? " * 20
     for start in range(0, events, 1000):
         batch = [
             log.append(
-                encode(message(number, key=f"conv_{number % KEYS}", content=content), topics.name("conversations"))
+                encode(message(number, key=f"conv_{number % keys}", content=content), topics.name("conversations"))
             )
             for number in range(start, min(start + 1000, events))
         ]
