@@ -44,7 +44,7 @@ async def copy(source: str, target: str) -> Mapping[str, int]:
         raise StoreMisconfigured(f"There is no store to copy from at {here.shown}.")
     await migrate(source)
     await migrate(target)
-    reads, writes = (engine(each, patience=_PATIENCE, connections=1) for each in (here, there))
+    reads, writes = (engine(each, patience=_PATIENCE) for each in (here, there))
     shown = here.shown
     try:
         async with reads.connect() as old, old.begin():

@@ -8,9 +8,10 @@ import asyncio
 from collections import OrderedDict
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from uuid import uuid4
 
-from sqlalchemy import and_, delete, select, tuple_, update
+from sqlalchemy import Insert, and_, bindparam, delete, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql import ColumnElement
 
@@ -113,7 +114,7 @@ class Effects:
 
         async def work(connection: AsyncConnection) -> None:
             await hold(connection, key.handler, at, epoch)
-            await connection.execute(update(effects).where(_is(key)).values(result=result_json))
+            await connection.execute(_FINISH, {**_named(key), "result": result_json})
 
         await self._database.write(work)
 
@@ -174,8 +175,20 @@ async def _insert(connection: AsyncConnection, key: EffectKey, token: str, now: 
         "token": token,
         "begun_at": now,
     }
-    statement = insert(connection.dialect.name, effects).values(row).on_conflict_do_nothing()
-    return (await connection.execute(statement)).rowcount > 0
+    return (await connection.execute(_new(connection.dialect.name), row)).rowcount > 0
+
+
+# Built once, for handlers wait for them.
+_FINISH = update(effects).where(effects.c.handler == bindparam("of_handler"), effects.c.slot == bindparam("of_slot"))
+
+
+@cache
+def _new(dialect: str) -> Insert:
+    return insert(dialect, effects).on_conflict_do_nothing()
+
+
+def _named(key: EffectKey) -> dict[str, object]:
+    return {"of_handler": key.handler, "of_slot": key.slot}
 
 
 def _is(key: EffectKey) -> ColumnElement[bool]:

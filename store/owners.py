@@ -8,7 +8,7 @@ write nothing any more.
 from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, and_, delete, false, literal, select, tuple_, update
+from sqlalchemy import ColumnElement, and_, bindparam, delete, false, literal, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from schemas.record import TopicPartition
@@ -150,13 +150,23 @@ class Owners:
         return await self._database.read(work)
 
 
+# FOR SHARE lets one owner's writes run side by side and makes a claim wait for them. SQLite has one writer anyway.
+# Built once, for it is a part of almost every transaction.
+_HELD = (
+    select(literal(1))
+    .where(*(owners.c[name] == bindparam(name) for name in ("handler", "log", "topic", "partition", "epoch")))
+    .with_for_update(read=True)
+)
+
+
 async def hold(connection: AsyncConnection, handler: str, at: TopicPartition, epoch: Epoch) -> None:
     """Make sure, inside a transaction, that the partition is still owned, and keep it so until the commit.
 
     Raises:
         NotOwned: it is not.
     """
-    if not await held(connection, handler, {at: epoch}):
+    place = {"handler": handler, "log": epoch.log, "topic": at.topic, "partition": at.partition}
+    if (await connection.execute(_HELD, {**place, "epoch": epoch.value})).first() is None:
         raise NotOwned(handler, at, epoch.value)
 
 
@@ -164,7 +174,6 @@ async def held(
     connection: AsyncConnection, handler: str, epochs: Mapping[TopicPartition, Epoch]
 ) -> frozenset[TopicPartition]:
     """Those of the partitions that are still owned, which they stay until the transaction's commit."""
-    # FOR SHARE lets one owner's writes run side by side and makes a claim wait for them. SQLite has one writer anyway.
     statement = select(owners.c.topic, owners.c.partition).where(_these(handler, epochs)).with_for_update(read=True)
     return frozenset(TopicPartition(topic, number) for topic, number in await connection.execute(statement))
 

@@ -146,7 +146,7 @@ class Parked:
 
         async def work(connection: AsyncConnection) -> Now:
             await hold(connection, handler, at, epoch)
-            gone = await connection.execute(delete(parked).where(parked.c.id == row.id))
+            gone = await connection.execute(_GONE, {"number": row.id})
             if timers and gone.rowcount > 0:
                 await write_rows(connection, timers, over="older")
             return await now_of(connection, timers)
@@ -180,6 +180,7 @@ class Parked:
         return await self._database.read(work)
 
 
+_GONE = delete(parked).where(parked.c.id == bindparam("number"))
 # Which columns, the parameters say.
 _CHANGE = update(parked).where(parked.c.id == bindparam("number"))
 

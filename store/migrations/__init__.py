@@ -95,7 +95,7 @@ async def _connected(url: str, *, change: bool) -> list[str]:
     where = address(url)
     if isinstance(where, SqliteAddress):
         ready_file(where.path)
-    made = engine(where, patience=_PATIENCE, connections=1)
+    made = engine(where, patience=_PATIENCE)
     try:
         async with asyncio.timeout(2 * _PATIENCE.total_seconds()):
             return await (_upgraded(made) if change else _compared(made))

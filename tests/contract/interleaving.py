@@ -65,10 +65,18 @@ class SteppedDatabase(Database):
 
     async def write(self, work: Work[Any], *, deadline: timedelta | None = None) -> Any:
         """As it is, stepped."""
+        loop = asyncio.get_running_loop()
+
+        async def turn() -> None:
+            if self.shared:
+                await self._turns.take(self._name)
+            else:
+                # SQLite's statements run in a thread, which waits here
+                asyncio.run_coroutine_threadsafe(self._turns.take(self._name), loop).result()
 
         async def stepped(connection: AsyncConnection) -> Any:
-            result = await work(_Stepped(connection, self._name, self._turns))  # type: ignore[arg-type]  # stands in
-            await self._turns.take(self._name)
+            result = await work(_Stepped(connection, turn))  # type: ignore[arg-type]  # stands in
+            await turn()
             return result
 
         await self._turns.take(self._name)
@@ -78,13 +86,12 @@ class SteppedDatabase(Database):
 class _Stepped:
     """A connection whose `execute` waits for its turn."""
 
-    def __init__(self, connection: AsyncConnection, name: str, turns: Turns) -> None:
+    def __init__(self, connection: AsyncConnection, turn: Callable[[], Awaitable[None]]) -> None:
         self._connection = connection
-        self._name = name
-        self._turns = turns
+        self._turn = turn
 
     async def execute(self, *args: Any) -> Any:
-        await self._turns.take(self._name)
+        await self._turn()
         return await self._connection.execute(*args)
 
     def __getattr__(self, name: str) -> Any:

@@ -1,7 +1,8 @@
-"""The connection that needs one trip to its thread per statement, and the plans SQLite makes of our statements."""
+"""Calls that share a transaction, files that are not as they should be, and SQLite's plans of our statements."""
 
 import asyncio
 import sqlite3
+from collections.abc import AsyncIterator
 from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
@@ -9,52 +10,109 @@ from typing import Any
 
 import aiosqlite
 import pytest
-from sqlalchemy import event
+from sqlalchemy import Engine, event
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from schemas.contacts import Identity
 from schemas.record import StoredRecord
 from store import files
+from store.addresses import SqliteAddress
 from store.dedupe import Dedupe
-from store.errors import StoreMisconfigured, StoreUnavailable
+from store.errors import StoreMisconfigured, StoreRefused, StoreUnavailable
 from store.migrations import migrate
 from store.owners import Epoch
 from store.replay_rows import LetterName, Order
 from store.replays import Ending
 from store.schedule import TimerName
 from store.sqlite_connection import connect
+from store.sqlite_file import SqliteFile
 from store.store import Store
+from store.transactions import Work
 from tests.contract.stores import AT, LOG, NOW, OTHER_LOG, minute, opened
 
 SECOND = timedelta(seconds=1)
 
 
-async def test_a_statement_gives_rows_description_and_count(tmp_path: Path) -> None:
-    """As the driver's own cursor does."""
-    connection = await connect(tmp_path / "x.db", patience=SECOND)
-    try:
-        cursor = connection.cursor()
-        await cursor.execute("CREATE TABLE t (a INTEGER PRIMARY KEY, b TEXT)")
-        assert (cursor.description, await cursor.fetchall()) == (None, [])
-        await cursor.executemany("INSERT INTO t (b) VALUES (?)", [("x",), ("y",), ("z",)])
-        assert cursor.rowcount == 3
-        await cursor.execute("UPDATE t SET b = ? WHERE a > ? RETURNING a", ("w", 1))
-        assert (await cursor.fetchall(), cursor.rowcount) == ([(2,), (3,)], 2)
-        assert [name for name, *_ in cursor.description] == ["a"]
-    finally:
-        await connection.close()
+class Committed:
+    """A file and how many transactions were committed in it."""
+
+    def __init__(self, path: Path) -> None:
+        self.file = SqliteFile(SqliteAddress(path), patience=SECOND, connections=2)
+        self.commits = 0
+        event.listen(self.file.engine, "commit", self._count)
+
+    def _count(self, _: Any) -> None:
+        self.commits += 1
+
+    async def numbers(self) -> list[int]:
+        """What is in the table."""
+        found: list[int] = await self.file.column("SELECT a FROM t ORDER BY a", ())
+        return found
 
 
-async def test_an_error_comes_out_and_the_connection_goes_on(tmp_path: Path) -> None:
-    """The cursor of the failed statement is closed with it."""
-    connection = await connect(tmp_path / "x.db", patience=SECOND)
-    try:
-        with pytest.raises(sqlite3.OperationalError, match="no such table"):
-            await connection.cursor().execute("SELECT * FROM nowhere")
-        cursor = await connection.cursor().execute("SELECT 1")
-        assert await cursor.fetchall() == [(1,)]
-    finally:
-        await connection.close()
+@pytest.fixture
+async def committed(tmp_path: Path) -> AsyncIterator[Committed]:
+    """With a table `t` of numbers."""
+    found = Committed(tmp_path / "x.db")
+    await found.file.write(lambda connection: connection.exec_driver_sql("CREATE TABLE t (a INTEGER)"))
+    found.commits = 0
+    yield found
+    await found.file.close()
+
+
+def writes(number: int, error: Exception | None = None) -> Work[int]:
+    """A call that writes a number, and may fail then."""
+
+    async def work(connection: AsyncConnection) -> int:
+        await connection.exec_driver_sql("INSERT INTO t VALUES (?)", (number,))
+        if error is not None:
+            raise error
+        return number
+
+    return work
+
+
+async def test_what_is_asked_for_meanwhile_is_one_transaction(committed: Committed) -> None:
+    """A hundred lanes wait for the disk once, and each is told its own result."""
+    told = await asyncio.gather(*(committed.file.write(writes(number)) for number in range(100)))
+    assert (told, await committed.numbers(), committed.commits) == (list(range(100)), list(range(100)), 1)
+
+
+async def test_one_that_fails_takes_nobody_with_it(committed: Committed) -> None:
+    """Nothing of it is kept, and all of the others, who are not told of it."""
+    calls = [writes(1), writes(2, StoreRefused("too large")), writes(3)]
+    told = await asyncio.gather(*map(committed.file.write, calls), return_exceptions=True)
+    assert [str(each) for each in told] == ["1", "too large", "3"]
+    assert await committed.numbers() == [1, 3]
+
+
+async def test_nobody_knows_when_the_commit_itself_fails(committed: Committed, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each is told so, and none is run again: it may have happened."""
+    runs: list[int] = []
+
+    def work(number: int) -> Work[int]:
+        async def counted(connection: AsyncConnection) -> int:
+            runs.append(number)
+            return await writes(number)(connection)
+
+        return counted
+
+    def fail(_: Any) -> None:
+        raise sqlite3.OperationalError("disk I/O error")
+
+    monkeypatch.setattr(committed.file.engine.dialect, "do_commit", fail)
+    told = await asyncio.gather(*(committed.file.write(work(number)) for number in (1, 2)), return_exceptions=True)
+    assert [type(each) for each in told] == [StoreUnavailable, StoreUnavailable]
+    assert runs == [1, 2]
+
+
+async def test_one_that_nobody_waits_for_any_more_is_not_begun(committed: Committed) -> None:
+    """The others are."""
+    calls = [asyncio.create_task(committed.file.write(writes(number))) for number in (1, 2)]
+    await asyncio.sleep(0)
+    calls[0].cancel()
+    await asyncio.wait(calls)
+    assert await committed.numbers() == [2]
 
 
 async def test_a_file_that_another_writes_to_before_it_has_a_log_is_waited_for(tmp_path: Path) -> None:
@@ -69,17 +127,21 @@ async def test_a_file_that_another_writes_to_before_it_has_a_log_is_waited_for(t
         assert not done
         other.execute("COMMIT")
         connection = await opening
-    cursor = await connection.cursor().execute("PRAGMA journal_mode")
-    assert await cursor.fetchall() == [("wal",)]
+    cursor = await connection.execute("PRAGMA journal_mode")
+    assert list(await cursor.fetchall()) == [("wal",)]
     await connection.close()
 
 
 def test_aiosqlite_still_has_what_is_leaned_on() -> None:
-    """Private names of a pinned library."""
-    connection = aiosqlite.connect(":memory:")
-    assert callable(connection._execute)
-    assert connection._thread.daemon is False
-    assert isinstance(type(connection).__dict__["_conn"], property)
+    """A private name of a pinned library."""
+    assert aiosqlite.connect(":memory:")._thread.daemon is False
+
+
+def engine_of(store: Store) -> Engine:
+    """What the store's statements go through."""
+    connections = store._database._connections
+    assert isinstance(connections, SqliteFile)
+    return connections.engine
 
 
 class Told:
@@ -87,7 +149,7 @@ class Told:
 
     def __init__(self, store: Store) -> None:
         self.statements: list[tuple[str, Any]] = []
-        event.listen(store._database._engine.sync_engine, "before_cursor_execute", self._keep)
+        event.listen(engine_of(store), "before_cursor_execute", self._keep)
 
     def _keep(self, _: Any, __: Any, statement: str, parameters: Any, *___: Any) -> None:
         self.statements.append((statement, parameters))
