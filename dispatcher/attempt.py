@@ -1,7 +1,7 @@
 """Runs a stranger's code so that whatever it raises is a value: the dispatcher's one place that catches everything."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -70,12 +70,14 @@ async def attempt(
         asyncio.CancelledError: this task was cancelled.
     """
     with strangers_code() as caught:
-        deadline = asyncio.timeout(timeout.total_seconds())
+        deadline: asyncio.Timeout | None = None
         try:
-            async with deadline:
-                await run(event, ctx)
+            if (rest := _begun(run(event, ctx))) is not None:
+                deadline = asyncio.timeout(timeout.total_seconds())
+                async with deadline:
+                    await rest
         except TimeoutError as error:
-            if not deadline.expired():
+            if deadline is None or not deadline.expired():
                 raise
             raise AttemptTimedOut(f"no result within {timeout.total_seconds():g} s") from error
         except asyncio.CancelledError as error:
@@ -87,3 +89,35 @@ async def attempt(
         except BaseException as error:
             raise TriedToExit(f"the handler raised {type(error).__name__}, which would end the process") from error
     return caught.error
+
+
+def _begun(awaitable: Awaitable[None]) -> "_Begun | None":
+    """Begin something; None if it ended without waiting, as most handlers do that an event does not concern.
+
+    A timeout would cost more than such an attempt and do nothing: what never waits cannot be cancelled.
+    """
+    steps = awaitable.__await__()
+    try:
+        return _Begun(steps, next(steps))
+    except StopIteration:
+        return None
+
+
+class _Begun(Generator[Any, Any, None]):
+    """The rest of something that was begun and waits: to await it is to go on."""
+
+    def __init__(self, steps: Generator[Any, Any, None], awaited: Any) -> None:
+        self._steps = steps
+        # What it waits for, until the loop is told.
+        self._awaited = [awaited]
+
+    def __await__(self) -> Generator[Any, Any, None]:
+        return self
+
+    def send(self, value: Any) -> Any:
+        """Tell the loop what is waited for, or go on."""
+        return self._awaited.pop() if self._awaited else self._steps.send(value)
+
+    def throw(self, *error: Any) -> Any:
+        """It is cancelled."""
+        return self._steps.throw(*error)

@@ -51,6 +51,37 @@ async def test_a_timeout_of_the_attempt_is_told_from_one_of_the_handlers() -> No
     assert type(own) is TimeoutError
 
 
+async def test_what_is_awaited_first_comes_to_the_handler() -> None:
+    """A result, an error and a cancellation of it alike: it was begun before its timeout was set."""
+    loop = asyncio.get_running_loop()
+    seen: list[object] = []
+
+    async def run(event: Event, ctx: Context[Any]) -> None:
+        first: asyncio.Future[str] = loop.create_future()
+        loop.call_soon(event, first)  # type: ignore[arg-type]  # stands in for what the event makes happen
+        try:
+            seen.append(await first)
+        except (ValueError, asyncio.CancelledError) as error:
+            seen.append(error)
+        await asyncio.sleep(0)
+        seen.append("went on")
+
+    error = ValueError("no")
+    for happens in (lambda one: one.set_result("yes"), lambda one: one.set_exception(error), lambda one: one.cancel()):
+        assert await attempt(run, cast("Event", happens), CTX, MINUTE) is None
+    assert seen[:4] == ["yes", "went on", error, "went on"]
+    assert (type(seen[4]), seen[5]) == (asyncio.CancelledError, "went on")
+
+
+async def test_who_never_waits_is_not_timed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A timeout could not end it."""
+
+    async def run(event: Event, ctx: Context[Any]) -> None: ...
+
+    monkeypatch.setattr(asyncio, "timeout", None)
+    assert await attempt(run, EVENT, CTX, MINUTE) is None
+
+
 async def test_a_cancellation_of_the_worker_passes() -> None:
     """A revoked partition ends the attempt, and the worker sees the cancellation."""
     begun = asyncio.Event()
