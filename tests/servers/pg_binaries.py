@@ -6,9 +6,11 @@ import re
 import shutil
 import stat
 import subprocess
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from tests.servers.errors import ServerUnavailableError
 
@@ -77,6 +79,34 @@ def reachable(binaries: Binaries, home: Path, user: tuple[int, int] | None) -> P
     copy = home / "postgresql"
     shutil.copytree(binaries.folder.parent, copy, symlinks=True)
     return copy / binaries.folder.name
+
+
+def cluster(folder: Path, home: Path, superuser: str, user: tuple[int, int] | None, cache: Path) -> Path:
+    """An empty cluster in `home`, which everybody local may enter: that of `initdb`, copied from the second time on.
+
+    Args:
+        folder: that of the binaries.
+        home: where it is made, as `data`.
+        superuser: its only user.
+        user: (uid, gid) of whom it belongs to; None: us.
+        cache: where the copy is kept.
+
+    Raises:
+        ServerUnavailableError: initdb failed, with what it said.
+    """
+    told = subprocess.run([str(folder / "initdb"), "--version"], capture_output=True, text=True, check=True, timeout=10)
+    kept = cache / f"postgres-{'-'.join(re.findall(r'[0-9.]+', told.stdout))}"
+    if kept.is_dir():
+        data = Path(shutil.copytree(kept, home / "data"))
+    else:
+        data = initdb(folder, home, superuser, user)
+        cache.mkdir(exist_ok=True)
+        with TemporaryDirectory(dir=cache) as partial, suppress(OSError):  # OSError: another was quicker
+            Path(shutil.copytree(data, Path(partial, "data"))).rename(kept)
+    if user is not None:
+        for path in (data, *data.rglob("*")):
+            os.chown(path, *user)
+    return data
 
 
 def initdb(folder: Path, home: Path, superuser: str, user: tuple[int, int] | None) -> Path:

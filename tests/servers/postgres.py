@@ -18,8 +18,9 @@ from sqlalchemy.exc import ArgumentError
 from tests.servers.child import Child, Program
 from tests.servers.containers import Container, Image, engine_host
 from tests.servers.errors import ServerStartError, ServerUnavailableError
+from tests.servers.jars import CACHE
 from tests.servers.machine import Machine
-from tests.servers.pg_binaries import Binaries, initdb, ordinary_user, reachable
+from tests.servers.pg_binaries import Binaries, cluster, ordinary_user, reachable
 from tests.servers.ports import Port
 
 Kind = Literal["given", "docker", "installed", "wheel"]
@@ -180,7 +181,7 @@ def from_binaries(kind: Kind, binaries: Binaries, logs: Path) -> PrivatePostgres
         if user:
             os.chown(home, *user)
         folder = reachable(binaries, home, user)
-        data = initdb(folder, home, SUPERUSER, user)
+        data = cluster(folder, home, SUPERUSER, user, CACHE)
     except BaseException:
         port.release()
         shutil.rmtree(home, ignore_errors=True)
