@@ -172,7 +172,7 @@ class Receiver:
             if isinstance(body, Problem):
                 reason = "body-limit" if body is problems.TOO_LARGE else "body"
                 return self._explained(source, delivery, _problem(body, reason))
-            delivery = replace(delivery, body=body)
+            delivery = Delivery(method=delivery.method, target=target, headers=headers, body=body)
             reply = await self._settle(source, decide(source, delivery, self._topics, self._clock()))
             return self._explained(source, delivery, reply)
         finally:

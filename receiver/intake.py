@@ -209,29 +209,29 @@ def _read(receipt: Receipt) -> Outcome | Unreadable:
 
 def _accepted(receipt: Receipt, reading: Reading) -> Accepted | Refusal:
     source = receipt.source
-    events = [_event(receipt, reading, index, fact) for index, fact in enumerate(reading.facts)]
-    records = tuple(
-        Named(
-            id=event.id,
-            record=encode(event, receipt.topics.of(event.type), value=fact.raw),
-            window=source.hashed_window if hashed else source.dedupe_window,
+    events: list[Event] = []
+    records: list[Named] = []
+    for index, fact in enumerate(reading.facts):
+        event, hashed = _event(receipt, reading, index, fact)
+        record = encode(event, receipt.topics.of(event.type), value=fact.raw)
+        if record.size > source.record_limit:
+            return too_large()
+        events.append(event)
+        records.append(
+            Named(id=event.id, record=record, window=source.hashed_window if hashed else source.dedupe_window)
         )
-        for (event, hashed), fact in zip(events, reading.facts, strict=True)
-    )
-    if any(named.record.size > source.record_limit for named in records):
-        return too_large()
-    ids = tuple(named.id for named in records)
+    ids = tuple([event.id for event in events])
     copy = None
     if source.deliveries and events:
-        copy = delivery_record(receipt, key=events[0][0].key, ids=ids)
+        copy = delivery_record(receipt, key=events[0].key, ids=ids)
     return Accepted(
         id=ids[0] if ids else (reading.delivery or digest(receipt.verified.body)),
         ids=ids,
-        records=records,
+        records=tuple(records),
         copy=copy,
         secret=receipt.verified.secret,
-        types=tuple(event.type for event, _ in events),
-        names=tuple(event.name for event, _ in events),
+        types=tuple([event.type for event in events]),
+        names=tuple([event.name for event in events]),
         answer=_wanted(receipt),
     )
 

@@ -146,13 +146,23 @@ def _verified(ring: Keyring, delivery: Delivery, now: datetime) -> Verified:
             assert_never(other)
 
 
-def _of(delivery: Delivery, suffix: str, *, secret: int | None = None, body: bytes | None = None) -> Verified:
-    """A delivery that has been proved by the secret, and what of its body may be kept."""
+def _of(
+    delivery: Delivery,
+    suffix: str,
+    *,
+    secret: int | None = None,
+    body: bytes | None = None,
+    claims: Claims | None = None,
+    time: str | None = None,
+) -> Verified:
+    """A delivery that has been proved by the secret, what of its body may be kept, and what was signed beside it."""
     return Verified(
         body=delivery.body if body is None else body,
         headers=delivery.headers,
         query=delivery.target.query,
         secret=secret,
+        signed_time=time,
+        id=claims.id.decode("ascii") or None if claims else None,
         suffix=suffix,
         seal=_SEAL,
     )
@@ -176,8 +186,7 @@ def _signed(ring: Keyring, delivery: Delivery, suffix: str, now: datetime) -> Ve
         # After the signature: an answer about the time must not tell anything about a forgery.
         time = signed_time(ring.scheme.timestamp, claims, delivery.body)
         check_age(ring.scheme.timestamp, time, now)
-    delivery_id = claims.id.decode("ascii") or None
-    return replace(_of(delivery, suffix, secret=index), signed_time=time, id=delivery_id, seal=_SEAL)
+    return _of(delivery, suffix, secret=index, claims=claims, time=time)
 
 
 def _message(ring: Keyring, delivery: Delivery, claims: Claims) -> Message:
@@ -216,8 +225,9 @@ def _match(ring: Keyring, claims: Claims, message: Message) -> int:
     for index, (key, secret) in enumerate(zip(ring.keys, ring.secrets, strict=True)):
         if ring.scheme.mode == "hash":
             parts = signed_parts(ring.scheme, replace(message, secret=secret))
-        if any(key.matches(parts, claim.value) for claim in claims.signatures if claim.asymmetric == key.asymmetric):
-            return index
+        for claim in claims.signatures:
+            if claim.asymmetric == key.asymmetric and key.matches(parts, claim.value):
+                return index
     raise Unproved("signature-wrong" if _any_fits(ring, claims) else "signature-malformed")
 
 

@@ -31,8 +31,10 @@ class Record:
     @property
     def size(self) -> int:
         """An upper bound of the bytes this record takes in a batch."""
-        headers = sum(len(name) + len(value) + 10 for name, value in self.headers)
-        return RECORD_OVERHEAD + len(self.key or b"") + len(self.value or b"") + headers
+        size = RECORD_OVERHEAD + len(self.key or b"") + len(self.value or b"")
+        for name, value in self.headers:
+            size += len(name) + len(value) + 10
+        return size
 
     def header(self, name: str) -> bytes | None:
         """The first header of that name."""
