@@ -3,7 +3,7 @@
     .venv/bin/python bench/restart.py [--kafka host:port | --no-kafka] [--events 30000] [--at-once 10000]
 
 `unfinished` events were begun and not ended when it was killed: they have to be repeated. `finished` ones were ended,
-and are repeated all the same, because the kill came before the commit that tells of them, at most a second later.
+and are repeated all the same, because the kill came before the commit that tells of them, a second or 500 events later.
 """
 
 import argparse

@@ -81,7 +81,7 @@ async def fill(store_url: str, folder: Path, due: list[datetime]) -> None:
     await log.start()
     await log.create({name: TopicSettings(partitions=1) for name in Topics().all()})
     await migrate(store_url)
-    store = Store.open(store_url)
+    store = Store.open(store_url, deadline=timedelta(seconds=60))
     await store.start()
     epochs = await store.owners.claim("bench", [AT], await log.identity())
     for start in range(0, len(due), FILL):
