@@ -11,7 +11,6 @@ from pathlib import Path
 from tests.servers import archive, jars, wire
 from tests.servers.broker import PROBE_WAITS, Broker, PrivateBroker
 from tests.servers.child import Child, Program
-from tests.servers.containers import Container, Image, engine_host
 from tests.servers.errors import ServerStartError, ServerUnavailableError
 from tests.servers.jars import KafkaJars
 from tests.servers.ports import Port
@@ -99,6 +98,8 @@ def from_docker(extra: Mapping[str, str] | None = None, *, advertised: int | Non
     Raises:
         ServerUnavailableError: no Docker engine answers.
     """
+    from tests.servers.containers import Container, Image, engine_host  # noqa: PLC0415 - its libraries are seldom needed
+
     host = engine_host()
     ports = [Port.claim() for _ in range(3)]
     client, direct, controller = (port.number for port in ports)

@@ -16,7 +16,6 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
 from tests.servers.child import Child, Program
-from tests.servers.containers import Container, Image, engine_host
 from tests.servers.errors import ServerStartError, ServerUnavailableError
 from tests.servers.jars import CACHE
 from tests.servers.machine import Machine
@@ -206,6 +205,8 @@ def from_docker() -> PrivatePostgres:
     Raises:
         ServerUnavailableError: no Docker engine answers.
     """
+    from tests.servers.containers import Container, Image, engine_host  # noqa: PLC0415 - its libraries are seldom needed
+
     host = engine_host()
     port = Port.claim()
     env = {"POSTGRES_USER": SUPERUSER, "POSTGRES_DB": "postgres", "POSTGRES_HOST_AUTH_METHOD": "trust"}
