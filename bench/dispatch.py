@@ -24,6 +24,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import structlog
 
+from cli.process import collect_less
 from dispatcher.dispatcher import Dispatcher
 from dispatcher.equipment import Equipment
 from dispatcher.settings import CommonSettings, entry_of
@@ -111,6 +112,7 @@ async def measure(url: str, folder: Path, events: int, *, wait: float, concurren
 
 async def main(arguments: argparse.Namespace) -> None:
     """Print a table."""
+    collect_less()  # as every role does
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     print(f"{'log':8} {'handler':22} {'events/s':>10} {'CPU us/event':>13}")
     with tempfile.TemporaryDirectory() as name:

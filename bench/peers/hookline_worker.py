@@ -12,6 +12,7 @@ import structlog
 import uvloop
 
 from bench.peers.measured import Measured
+from cli.process import collect_less
 from dispatcher.dispatcher import Dispatcher
 from dispatcher.equipment import Equipment
 from dispatcher.settings import CommonSettings, entry_of
@@ -27,6 +28,7 @@ _STOPS = timedelta(seconds=10)
 
 async def main(bootstrap: str, topic: str, events: int, wait: float, concurrency: int) -> None:
     """Dispatch until all events were handled."""
+    collect_less()  # as every role does
     measured = Measured(events, wait)
 
     @handler("bench", on=MessageCreated)
