@@ -255,17 +255,18 @@ class ReplayJobs:
 
 async def _ask(connection: AsyncConnection, job: Job, orders: Sequence[Order], now: datetime) -> int:
     """Write rows of what may be replayed; how many."""
-    taken = 0
+    decided = await _decided(connection, [order.letter for order in orders])
+    # the same event may be there twice
+    taken: dict[bytes, Order] = {}
     for order in orders:
-        # one after another: the same event may be there twice
-        if not (await _decided(connection, [order.letter])).allow(order.letter, job.id):
-            continue
+        if decided.allow(order.letter, job.id):
+            taken.setdefault(order.letter.event if order.letter.event_id else order.letter.slot, order)
+    for order in taken.values():
         row = replay_rows.of_order(order, now) | {"job": job.id}
         await connection.execute(upsert(connection, row, unless=("waiting", "running", "done", "dead", "discarded")))
-        taken += 1
     if taken and (count := await open_of(connection, job.handler)) > MAX_OPEN:
-        raise ReplaysFull(job.handler, bound=MAX_OPEN, room=max(0, MAX_OPEN - count + taken))
-    return taken
+        raise ReplaysFull(job.handler, bound=MAX_OPEN, room=max(0, MAX_OPEN - count + len(taken)))
+    return len(taken)
 
 
 async def _decided(connection: AsyncConnection, letters: Sequence[LetterName]) -> Decisions:
