@@ -7,8 +7,8 @@ the second delivery waits for what becomes of the first.
 """
 
 import asyncio
+from collections import deque
 from collections.abc import Iterable, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Protocol
@@ -104,7 +104,7 @@ class Keep:
         self._dedupe = dedupe
         self._flights: dict[Key, _Flight] = {}
         # Batch of the log → what waits for it. One call back per batch, not per record.
-        self._batches: dict[asyncio.Future[int], list[_Flight | _Tally]] = {}
+        self._batches: dict[asyncio.Future[int], deque[_Flight | _Tally]] = {}
 
     @property
     def kind(self) -> str:
@@ -180,7 +180,7 @@ class Keep:
     def _await_batch(self, batch: asyncio.Future[int], waiting: _Flight | _Tally) -> None:
         others = self._batches.get(batch)
         if others is None:
-            self._batches[batch] = [waiting]
+            self._batches[batch] = deque([waiting])
             batch.add_done_callback(self._landed)
         else:
             others.append(waiting)
@@ -191,10 +191,16 @@ class Keep:
         else:
             error = batch.exception()
             failure = None if error is None else _unkept(error)
-        # Whatever becomes of one of them, the others are answered; the first is called back first.
-        with ExitStack() as settling:
-            for waiting in reversed(self._batches.pop(batch)):
-                settling.callback(self._settle, waiting, failure)
+        self._settle_all(self._batches.pop(batch), failure)
+
+    def _settle_all(self, waiting: deque[_Flight | _Tally], failure: Unkept | None) -> None:
+        try:
+            while waiting:
+                self._settle(waiting.popleft(), failure)
+        finally:
+            # Whatever becomes of one of them, the others are answered.
+            if waiting:
+                asyncio.get_running_loop().call_soon(self._settle_all, waiting, failure)
 
     def _settle(self, waiting: _Flight | _Tally, failure: Unkept | None) -> None:
         if isinstance(waiting, _Tally):

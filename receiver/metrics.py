@@ -1,7 +1,7 @@
 """The receiver's metrics. Labels come from the configuration and from closed lists, never from a request."""
 
 from collections.abc import Callable, Iterable
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
@@ -101,11 +101,10 @@ class Metrics:
 
     def _child(self, metric: Labelled, *labels: str) -> Labelled:
         # `labels()` takes a lock and builds a key each time; there are as many children as label sets, which are few.
-        key = (id(metric), *labels)
-        child = self._children.get(key)
+        child: Labelled | None = self._children.get((metric, labels))
         if child is None:
-            child = self._children[key] = metric.labels(*labels)
-        return cast("Labelled", child)
+            child = self._children[metric, labels] = metric.labels(*labels)
+        return child
 
     def _gauge(self, name: str, text: str, read: Callable[[], int]) -> None:
         Gauge(name, text, registry=self._registry).set_function(read)

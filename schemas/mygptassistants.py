@@ -96,6 +96,8 @@ class About(Payload):
         """The person as the platform gave them, completed from `metadata`; None when nothing is told."""
         told = self.person
         passed = Passed.model_validate(self.metadata) if isinstance(self.metadata, dict) else None
+        if told is None and passed is None:
+            return None
         found = {name: getattr(told, name, None) or getattr(passed, name, None) for name in _PERSON}
         return ContactRef(**found) if any(found.values()) else None
 
