@@ -9,7 +9,7 @@ from store.owners import Epoch
 from store.parked_rows import LaneName, Tried
 from store.quarantine import QuarantineName
 from store.replay_jobs import Fed, Held, JobOrder
-from store.schedule import TimerName
+from store.schedule import START, TimerName
 from store.stops import Stop
 from store.store import Store
 from store.strays import Stray
@@ -44,6 +44,7 @@ CALLS: dict[str, Callable[[Store], Awaitable[Any]]] = {
     "schedule.settle": lambda store: store.schedule.settle(
         HANDLER, AT, EPOCH, offset=1, event_id="1", now=NOW, cancel=[TimerName(source="s", key="k", name="n")]
     ),
+    "schedule.page": lambda store: store.schedule.page(HANDLER, AT, LOG, START, limit=1),
     "schedule.load": lambda store: store.schedule.load(HANDLER, AT, LOG),
     "schedule.waiting": lambda store: store.schedule.waiting(LOG),
     "schedule.is_pending": lambda store: store.schedule.is_pending(HANDLER, "f"),
