@@ -1,12 +1,12 @@
 """Throws away rows of the store that nothing can ask for any more, and tells of those that wait for nobody: hourly."""
 
-import asyncio
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 import structlog
 
+from dispatcher.background import Background
 from dispatcher.equipment import Equipment
 from dispatcher.errors import describe
 from dispatcher.leftovers import Leftovers
@@ -24,17 +24,15 @@ class Housekeeping:
     equipment: Equipment
     # The entries that run, and the topics they read.
     reads: Callable[[], Mapping[str, Collection[str]]] = dict
-    _task: asyncio.Task[None] | None = None
+    _task: Background = field(default_factory=lambda: Background("housekeeping"))
 
     def start(self) -> None:
         """Begin: what waits for nobody is told now, the rest comes after an hour, or an hour and a bit."""
-        self._task = asyncio.create_task(self._run(), name="housekeeping")
+        self._task.start(self._run())
 
     async def stop(self) -> None:
         """End; a round under way is left."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait({self._task})
+        await self._task.stop()
 
     async def _run(self) -> None:
         while True:

@@ -4,7 +4,6 @@ It writes rows that the owners of the events' partitions take (`replayer.py`). W
 transaction, so it may be killed anywhere, and whoever has the lease next goes on.
 """
 
-import asyncio
 import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,6 +14,7 @@ import structlog
 from pydantic import ValidationError
 
 from dispatcher import replay_cursor
+from dispatcher.background import Background
 from dispatcher.equipment import Equipment
 from dispatcher.errors import describe
 from dispatcher.reader import Wanted
@@ -46,18 +46,15 @@ class ReplayFeeder:
     # Job → what was read for it and not given yet.
     _pages: dict[int, Page] = field(default_factory=dict)
     _away: bool = False
-    _task: asyncio.Task[None] | None = None
+    _task: Background = field(default_factory=lambda: Background("replay feeder"))
 
     def start(self) -> None:
         """Begin, in the running loop."""
-        self._task = asyncio.create_task(self._run(), name="replay feeder")
+        self._task.start(self._run())
 
     async def stop(self) -> None:
         """End; what was read and not written down is read again."""
-        if self._task is None:
-            return
-        self._task.cancel()
-        await asyncio.wait({self._task})
+        await self._task.stop()
         if self._pages:
             with contextlib.suppress(StoreError):
                 await self.equipment.store.replay_jobs.release(self.holder)

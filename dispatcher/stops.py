@@ -3,13 +3,13 @@
 While the store is away what was known last holds; before it was asked for the first time every entry stands still.
 """
 
-import asyncio
 import platform
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import structlog
 
+from dispatcher.background import Background
 from dispatcher.equipment import Equipment
 from dispatcher.errors import describe
 from store.errors import StoreError
@@ -30,7 +30,7 @@ class Stops:
     _written: int = 0
     # Entry → called when it is to stand still, or may go on.
     _watched: dict[str, Callable[[], None]] = field(default_factory=dict)
-    _task: asyncio.Task[None] | None = None
+    _task: Background = field(default_factory=lambda: Background("stops"))
 
     @property
     def known(self) -> bool:
@@ -51,13 +51,11 @@ class Stops:
 
     def start(self) -> None:
         """Begin, in the running loop."""
-        self._task = asyncio.create_task(self._run(), name="stops")
+        self._task.start(self._run())
 
     async def stop(self) -> None:
         """End."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait({self._task})
+        await self._task.stop()
 
     async def trip(self, entry: str, why: str) -> None:
         """Have an entry stand still because too many of its events died, on every machine.

@@ -17,6 +17,7 @@ from typing import Any
 import structlog
 
 from dispatcher.attempts import Attempts, Running
+from dispatcher.background import Background
 from dispatcher.metrics import Metrics
 from dispatcher.registry import FOLDER_PACKAGE
 
@@ -44,7 +45,7 @@ class Watch:
 
     attempts: Attempts
     metrics: Metrics
-    _task: asyncio.Task[None] | None = None
+    _task: Background = field(default_factory=lambda: Background("watch"))
     _ended: threading.Event = field(default_factory=threading.Event)
     # When the loop turned last, and the turn after which it was told that it does not.
     _turned: float = 0.0
@@ -53,16 +54,14 @@ class Watch:
     def start(self) -> None:
         """Begin, in the running loop."""
         self._turned = monotonic()
-        self._task = asyncio.create_task(self._turn(), name="watch")
+        self._task.start(self._turn())
         asked = (asyncio.get_running_loop(), threading.get_ident())
         threading.Thread(target=self._guard, args=asked, name="watch", daemon=True).start()
 
     async def stop(self) -> None:
         """End."""
         self._ended.set()
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait({self._task})
+        await self._task.stop()
 
     async def _turn(self) -> None:
         loop = asyncio.get_running_loop()

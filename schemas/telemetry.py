@@ -66,6 +66,7 @@ LOG_EVENTS: Mapping[str, str] = MappingProxyType(
         "handler.rejoining": "A handler's worker leaves its group and joins anew; `cause` says why.",
         "store.left": "The data folder holds a state store that is not the configured one; `cause` says what to do.",
         "store.uncleaned": "Old rows of the store could not be thrown away; the next round goes on.",
+        "background.ended": "Work beside the handlers came to an end by a defect; `next` says what to do.",
         "handler.stopped": "A handler does not run; `reason` says why and what to do.",
         "handler.started": "A handler reads its topics.",
         "handler.paused": "A handler stands still because somebody paused it; see `advice`.",
