@@ -4,16 +4,18 @@ import logging
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Literal, TypeAlias, cast
 
 import typer
 
 from cli.errors import Misconfigured
-from cli.logs import Format
 from cli.places import Places
 
 if TYPE_CHECKING:
     from cli.settings import Settings
+
+Format: TypeAlias = Literal["auto", "pretty", "json"]
+"""How a line of the log is written; `auto`: pretty on a terminal."""
 
 
 @dataclass(frozen=True)

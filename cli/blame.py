@@ -2,12 +2,15 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cli.explain import origin_of, parts_of
-from dispatcher.errors import EntryMisconfigured
 from receiver.errors import SourceMisconfigured
 from schemas.wording import Path
+
+if TYPE_CHECKING:
+    # brings the whole plugin API along, and this is read before every command
+    from dispatcher.errors import EntryMisconfigured
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +36,7 @@ class Blame:
             found.append((path, self.told(path, problem)))
         return found
 
-    def entry(self, problem: EntryMisconfigured) -> tuple[Path, str]:
+    def entry(self, problem: "EntryMisconfigured") -> tuple[Path, str]:
         """A problem of a handler's entry with its key."""
         path = ("handlers", problem.entry, *([problem.under] if problem.under else []))
         return path, self.told(path, str(problem))

@@ -8,6 +8,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Collection, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from cli import dead_replays
 from cli.base import Installation
@@ -15,13 +16,15 @@ from cli.dead_letters import Case, Letter, Newest, case_of, cases, letters
 from cli.errors import CommandFailed, Misconfigured
 from cli.explain import suggestion
 from cli.pending import is_pending
-from cli.plugins import loaded
 from cli.wiring import opened_log, opened_store, store_errors_explained
 from eventlog.errors import EventLogError
 from eventlog.log import EventLog
 from store.decisions import Decisions
 from store.replay_rows import Mark
 from store.store import Store
+
+if TYPE_CHECKING:
+    from dispatcher.settings import Plan
 
 Wanted = Callable[[Letter], bool]
 # Seconds of reading until a person is told how far it is, and between that and the next time.
@@ -51,7 +54,8 @@ class Desk:
         check_handler(self.here, handler, self.handlers)
         topics = self.here.settings.topics.topics()
         with _log_errors_explained(), store_errors_explained():
-            for entry in _running(self.here) if handler is None else [handler]:
+            running = [entry.name for entry in _plan(self.here).entries] if handler is None else [handler]
+            for entry in running:
                 if await is_pending(topics, self.log, self.store, entry=entry, event_id=wanted):
                     raise CommandFailed(
                         f"the event {wanted} is not dead yet: {entry} tries it again by itself, or has not come to it."
@@ -149,14 +153,17 @@ def check_handler(here: Installation, handler: str | None, seen: Collection[str]
         Misconfigured: it is none.
     """
     if handler is not None and handler not in seen:
-        plan = loaded(here).plan
-        known = {*_running(here), *plan.disabled, *plan.unconfigured, *seen}
+        plan = _plan(here)
+        running = (entry.name for entry in plan.entries)
+        known = {*running, *plan.disabled, *plan.unconfigured, *seen}
         if handler not in known:
             raise Misconfigured(f"--handler {handler}: there is no such entry{suggestion(handler, sorted(known))}")
 
 
-def _running(here: Installation) -> list[str]:
-    return [entry.name for entry in loaded(here).plan.entries]
+def _plan(here: Installation) -> "Plan":
+    from cli.plugins import loaded  # noqa: PLC0415 - hardly ever needed, and it brings the clients along
+
+    return loaded(here).plan
 
 
 async def _letters(here: Installation, log: EventLog, handlers: set[str]) -> AsyncIterator[Letter]:

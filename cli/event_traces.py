@@ -80,7 +80,7 @@ async def find(here: Installation, log: EventLog, event_id: str, picked: Picked)
     partitions = await partitions_of(log, readable(here.settings.topics.topics()))
     if not partitions:
         raise CommandFailed("there are no topics yet: create them with `hookline topics apply`")
-    part = await span(log, holding(partitions, key_of(picked)))
+    part = await span(log, holding(partitions, picked.key_bytes))
     meant = await newest(log, part, lambda one: _is_called(one, event_id) and picked(one), _COPIES, enough=1)
     named = [one for one in meant if event_id in _names(one)] or meant
     events = sorted({(source_of(one), text(one, "ce_id")) for one in named})
@@ -129,11 +129,6 @@ async def elsewhere(here: Installation, log: EventLog, event_id: str) -> Elsewhe
     ]
     letters = await _letters(here, log, event_id, None)
     return Elsewhere(quarantined=quarantined, letters=letters, kept=await _kept(here, event_id))
-
-
-def key_of(picked: Picked) -> bytes | None:
-    """The key that is asked for, as it stands in a record."""
-    return None if picked.key is None else picked.key.encode("utf-8", "replace")
 
 
 def _is_called(record: StoredRecord, event_id: str) -> bool:

@@ -3,14 +3,13 @@
 import logging
 import sys
 from collections.abc import Callable
-from typing import Literal, TextIO, TypeAlias
+from typing import TextIO, TypeAlias
 
 import structlog
 
 from cli import log_values
+from cli.base import Format
 from cli.foreign_logs import Foreign
-
-Format = Literal["auto", "pretty", "json"]
 
 # Sees each entry before it is written, with the name of its level; True: it was shown, and is not to be written too.
 Onlooker: TypeAlias = Callable[[str, structlog.typing.EventDict], bool]

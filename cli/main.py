@@ -10,8 +10,7 @@ from typing import Annotated
 
 import typer
 
-from cli import logs
-from cli.base import Installation
+from cli.base import Format, Installation
 from cli.commands import COMMANDS, Command
 from cli.errors import CommandFailed
 from cli.invocation import pasted
@@ -35,13 +34,15 @@ def options(
     context: typer.Context,
     config: Annotated[Path | None, typer.Option(help="The configuration file; default ./hookline.toml.")] = None,
     data: Annotated[Path | None, typer.Option(help="The data folder; default ./.hookline.")] = None,
-    log: Annotated[logs.Format, typer.Option(help="How to log to stderr.")] = "auto",
+    log: Annotated[Format, typer.Option(help="How to log to stderr.")] = "auto",
     verbose: Annotated[bool, typer.Option("--verbose", help="Log everything, each accepted delivery too.")] = False,
     _version: Annotated[
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and end.")
     ] = False,
 ) -> None:
     """Find the configuration and the data folder, and set up logging."""
+    from cli import logs  # noqa: PLC0415 - `--help` writes no log
+
     usual = logging.INFO if context.invoked_subcommand in ROLES else logging.WARNING
     level = logging.DEBUG if verbose else usual
     logs.configure(log, level=level, onlooker=None if context.invoked_subcommand in _STAYING else logs.told_by_error)

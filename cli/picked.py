@@ -21,6 +21,11 @@ class Picked:
         """Whether every record is meant."""
         return self == Picked()
 
+    @property
+    def key_bytes(self) -> bytes | None:
+        """The key that is asked for, as it stands in a record."""
+        return None if self.key is None else self.key.encode("utf-8", "replace")
+
     def __call__(self, record: StoredRecord) -> bool:
         """Whether a record is meant: an event, a dead one, or a delivery as it came."""
         headers = {name: value.decode("utf-8", "replace") for name, value in record.headers}

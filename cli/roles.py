@@ -17,7 +17,7 @@ from cli.addresses import Address, announced
 from cli.base import Installation
 from cli.dev_settings import public_url
 from cli.emptying import Emptying
-from cli.entry_states import configured, handlers_found
+from cli.entry_states import configured
 from cli.errors import Misconfigured
 from cli.lags import standings
 from cli.left_store import left_store
@@ -26,6 +26,7 @@ from cli.plugins import Plugins, loaded
 from cli.poll_states import has_polled
 from cli.polling import pollers
 from cli.ports import listening, refuse_equal
+from cli.readiness import handlers_found
 from cli.settings import blame
 from cli.store_watch import StoreWatch
 from cli.stranded import refuse_stranded

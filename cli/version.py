@@ -1,8 +1,8 @@
 """The version of hookline that runs."""
 
-from importlib.metadata import version as installed
-
 
 def version() -> str:
     """The version of the installed distribution."""
+    from importlib.metadata import version as installed  # noqa: PLC0415 - it is slow, and hardly any command needs it
+
     return installed("hookline")

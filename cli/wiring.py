@@ -4,15 +4,18 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 from cli.base import Installation
 from cli.errors import CommandFailed, Misconfigured
 from eventlog.errors import LogMisconfigured
 from eventlog.log import EventLog
 from eventlog.open import EventLogSettings, open_log, sqlite_path
-from store.dedupe import Dedupe
 from store.errors import StoreError, StoreMisconfigured, StoreUnavailable
-from store.store import Store
+
+if TYPE_CHECKING:
+    from store.dedupe import Dedupe
+    from store.store import Store
 
 # How long the parts of a role may take to close, whatever hangs.
 CLOSING = timedelta(seconds=10)
@@ -49,13 +52,15 @@ async def opened_log(here: Installation, *, patient: bool = False) -> AsyncItera
 
 
 @asynccontextmanager
-async def opened_store(here: Installation) -> AsyncIterator[Store]:
+async def opened_store(here: Installation) -> AsyncIterator["Store"]:
     """The state store of the configuration, started.
 
     Raises:
         Misconfigured: it is not migrated, or waiting would not make it work.
         CommandFailed: it does not answer.
     """
+    from store.store import Store  # noqa: PLC0415 - commands that read only the log do without SQLAlchemy
+
     here.make_data()
     settings = here.settings.store
     with store_errors_explained():
@@ -68,7 +73,7 @@ async def opened_store(here: Installation) -> AsyncIterator[Store]:
 
 
 @asynccontextmanager
-async def opened_dedupe(here: Installation) -> AsyncIterator[Dedupe]:
+async def opened_dedupe(here: Installation) -> AsyncIterator["Dedupe"]:
     """The dedupe store: a SQLite file of its own, or a part of the PostgreSQL store.
 
     It may be away: the receiver then accepts without it, and it is tried again in the background.
@@ -76,6 +81,8 @@ async def opened_dedupe(here: Installation) -> AsyncIterator[Dedupe]:
     Raises:
         Misconfigured: waiting would not make it work.
     """
+    from store.dedupe import Dedupe  # noqa: PLC0415 - as above
+
     url = store_url(here)
     with store_errors_explained():
         dedupe = Dedupe.open(f"sqlite:///{here.data / 'dedupe.db'}" if url.startswith("sqlite") else url)
@@ -92,7 +99,7 @@ async def opened_dedupe(here: Installation) -> AsyncIterator[Dedupe]:
         await dedupe.stop()
 
 
-async def _started(dedupe: Dedupe) -> None:
+async def _started(dedupe: "Dedupe") -> None:
     while True:
         try:
             await dedupe.start()

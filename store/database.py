@@ -18,13 +18,13 @@ from store import postgres_pool, sqlite_connection, sqlite_file
 from store.addresses import Address, SqliteAddress
 from store.errors import StoreMisconfigured, StoreUnavailable
 from store.files import inode
+from store.settings import DEADLINE
 from store.transactions import Collision, Connections, Work
 
 __all__ = ["DEADLINE", "Collision", "Database", "Work", "engine"]
 
 T = TypeVar("T")
 
-DEADLINE = timedelta(seconds=5)
 _SQLITE_CONNECTIONS = 4
 _POSTGRES_CONNECTIONS = 10
 # After the deadline SQLite, and PostgreSQL itself, stop trying: nothing is left behind that still wants to write.

@@ -6,8 +6,9 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 
 from schemas.durations import Wait
 from store.addresses import address
-from store.database import DEADLINE
 from store.errors import StoreMisconfigured
+
+DEADLINE = timedelta(seconds=5)
 
 
 class StoreSettings(BaseModel):

@@ -14,7 +14,6 @@ from store.entries import Entries
 from store.entry_rows import EntryRows
 from store.errors import StoreMisconfigured
 from store.files import ready_file
-from store.migrations import require_current
 from store.owners import Owners
 from store.parked import Parked
 from store.polls import Polls
@@ -22,6 +21,7 @@ from store.quarantine import Quarantine
 from store.replay_jobs import ReplayJobs
 from store.replays import Replays
 from store.schedule import Schedule
+from store.schema import require_current
 from store.stops import Stops
 from store.strays import Strays
 from store.suspects import Suspects

@@ -9,15 +9,12 @@ import typer
 from rich.text import Text
 
 from cli import dead_replays, process
-from cli.base import Installation, installation
+from cli.base import installation
 from cli.dead_desk import check_handler, desk, newest
 from cli.dead_letters import Case, Letter
 from cli.errors import Misconfigured
 from cli.explain import suggestion
 from cli.output import json_line, listing, printable, stdout
-from cli.replay_orders import Asked, begin
-from cli.replay_waits import advice, waited
-from cli.wiring import opened_log, opened_store, store_errors_explained
 from dispatcher.outcome import DeadReason
 from schemas.durations import duration
 from store.replay_rows import Mark
@@ -117,8 +114,13 @@ def replay(
         raise Misconfigured("say which: `dead replay ID`, or `dead replay --all --handler ENTRY`")
 
     if event_id is None:
-        asked = Asked(handler=handler or "", redo_effects=redo_effects)
-        return process.run(lambda stopping: _replay_all(here, asked, within, stopping, as_json=as_json))
+        from cli.commands.dead_all import replay_all  # noqa: PLC0415 - the other commands need no dispatcher
+
+        return process.run(
+            lambda stopping: replay_all(
+                here, handler or "", within, stopping, redo_effects=redo_effects, as_json=as_json
+            )
+        )
     wanted: str = event_id
 
     async def replayed(stopping: asyncio.Event) -> int:
@@ -136,25 +138,6 @@ def replay(
         return 0 if no_wait or mark.state == "done" else 1
 
     return process.run(replayed)
-
-
-async def _replay_all(
-    here: Installation, asked: Asked, within: timedelta, stopping: asyncio.Event, *, as_json: bool
-) -> int:
-    async with opened_log(here) as log, opened_store(here) as store:
-        with store_errors_explained():
-            begun = await begin(here, log, store, asked)
-            if begun is None:
-                stdout().print("there are no open dead letters of this entry")
-                return 0
-            found = await waited(store, begun, within, stopping)
-    if as_json:
-        json_line(found.row(datetime.now(UTC)))
-    else:
-        stdout().print(found.summary() or "nothing was replayed yet")
-        if not found.is_over:
-            stdout().print(advice(found))
-    return 0 if not within or found.is_done else 1
 
 
 @app.command()

@@ -13,9 +13,6 @@ from cli.backwards import newest, span
 from cli.base import Installation, installation
 from cli.errors import CommandFailed, Misconfigured
 from cli.event_rows import COLUMNS, holding, is_event, place, row
-from cli.event_story import as_object, print_story
-from cli.event_traces import elsewhere, find, key_of, story
-from cli.event_unknown import unknown
 from cli.moments import moment
 from cli.output import json_line, listing, printable
 from cli.picked import Picked
@@ -52,7 +49,7 @@ def list_(
 
     async def listed() -> int:
         async with _log(here) as log:
-            partitions = holding(await partitions_of(log, readable(here.settings.topics.topics())), key_of(picked))
+            partitions = holding(await partitions_of(log, readable(here.settings.topics.topics())), picked.key_bytes)
             part = await span(log, partitions, begin, end)
             found = await newest(log, part, lambda one: is_event(one) and picked(one), limit)
         rows = [row(one) for one in found]
@@ -78,6 +75,11 @@ def show(
 
     Ends with 1 when there is no such event, or the state store does not answer: the log tells its part then.
     """
+    # `list` asks the log alone, and does without plugins and state store
+    from cli.event_story import as_object, print_story  # noqa: PLC0415 - as said
+    from cli.event_traces import elsewhere, find, story  # noqa: PLC0415 - as said
+    from cli.event_unknown import unknown  # noqa: PLC0415 - as said
+
     here = installation(context)
     picked = Picked(source=source, key=key)
 

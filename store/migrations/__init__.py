@@ -17,15 +17,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from store.addresses import SqliteAddress, address
 from store.database import engine
-from store.errors import StoreMisconfigured
 from store.files import ready_file
 from store.foreign import FOREIGN, driver_error, translate
-
-VERSION_TABLE = "hookline_schema"
-"""Alembic's own table; its usual name would meet that of another program in the same database."""
-
-OLDEST = 13
-"""The oldest PostgreSQL: https://www.postgresql.org/support/versioning/."""
+from store.schema import VERSION_TABLE, present
 
 _PATIENCE = timedelta(seconds=30)
 # Any number will do that no other program takes in this database; this one reads `hookline` in ASCII.
@@ -58,37 +52,6 @@ async def pending(url: str) -> list[str]:
     if isinstance(where, SqliteAddress) and not where.path.exists():
         return _told(_after(None))
     return await _connected(url, change=False)
-
-
-def require_current(connection: Connection) -> None:
-    """Check that the schema is the one this hookline was written for.
-
-    Raises:
-        StoreMisconfigured: it is older or newer.
-    """
-    missing = _missing(connection)
-    if missing:
-        raise StoreMisconfigured(
-            f"The store's schema is behind this hookline by {len(missing)} step(s), from {missing[0].revision} on."
-            " Run `hookline migrate`, then start again."
-        )
-
-
-def require_version(dialect: str, version: tuple[int | str, ...] | None) -> None:
-    """Check that a server is not older than the oldest that is still maintained.
-
-    Args:
-        dialect: SQLAlchemy's name of it.
-        version: of the server; None when it did not tell.
-
-    Raises:
-        StoreMisconfigured: it is.
-    """
-    if dialect == "postgresql" and version and int(version[0]) < OLDEST:
-        raise StoreMisconfigured(
-            f"The store's server is PostgreSQL {'.'.join(map(str, version))}, which is too old: hookline needs"
-            f" {OLDEST} or later. Upgrade the server, or name another in [store] url."
-        )
 
 
 async def _connected(url: str, *, change: bool) -> list[str]:
@@ -136,16 +99,7 @@ def _upgrade(connection: Connection) -> list[Script]:
 
 def _missing(connection: Connection) -> list[Script]:
     """The scripts the schema does not have yet, oldest first."""
-    require_version(connection.dialect.name, connection.dialect.server_version_info)
-    context = MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE})
-    present = context.get_current_revision()
-    known = {script.revision for script in _scripts().walk_revisions()}
-    if present is not None and present not in known:
-        raise StoreMisconfigured(
-            f"The store's schema is newer than this hookline: it stands at {present}, which this version does not know."
-            " Install the version that wrote it, or a later one."
-        )
-    return _after(present)
+    return _after(present(connection))
 
 
 def _after(revision: str | None) -> list[Script]:

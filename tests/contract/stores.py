@@ -17,7 +17,8 @@ from schemas.contacts import Identity
 from schemas.record import TopicPartition
 from store.addresses import SqliteAddress, address
 from store.files import ready_file
-from store.migrations import VERSION_TABLE, migrate
+from store.migrations import migrate
+from store.schema import VERSION_TABLE
 from store.store import Store
 from store.tables import metadata
 

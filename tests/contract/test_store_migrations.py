@@ -25,9 +25,10 @@ from store.addresses import address
 from store.database import Database
 from store.digests import fingerprint
 from store.errors import StoreMisconfigured
-from store.migrations import VERSION_TABLE, migrate, pending
+from store.migrations import migrate, pending
 from store.migrations.versions import v0001_first, v0002_replays
 from store.replay_rows import LetterName
+from store.schema import REVISIONS, VERSION_TABLE
 from store.store import Store
 from store.tables import metadata
 from tests.contract.stores import AT, LOG, NOW, modes, opened, rows
@@ -60,6 +61,7 @@ async def execute(url: str, statement: str) -> None:
 async def test_a_new_database_gets_every_step(empty_url: str) -> None:
     """Once; then there is nothing to do."""
     assert await pending(empty_url) == STEPS
+    assert [step[:4] for step in STEPS] == list(REVISIONS)
     assert await migrate(empty_url) == STEPS
     assert await pending(empty_url) == []
     assert await migrate(empty_url) == []

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.entry_states import handlers_found
+from cli.readiness import handlers_found
 from eventlog.kafka import KafkaEventLog
 from handlers.api import Context, handler
 from schemas.events import Event, MessageCreated

@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 from typing import cast
 
 from cli.commands.doctor import stopped
-from cli.entry_states import handlers_found, told
+from cli.entry_states import told
+from cli.readiness import handlers_found
 from dispatcher.dispatcher import Dispatcher, EntryState
 from dispatcher.worker import Phase
 from store.stops import Stop

@@ -10,7 +10,7 @@ from sqlalchemy import exc
 
 from store.errors import StoreDamaged, StoreError, StoreMisconfigured, StoreRefused, StoreUnavailable
 from store.foreign import driver_error, is_conflict, is_missing_table, is_repeatable, translate
-from store.migrations import require_version
+from store.schema import require_version
 
 WHERE = "postgresql://db/hook"
 SECRET = "s3cret"

@@ -1,0 +1,40 @@
+"""Whether the handlers of a role are ready: for `/readyz`."""
+
+from collections.abc import Mapping
+
+from cli.entry_states import at, told
+from console.app import Found
+from dispatcher.dispatcher import Dispatcher, EntryState
+from dispatcher.worker import Phase
+
+
+def handlers_found(dispatcher: Dispatcher) -> Found:
+    """Whether every entry runs and can read; what keeps several from it is told once.
+
+    One that stands still because somebody wants it to, or because a platform is away, is as well as it can be: it is
+    told, and the role is ready.
+    """
+    states = dispatcher.states().values()
+    failing = _by_cause({state.entry: _failure(state) for state in states})
+    standing = _by_cause({state.entry: _standstill(state) for state in states})
+    return Found(not failing, "; ".join((*failing, *standing)))
+
+
+def _failure(state: EntryState) -> str:
+    return state.reason if state.phase is Phase.FAILED else state.trouble
+
+
+def _standstill(state: EntryState) -> str:
+    away = [
+        f"the platform of the account {name} is away since {at(since)}: it asks again by itself"
+        for name, since in sorted(state.away.items())
+    ]
+    return ", ".join([*([told(state.stop)] if state.stop else []), *away])
+
+
+def _by_cause(causes: Mapping[str, str]) -> list[str]:
+    entries: dict[str, list[str]] = {}
+    for entry, cause in causes.items():
+        if cause:
+            entries.setdefault(cause, []).append(entry)
+    return [f"{', '.join(names)}: {cause}" for cause, names in entries.items()]
