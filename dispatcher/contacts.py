@@ -28,6 +28,10 @@ class EntryContacts:
     event: Event
     # What this attempt published: crossed out in the store when the event is settled.
     published: set[str] = field(default_factory=set)
+    # What the store said that this event has to publish, which nobody else changes; None: it did not say.
+    _owed: frozenset[str] | None = None
+    # Calls that may have changed something, and of which the store did not say what.
+    _untold: int = 0
 
     @property
     def cause(self) -> str:
@@ -52,6 +56,7 @@ class EntryContacts:
         email_verified: bool = False,
     ) -> Contact:
         """Find or make the contact of an identity and write what is given, unless a newer event has written it."""
+        self._untold += 1
         saved = await self.contacts.save(
             identity,
             at=at,
@@ -63,20 +68,24 @@ class EntryContacts:
             email_verified=email_verified,
             cause=self.cause,
         )
-        return saved.contact
+        return self._told(saved)
 
     async def merge(self, into: str, other: str, *, at: datetime) -> Contact:
         """Make two contacts one; the other's id stays as an alias."""
+        self._untold += 1
         merged = await self.contacts.merge(into, other, at=at, now=self.clock.now(), cause=self.cause)
-        return merged.contact
+        return self._told(merged)
 
     async def delete(self, identity: Identity, *, at: datetime) -> Contact | None:
         """Take an identity away; a contact without identities is deleted."""
+        self._untold += 1
         return await self.contacts.delete(identity, at=at, now=self.clock.now(), cause=self.cause)
 
     async def changed(self) -> frozenset[str]:
         """Ids that this event changed and has to publish, until it is done."""
-        return await self.contacts.unpublished(self.cause)
+        if self._untold or self._owed is None:
+            return await self.contacts.unpublished(self.cause)
+        return self._owed
 
     async def publish(self, contact_id: str) -> None:
         """Publish what the store has of an id, unless the log has it, and again while somebody changes it meanwhile.
@@ -92,7 +101,13 @@ class EntryContacts:
 
     async def settle(self) -> None:
         """The event is done: it owes the log nothing of what it published."""
+        self._owed = None
         await self.contacts.published(self.cause, self.published)
+
+    def _told(self, saved: stored.Saved) -> Contact:
+        self._untold -= 1
+        self._owed = saved.owed | (self._owed or frozenset())
+        return saved.contact
 
     def _record(self, state: Contact | stored.Tombstone) -> Record:
         now = self.clock.now()

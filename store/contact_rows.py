@@ -1,18 +1,20 @@
 """Contacts as rows: reading people, and the statements that swap one state of them for the next."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Insert, Select, Update, delete, select, update
+from sqlalchemy import Insert, Select, Update, bindparam, delete, exists, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql import ColumnElement
 
 from schemas.contacts import Identity
 from store.columns import micros, moment
-from store.contact_tables import contacts, former_contacts, identities
+from store.contact_tables import contacts, former_contacts, identities, unpublished
 from store.database import Collision
 from store.dialects import insert
 from store.digests import fingerprint
@@ -22,16 +24,41 @@ from store.person import Person, Written, canonical
 _FIELDS = ("name", "email", "phone")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """What is known of an identity."""
+
+    # Who has it; None: it was taken away, by an event of `removed_at` and from `former_id`.
+    person: Person | None
+    removed_at: datetime | None
+    former_id: str | None
+    # Whether a cause still has something to publish.
+    owes: bool
+
+
 def slot_of(identity: Identity) -> bytes:
     """What stands for an identity in its unique index."""
     return fingerprint(identity.source, identity.platform, identity.id)
 
 
+async def known(connection: AsyncConnection, identity: Identity, cause: bytes | None) -> Known | None:
+    """An identity and who has it, read in one statement; None if it was never seen. `cause` is a fingerprint."""
+    found = (await connection.execute(_KNOWN, {"of_slot": slot_of(identity), "of_cause": cause})).all()
+    if not found:
+        return None
+    first = found[0]
+    return Known(
+        person=None if first.id is None else person_of(found),
+        removed_at=first.removed_at,
+        former_id=first.former_id,
+        owes=first.owes,
+    )
+
+
 async def find(connection: AsyncConnection, where: ColumnElement[bool]) -> Person | None:
     """The one contact of a condition, read in one statement: its fields and identities are of one moment."""
-    both = contacts.outerjoin(identities, identities.c.contact_id == contacts.c.id)
-    rows = (await connection.execute(_columns().select_from(both).where(where))).all()
-    return _person(rows) if rows else None
+    rows = (await connection.execute(PEOPLE.where(where))).all()
+    return person_of(rows) if rows else None
 
 
 async def lock(connection: AsyncConnection, ids: Iterable[str]) -> dict[str, Person]:
@@ -42,11 +69,10 @@ async def lock(connection: AsyncConnection, ids: Iterable[str]) -> dict[str, Per
     # Locked in one order by everyone, so that two merges of one pair wait instead of deadlocking.
     locking = select(contacts.c.id).where(contacts.c.id.in_(wanted)).order_by(contacts.c.id).with_for_update()
     await connection.execute(locking)
-    both = contacts.outerjoin(identities, identities.c.contact_id == contacts.c.id)
     found: dict[str, list[Any]] = {}
-    for row in await connection.execute(_columns().select_from(both).where(contacts.c.id.in_(wanted))):
+    for row in await connection.execute(PEOPLE.where(contacts.c.id.in_(wanted))):
         found.setdefault(row.id, []).append(row)
-    return {contact_id: _person(rows) for contact_id, rows in found.items()}
+    return {contact_id: person_of(rows) for contact_id, rows in found.items()}
 
 
 async def add(connection: AsyncConnection, person: Person) -> None:
@@ -55,7 +81,7 @@ async def add(connection: AsyncConnection, person: Person) -> None:
     Raises:
         Collision: somebody has its verified address by now.
     """
-    await _unique(connection, insert(connection.dialect.name, contacts).values(id=person.id, **_values(person)))
+    await _unique(connection, _new(connection.dialect.name), {"id": person.id, **_values(person)})
 
 
 async def swap(connection: AsyncConnection, before: Person, after: Person) -> None:
@@ -64,8 +90,8 @@ async def swap(connection: AsyncConnection, before: Person, after: Person) -> No
     Raises:
         Collision: it is not, or somebody has its verified address by now.
     """
-    statement = update(contacts).where(contacts.c.id == before.id, contacts.c.revision == before.revision)
-    if await _unique(connection, statement.values(**_values(after))) == 0:
+    row = {"of_id": before.id, "of_revision": before.revision, **_values(after)}
+    if await _unique(connection, _SWAP, row) == 0:
         raise Collision
 
 
@@ -111,18 +137,14 @@ async def attach(connection: AsyncConnection, identity: Identity, contact_id: st
         "removed_at": None,
         "former_id": None,
     }
-    statement = insert(connection.dialect.name, identities).values(slot=slot_of(identity), **row)
-    statement = statement.on_conflict_do_update(
-        index_elements=["slot"], set_=row, where=identities.c.contact_id.is_(None) & (identities.c.removed_at < at)
-    )
-    if (await connection.execute(statement)).rowcount == 0:
+    attached = await connection.execute(_attach(connection.dialect.name), {"slot": slot_of(identity), **row})
+    if attached.rowcount == 0:
         raise Collision
 
 
 async def see(connection: AsyncConnection, identity: Identity, at: datetime) -> None:
     """Remember the newest event that named an identity."""
-    statement = update(identities).where(identities.c.slot == slot_of(identity), identities.c.seen_at < at)
-    await connection.execute(statement.values(seen_at=at))
+    await connection.execute(_SEE, {"of_slot": slot_of(identity), "at": at})
 
 
 async def detach(connection: AsyncConnection, identity: Identity, at: datetime, former_id: str | None) -> None:
@@ -140,10 +162,10 @@ async def detach(connection: AsyncConnection, identity: Identity, at: datetime, 
     await connection.execute(statement.on_conflict_do_update(index_elements=["slot"], set_=row))
 
 
-async def _unique(connection: AsyncConnection, statement: Insert | Update) -> int:
+async def _unique(connection: AsyncConnection, statement: Insert | Update, row: Mapping[str, Any]) -> int:
     """Run a statement that a unique index may refuse; returns how many rows it wrote."""
     try:
-        return (await connection.execute(statement)).rowcount
+        return (await connection.execute(statement, row)).rowcount
     except IntegrityError as error:
         if is_conflict(error):
             raise Collision from None
@@ -156,11 +178,8 @@ async def _remove(connection: AsyncConnection, gone: Person) -> None:
         raise Collision
 
 
-def _columns() -> Select[Any]:
-    return select(contacts, identities.c.source, identities.c.platform, identities.c.identity, identities.c.seen_at)
-
-
-def _person(rows: Sequence[Any]) -> Person:
+def person_of(rows: Sequence[Any]) -> Person:
+    """One contact, of its rows in `PEOPLE`."""
     row = rows[0]._mapping  # noqa: SLF001 - SQLAlchemy's public name for a row as a mapping
     known = {name: Written(row[name], row[f"{name}_at"]) for name in _FIELDS if row[name] is not None}
     return Person(
@@ -177,6 +196,52 @@ def _person(rows: Sequence[Any]) -> Person:
             for each in rows
             if each.source is not None
         },
+    )
+
+
+# Built once, for every message of somebody who is known runs them.
+_OF_PERSON = (contacts, identities.c.source, identities.c.platform, identities.c.identity, identities.c.seen_at)
+PEOPLE: Select[Any] = select(*_OF_PERSON).select_from(
+    contacts.outerjoin(identities, identities.c.contact_id == contacts.c.id)
+)
+"""Contacts, each with a row per identity."""
+_GIVEN = identities.alias("given")
+_KNOWN = (
+    select(
+        *_OF_PERSON,
+        _GIVEN.c.removed_at,
+        _GIVEN.c.former_id,
+        exists().where(unpublished.c.cause == bindparam("of_cause")).label("owes"),
+    )
+    .select_from(
+        _GIVEN.outerjoin(contacts, contacts.c.id == _GIVEN.c.contact_id).outerjoin(
+            identities, identities.c.contact_id == contacts.c.id
+        )
+    )
+    .where(_GIVEN.c.slot == bindparam("of_slot"))
+)
+# Which columns, the parameters say.
+_SWAP = update(contacts).where(contacts.c.id == bindparam("of_id"), contacts.c.revision == bindparam("of_revision"))
+_SEE = (
+    update(identities)
+    .where(identities.c.slot == bindparam("of_slot"), identities.c.seen_at < bindparam("at"))
+    .values(seen_at=bindparam("at"))
+)
+
+
+@cache
+def _new(dialect: str) -> Insert:
+    return insert(dialect, contacts)
+
+
+@cache
+def _attach(dialect: str) -> Insert:
+    statement = insert(dialect, identities)
+    new = statement.excluded
+    return statement.on_conflict_do_update(
+        index_elements=["slot"],
+        set_={column.name: new[column.name] for column in identities.c if column.name != "slot"},
+        where=identities.c.contact_id.is_(None) & (identities.c.removed_at < new.seen_at),
     )
 
 

@@ -7,9 +7,10 @@ way does an acknowledged version count. What a crash leaves under way is appende
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import TypeAlias
 
-from sqlalchemy import delete, exists, select
+from sqlalchemy import Insert, bindparam, delete, exists, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from schemas.contacts import Contact
@@ -47,34 +48,65 @@ async def state_of(connection: AsyncConnection, contact_id: str) -> State | None
 
 async def begin(connection: AsyncConnection, contact_id: str, *, cause: str, now: datetime) -> State | None:
     """`Contacts.appending`."""
-    state = await state_of(connection, contact_id)
-    if state is None or await _has(connection, state):
-        return None
+    living = (await connection.execute(_TOLD, {"of_id": contact_id})).all()
+    if living:
+        acknowledged = living[0].acknowledged
+        if not living[0].under_way and acknowledged is not None and acknowledged >= living[0].version:
+            return None
+        state: State | None = rows.person_of(living).contact
+    else:
+        state = await state_of(connection, contact_id)
+        if state is None or not await _misses(connection, state):
+            return None
     row = {"contact_id": contact_id, "cause": fingerprint(cause), "since": now}
-    await connection.execute(insert(connection.dialect.name, appends).values(row).on_conflict_do_nothing())
+    await connection.execute(_append(connection.dialect.name), row)
     return state
 
 
 async def end(connection: AsyncConnection, contact_id: str, version: int, *, cause: str) -> State | None:
     """`Contacts.appended`."""
-    state = await state_of(connection, contact_id)
-    if state is not None and state.version != version:
-        return state
-    mine = (appends.c.contact_id == contact_id, appends.c.cause == fingerprint(cause))
-    await connection.execute(delete(appends).where(*mine))
-    statement = insert(connection.dialect.name, snapshots).values(contact_id=contact_id, version=version)
-    newer = snapshots.c.version < version
-    changed = {"version": version}
-    await connection.execute(statement.on_conflict_do_update(index_elements=["contact_id"], set_=changed, where=newer))
+    if (await connection.execute(_VERSION, {"of_id": contact_id})).scalar() != version:
+        state = await state_of(connection, contact_id)
+        if state is not None and state.version != version:
+            return state
+    await connection.execute(_APPENDED, {"of_id": contact_id, "cause": fingerprint(cause)})
+    await connection.execute(_acknowledge(connection.dialect.name), {"contact_id": contact_id, "version": version})
     return None
 
 
-async def _has(connection: AsyncConnection, state: State) -> bool:
-    """Whether the log ends with this state, or needs no word of it."""
-    under_way = select(exists().where(appends.c.contact_id == state.id))
-    if (await connection.execute(under_way)).scalar():
-        return False
-    acknowledged = select(snapshots.c.version).where(snapshots.c.contact_id == state.id)
-    version: int | None = (await connection.execute(acknowledged)).scalar()
+async def _misses(connection: AsyncConnection, state: State) -> bool:
+    """Whether the log does not end with this state of an id that was no living contact, and needs word of it."""
+    mark = (await connection.execute(_MARK, {"of_id": state.id})).one()
+    if mark.under_way:
+        return True
     # A tombstone takes away a snapshot: nobody misses one where there was none.
-    return isinstance(state, Tombstone) if version is None else version >= state.version
+    if mark.acknowledged is None:
+        return not isinstance(state, Tombstone)
+    return bool(mark.acknowledged < state.version)
+
+
+# Built once, for each change of a contact runs them.
+_MARKS = (
+    exists().where(appends.c.contact_id == bindparam("of_id")).label("under_way"),
+    select(snapshots.c.version)
+    .where(snapshots.c.contact_id == bindparam("of_id"))
+    .scalar_subquery()
+    .label("acknowledged"),
+)
+_MARK = select(*_MARKS)
+_TOLD = rows.PEOPLE.add_columns(*_MARKS).where(contacts.c.id == bindparam("of_id"))
+_VERSION = select(contacts.c.version).where(contacts.c.id == bindparam("of_id"))
+_APPENDED = delete(appends).where(appends.c.contact_id == bindparam("of_id"), appends.c.cause == bindparam("cause"))
+
+
+@cache
+def _append(dialect: str) -> Insert:
+    return insert(dialect, appends).on_conflict_do_nothing()
+
+
+@cache
+def _acknowledge(dialect: str) -> Insert:
+    statement = insert(dialect, snapshots)
+    new = statement.excluded
+    newer = snapshots.c.version < new.version
+    return statement.on_conflict_do_update(index_elements=["contact_id"], set_={"version": new.version}, where=newer)

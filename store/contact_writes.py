@@ -3,15 +3,15 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from functools import cache
 from uuid import uuid4
 
-from sqlalchemy import select
+from sqlalchemy import Insert, bindparam, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from schemas.contacts import Contact, Identity
 from store import contact_rows as rows
-from store.contact_tables import contacts, former_contacts, identities, unpublished
+from store.contact_tables import contacts, former_contacts, unpublished
 from store.database import Collision
 from store.dialects import insert
 from store.digests import fingerprint
@@ -29,23 +29,32 @@ class Saved:
     changed: bool
     # Ids of contacts that went into this one, and need tombstones; given a cause, those it has not published yet.
     absorbed: tuple[str, ...] = ()
+    # All that the cause has changed and not published yet.
+    owed: frozenset[str] = frozenset()
 
 
 async def save(
     connection: AsyncConnection, identity: Identity, change: Change, *, now: datetime, cause: str | None
 ) -> Saved:
     """`Contacts.save`."""
-    known = await _known(connection, identity)
-    if known is not None and known.contact_id is None and change.at <= known.removed_at:
+    known = await rows.known(connection, identity, None if cause is None else fingerprint(cause))
+    if known is not None and known.person is None and known.removed_at is not None and change.at <= known.removed_at:
         late = Contact(id=known.former_id or uuid4().hex, updated_at=known.removed_at)
-        return Saved(contact=late, changed=False)
-    mine, holder = await _people(connection, identity, None if known is None else known.contact_id, change)
+        still = await owed(connection, cause) if cause is not None and known.owes else frozenset()
+        return Saved(contact=late, changed=False, owed=still)
+    mine, holder = None if known is None else known.person, None
+    if change.email_key is not None and not _holds(mine, change.email_key):
+        mine, holder = await _people(connection, identity, None if mine is None else mine.id, change.email_key)
+        # an older event changes nothing: it claims no address a newer one has replaced
+        if mine is not None and not wins(change.at, mine.email_key):
+            holder = None
     if holder is not None and (mine is None or mine.id == holder.id):
         mine, holder = holder, None
     if mine is None:
         return await _born(connection, identity, change, now=now, cause=cause)
     if holder is None:
-        return await _written(connection, mine, identity, change, now=now, cause=cause)
+        owes = known is None or known.owes
+        return await _written(connection, mine, identity, change, now=now, cause=cause, owes=owes)
     survivor, gone = older(mine, holder)
     after = numbered(applied(joined(survivor, gone), identity, change), survivor, change.at, absorbed=gone)
     await rows.move(connection, gone, after)
@@ -75,13 +84,13 @@ async def delete(
     connection: AsyncConnection, identity: Identity, *, at: datetime, now: datetime, cause: str | None
 ) -> Contact | None:
     """`Contacts.delete`."""
-    known = await _known(connection, identity)
-    if known is None or known.contact_id is None:
-        if known is None or at > known.removed_at:
+    known = await rows.known(connection, identity, None)
+    if known is None or known.person is None:
+        if known is None or known.removed_at is None or at > known.removed_at:
             await rows.detach(connection, identity, at, None if known is None else known.former_id)
         return None if known is None else await _still_owed(connection, known.former_id, cause)
-    people = await rows.lock(connection, [known.contact_id])
-    person = people.get(known.contact_id)
+    people = await rows.lock(connection, [known.person.id])
+    person = people.get(known.person.id)
     if person is None or identity not in person.identities:
         raise Collision
     if at < person.identities[identity]:
@@ -98,53 +107,55 @@ async def delete(
 
 
 async def told(
-    connection: AsyncConnection, person: Person, changed: Collection[str], *, now: datetime, cause: str | None
+    connection: AsyncConnection,
+    person: Person,
+    changed: Collection[str],
+    *,
+    now: datetime,
+    cause: str | None,
+    owes: bool = True,
 ) -> Saved:
-    """Write down what a cause has to publish, and say what it still has."""
+    """Write down what a cause has to publish, and say what it still has; of before only if it `owes` something."""
     if cause is not None:
         if changed:
             row = {"cause": fingerprint(cause), "since": now}
-            statement = insert(connection.dialect.name, unpublished).on_conflict_do_nothing()
-            await connection.execute(statement, [{**row, "contact_id": each} for each in sorted(changed)])
-        changed = await owed(connection, cause)
+            owing = [{**row, "contact_id": each} for each in sorted(changed)]
+            await connection.execute(_owe(connection.dialect.name), owing)
+        if owes:
+            changed = await owed(connection, cause)
     others = [each for each in changed if each != person.id]
     return Saved(
         contact=person.contact,
         changed=person.id in changed,
+        owed=frozenset(changed),
         absorbed=await _aliases(connection, person.id, others) if others else (),
     )
 
 
 async def owed(connection: AsyncConnection, cause: str) -> frozenset[str]:
     """Ids whose snapshot or tombstone a cause still has to publish."""
-    statement = select(unpublished.c.contact_id).where(unpublished.c.cause == fingerprint(cause))
-    return frozenset((await connection.execute(statement)).scalars())
+    return frozenset((await connection.execute(_OWED, {"cause": fingerprint(cause)})).scalars())
 
 
-async def _known(connection: AsyncConnection, identity: Identity) -> Any:
-    statement = select(identities.c.contact_id, identities.c.removed_at, identities.c.former_id)
-    return (await connection.execute(statement.where(identities.c.slot == rows.slot_of(identity)))).first()
+def _holds(person: Person | None, address: str) -> bool:
+    """Whether a verified address is somebody's already."""
+    return person is not None and person.email_key is not None and person.email_key.value == address
 
 
 async def _people(
-    connection: AsyncConnection, identity: Identity, mine: str | None, change: Change
+    connection: AsyncConnection, identity: Identity, mine: str | None, address: str
 ) -> tuple[Person | None, Person | None]:
-    """The locked contact that has the identity, and the one that holds the verified address that is claimed."""
-    holder: str | None = None
-    if change.email_key is not None:
-        statement = select(contacts.c.id).where(contacts.c.email_key == change.email_key)
-        holder = (await connection.execute(statement)).scalar()
+    """The locked contact that has the identity, and the one that holds a verified address."""
+    holder: str | None = (await connection.execute(_HOLDER, {"address": address})).scalar()
     people = await rows.lock(connection, {each for each in (mine, holder) if each is not None})
     person = None if mine is None else people.get(mine)
     other = None if holder is None else people.get(holder)
     # Between finding and locking them others may have merged, deleted or re-addressed them.
     if mine is not None and (person is None or identity not in person.identities):
         raise Collision
-    if holder is not None and (other is None or other.email_key is None or other.email_key.value != change.email_key):
+    if holder is not None and not _holds(other, address):
         raise Collision
-    # An older event changes nothing: it claims no address a newer one has replaced.
-    claims = person is None or wins(change.at, person.email_key)
-    return person, other if claims else None
+    return person, other
 
 
 async def _born(
@@ -165,17 +176,19 @@ async def _written(
     *,
     now: datetime,
     cause: str | None,
+    owes: bool,
 ) -> Saved:
     state = applied(before, identity, change)
     if state == before:
-        return await told(connection, before, (), now=now, cause=cause)
+        return await told(connection, before, (), now=now, cause=cause, owes=owes)
     after = numbered(state, before, change.at)
     await rows.swap(connection, before, after)
     if identity in before.identities:
         await rows.see(connection, identity, change.at)
     else:
         await rows.attach(connection, identity, after.id, change.at)
-    return await told(connection, after, (after.id,) if after.version > before.version else (), now=now, cause=cause)
+    changed = (after.id,) if after.version > before.version else ()
+    return await told(connection, after, changed, now=now, cause=cause, owes=owes)
 
 
 async def _living(connection: AsyncConnection, contact_id: str) -> str:
@@ -207,3 +220,13 @@ async def _aliases(connection: AsyncConnection, contact_id: str, ids: Collection
         former_contacts.c.into_id == contact_id, former_contacts.c.id.in_(sorted(ids))
     )
     return tuple(sorted((await connection.execute(statement)).scalars()))
+
+
+# Built once, for every message of somebody who is known runs them.
+_OWED = select(unpublished.c.contact_id).where(unpublished.c.cause == bindparam("cause"))
+_HOLDER = select(contacts.c.id).where(contacts.c.email_key == bindparam("address"))
+
+
+@cache
+def _owe(dialect: str) -> Insert:
+    return insert(dialect, unpublished).on_conflict_do_nothing()

@@ -13,7 +13,7 @@ from collections.abc import Collection
 from datetime import datetime
 
 from pydantic import JsonValue
-from sqlalchemy import Delete, delete, func, select, tuple_
+from sqlalchemy import Delete, bindparam, delete, func, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from schemas.contacts import Contact, Identity
@@ -194,12 +194,10 @@ class Contacts:
         """
         if not contact_ids:
             return
-        statement = delete(unpublished).where(
-            unpublished.c.cause == fingerprint(cause), unpublished.c.contact_id.in_(sorted(contact_ids))
-        )
+        these = {"of_cause": fingerprint(cause), "these": sorted(contact_ids)}
 
         async def work(connection: AsyncConnection) -> None:
-            await connection.execute(statement)
+            await connection.execute(_PUBLISHED, these)
 
         await self._database.write(work)
 
@@ -219,3 +217,8 @@ class Contacts:
 
             gone += await self._database.write(work)
         return gone
+
+
+_PUBLISHED = delete(unpublished).where(
+    unpublished.c.cause == bindparam("of_cause"), unpublished.c.contact_id.in_(bindparam("these", expanding=True))
+)
