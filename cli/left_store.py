@@ -6,7 +6,6 @@ from cli.base import Installation
 from cli.findings import Finding
 from cli.wiring import store_url
 from store.addresses import SqliteAddress, address
-from store.copying import uncopied
 from store.errors import StoreMisconfigured
 
 
@@ -22,6 +21,8 @@ def left_store(here: Installation) -> Finding | None:
         return None
     if isinstance(used, SqliteAddress) and used.path.absolute() == path.absolute():
         return None
+    from store.copying import uncopied  # noqa: PLC0415 - hardly ever needed, and `check` does without SQLAlchemy
+
     tables = uncopied(path)
     if not tables:
         return None

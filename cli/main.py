@@ -13,6 +13,7 @@ import typer
 from cli.base import Format, Installation
 from cli.commands import COMMANDS, Command
 from cli.errors import CommandFailed
+from cli.garbage import collect_less
 from cli.invocation import pasted
 from cli.places import find
 from cli.version import version
@@ -112,6 +113,7 @@ def _named_only() -> None:
 
 def main() -> None:
     """Run a command and end the process with its status: 0, 1 failed, 2 used wrongly or misconfigured."""
+    collect_less()
     arguments = hoisted(sys.argv[1:])
     try:
         app(arguments)(args=arguments)

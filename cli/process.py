@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import gc
 import os
 import signal
 import sys
@@ -14,6 +13,7 @@ from typing import Any
 import structlog
 
 from cli.errors import CommandFailed
+from cli.garbage import collect_less
 
 log = structlog.get_logger()
 
@@ -114,15 +114,6 @@ def _refuse(error: BaseException) -> None:
         log.error("exit.refused", cause="loop.stop() was called", at=None)
     else:
         log.error("exit.refused", cause=type(error).__name__, at=place(error))
-
-
-def collect_less() -> None:
-    """Look for garbage in circles less often: each event makes many objects, hardly any of them in a circle.
-
-    Python's defaults look after every 700 objects, which took a twelfth of the receiver's CPU (`bench/receiver.py`).
-    """
-    gc.freeze()
-    gc.set_threshold(10_000, 20, 20)
 
 
 def _leave() -> None:

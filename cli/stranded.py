@@ -10,7 +10,6 @@ import typer
 from cli import invocation
 from cli.base import Installation
 from cli.errors import Misconfigured
-from cli.lags import lags, unbegun
 from cli.wiring import log_url, opened_log, store_url
 from dispatcher.settings import Entry
 from eventlog.errors import EventLogError
@@ -35,6 +34,8 @@ async def stranded(here: Installation, entries: Iterable[Entry]) -> Mapping[str,
     """
     if not leaves_embedded(here):
         return {}
+    from cli.lags import lags, unbegun  # noqa: PLC0415 - only who changed the log needs them, and they the state store
+
     listed, topics = list(entries), here.settings.topics.topics()
     try:
         async with opened_log(_embedded(here)) as log:

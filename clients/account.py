@@ -18,7 +18,7 @@ __all__ = ["Account", "ChatMessage", "Chunk", "Contact", "Conversation", "Sent"]
 class Result(BaseModel):
     """A frozen value; what does not fit is an error that shows no content."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, defer_build=True)
 
 
 class Sent(Result):

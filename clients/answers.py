@@ -69,7 +69,7 @@ class Answer:
 class Document(BaseModel):
     """A part of an answer: fields we do not know are ignored, nothing of the content is shown in an error."""
 
-    model_config = ConfigDict(extra="ignore", frozen=True, hide_input_in_errors=True)
+    model_config = ConfigDict(extra="ignore", frozen=True, hide_input_in_errors=True, defer_build=True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,9 @@ Origin = Literal["webhook", "poll", "handler"]
 class Data(BaseModel):
     """The payload of an event. Subclasses name their CloudEvents type in `event_type`."""
 
-    model_config = ConfigDict(extra="ignore", frozen=True, hide_input_in_errors=True, ser_json_inf_nan="null")
+    model_config = ConfigDict(
+        extra="ignore", frozen=True, hide_input_in_errors=True, ser_json_inf_nan="null", defer_build=True
+    )
 
     event_type: ClassVar[str] = ""
 

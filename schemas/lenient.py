@@ -22,7 +22,7 @@ _MAX_BITS = 4_096
 class Payload(BaseModel):
     """A part of what a platform sends: unknown fields are kept as extra, nothing of the content is shown in errors."""
 
-    model_config = ConfigDict(extra="allow", frozen=True, hide_input_in_errors=True)
+    model_config = ConfigDict(extra="allow", frozen=True, hide_input_in_errors=True, defer_build=True)
 
 
 def as_id(value: object) -> object:

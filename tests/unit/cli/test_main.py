@@ -12,6 +12,9 @@ from cli.main import app, hoisted
 from cli.output import printable
 from cli.places import Dev, find
 
+# What a command may have to wait for.
+HEAVY = frozenset({"aiohttp", "aiokafka", "alembic", "asyncpg", "pydantic", "rich", "sqlalchemy", "structlog"})
+
 
 def test_global_options_may_stand_after_the_command() -> None:
     """`hookline receive --data d` means `hookline --data d receive`."""
@@ -70,7 +73,22 @@ def test_the_help_of_all_commands_imports_none() -> None:
     check = "import atexit, sys; atexit.register(lambda: sys.stderr.write(' '.join(sys.modules)));"
     done = subprocess.run([sys.executable, "-c", check + code], capture_output=True, text=True, check=True, timeout=30)
     assert "tail      Show the records of the topics." in done.stdout
-    assert {"sqlalchemy", "aiohttp", "pydantic", "aiokafka"} & set(done.stderr.split()) == set()
+    assert HEAVY & set(done.stderr.split()) == set()
+
+
+def test_a_command_imports_only_what_it_needs() -> None:
+    """The log's commands do without a state store, and none but `migrate` has Alembic; one process imports them all."""
+    code = "import sys, cli.settings; from importlib import import_module"
+    for name in ("tail", "events", "check", "dead"):
+        code += f"\nimport_module('cli.commands.{name}'); print('{name}', *sorted({HEAVY!r} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=30)
+    always = ["pydantic", "rich", "structlog"]
+    assert [line.split() for line in done.stdout.splitlines()] == [
+        ["tail", *always],
+        ["events", *always],
+        ["check", "aiohttp", *always],
+        ["dead", *sorted([*always, "aiohttp", "asyncpg", "sqlalchemy"])],
+    ]
 
 
 def test_a_named_file_must_exist(tmp_path: Path) -> None:
