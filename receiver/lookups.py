@@ -1,4 +1,9 @@
-"""Asks the dedupe store about many deliveries at once, and never waits long for it."""
+"""Asks the dedupe store about many deliveries at once, and never waits long for it.
+
+A look-up that nobody waits for any more goes on: it may be opening a connection, and one to a server that takes longer
+than our patience to let anybody in would never be opened. The store ends it at its own deadline; while all are late
+only one a second is begun, so there are few of them.
+"""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
@@ -34,7 +39,7 @@ class _Batch:
 
 
 class Lookups:
-    """One look-up under way and one being filled.
+    """One look-up that is waited for and one being filled.
 
     Args:
         known: the store's look-up.
@@ -54,6 +59,8 @@ class Lookups:
         self._patience = patience.total_seconds()
         self._open: _Batch | None = None
         self._running: asyncio.Task[None] | None = None
+        # Look-ups that go on without anybody who waits.
+        self._late: set[asyncio.Future[set[Key]]] = set()
         self._paused_until = 0.0
         # Slow answers in a row.
         self._slow = 0
@@ -74,9 +81,13 @@ class Lookups:
         return batch.known
 
     async def stop(self) -> None:
-        """Wait for what is under way; it ends within the patience of two batches."""
+        """Wait for what is waited for, and end the rest; takes no longer than the patience of two batches."""
         if self._running is not None:
             await self._running
+        for asking in self._late:
+            asking.cancel()
+        if self._late:
+            await asyncio.wait(self._late)
 
     async def _run(self) -> None:
         try:
@@ -99,8 +110,15 @@ class Lookups:
             self._judge(batch, asking)
         finally:
             batch.answered.set()
-            asking.cancel()
-            await asyncio.wait({asking})
+            if not asking.done():
+                self._late.add(asking)
+                asking.add_done_callback(self._forget)
+
+    def _forget(self, asked: asyncio.Future[set[Key]]) -> None:
+        self._late.discard(asked)
+        if not asked.cancelled():
+            # Looked at, so that its failure is not reported as never retrieved.
+            asked.exception()
 
     def _judge(self, batch: _Batch, asked: asyncio.Future[set[Key]]) -> None:
         if not asked.done():

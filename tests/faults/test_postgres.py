@@ -4,12 +4,14 @@ import asyncio
 import time
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import make_url
 
+from receiver.lookups import Key, Lookups
 from store.dedupe import Dedupe
 from tests.e2e.processes import status, wait_for
 from tests.e2e.site import site
@@ -18,8 +20,8 @@ from tests.faults.door import Door
 from tests.faults.senders import Senders
 from tests.faults.spawner import Spawner
 from tests.faults.workshop import workshop
-from tests.servers.plugin import MakePostgres
-from tests.servers.postgres import PrivatePostgres
+from tests.servers.plugin import MakePostgres, MakeProxy
+from tests.servers.postgres import PostgresServer, PrivatePostgres
 
 pytestmark = pytest.mark.postgres
 
@@ -188,3 +190,35 @@ async def test_the_work_waits_for_its_store(
             assert [role.stop() for role in (worker, receiver)] == [0, 0]
 
     await asyncio.to_thread(run)
+
+
+async def test_a_look_up_that_is_given_up_opens_its_connection(
+    postgres: PostgresServer, postgres_url: str, fault_proxy: MakeProxy
+) -> None:
+    """A server that takes longer to let anybody in than a delivery waits is reached all the same."""
+    proxy = await fault_proxy((str(postgres.url.host), postgres.url.port or 5432))
+    through = make_url(postgres_url).set(host="127.0.0.1", port=proxy.port)
+    dedupe = Dedupe.open(through.render_as_string(hide_password=False))
+    await dedupe.start()
+    await dedupe.remember([("support", "a", datetime.now(UTC) + timedelta(days=1))], datetime.now(UTC))
+    # The connections of before are dead, and a round trip alone takes longer than the patience.
+    proxy.reset()
+    proxy.delay(0.03)
+    opened = proxy.accepted
+    over = asyncio.Event()
+
+    async def known(keys: Sequence[Key], now: datetime) -> set[Key]:
+        try:
+            return await dedupe.known(keys, now)
+        finally:
+            over.set()
+
+    lookups = Lookups(known, clock=lambda: datetime.now(UTC))
+    assert await lookups.known([("support", "a")]) == set()
+    async with asyncio.timeout(20):
+        await over.wait()
+    proxy.delay(0)
+    assert await dedupe.known([("support", "a")], datetime.now(UTC)) == {("support", "a")}
+    assert proxy.accepted == opened + 1
+    await lookups.stop()
+    await dedupe.stop()

@@ -130,6 +130,38 @@ async def test_store_that_stays_slow_is_left_alone(store: MemoryStore) -> None:
     assert (len(store.asked), dedupe.degraded) == (3, True)
 
 
+async def test_look_up_that_comes_too_late_goes_on() -> None:
+    """It opens the connection that the next ones use."""
+    ended: list[str] = []
+
+    async def known(keys: Sequence[Key], now: datetime) -> set[Key]:
+        del now
+        if not ended:
+            try:
+                await connecting.wait()
+            finally:
+                ended.append("open" if connecting.is_set() else "given up")
+        return set(keys)
+
+    connecting = asyncio.Event()
+    lookups = Lookups(known, clock=lambda: NOW, patience=timedelta(milliseconds=1))
+    assert await lookups.known([A]) == set()
+    connecting.set()
+    await soon(lambda: bool(ended))
+    assert ended == ["open"]
+    await lookups.stop()
+
+
+async def test_stop_ends_what_nobody_waits_for(store: MemoryStore) -> None:
+    """A store that does not answer holds up no end."""
+    store.hanging = asyncio.Event()
+    lookups = Lookups(store.known, clock=lambda: NOW, patience=timedelta(milliseconds=1))
+    assert await lookups.known([A]) == set()
+    async with asyncio.timeout(5):
+        await lookups.stop()
+    assert not store.hanging.is_set()
+
+
 async def test_who_waited_behind_a_slow_look_up_does_not_wait_again(store: MemoryStore) -> None:
     """Nobody waits longer than the patience, however many batches are before him."""
     store.hanging = asyncio.Event()
