@@ -1,8 +1,9 @@
 """Caps that many lanes count at once: at most so many uses of a name and key in a window."""
 
 from datetime import datetime
+from functools import cache
 
-from sqlalchemy import and_, delete, select, tuple_, update
+from sqlalchemy import ColumnElement, Insert, Table, and_, bindparam, delete, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store.database import Database
@@ -36,20 +37,21 @@ class Caps:
         """
         window = {"handler": handler, "slot": fingerprint(name, key), "window_start": window_start}
         use = {**window, "event": fingerprint(source, event_id)}
-        this_window = and_(*(caps.c[column] == value for column, value in window.items()))
-        this_use = and_(*(cap_uses.c[column] == value for column, value in use.items()))
+        this_window = {f"of_{column}": value for column, value in window.items()}
+        this_use = {f"of_{column}": value for column, value in use.items()}
 
         async def work(connection: AsyncConnection) -> bool:
-            new = insert(connection.dialect.name, caps).values(**window, name=name, key=key, used=0)
-            await connection.execute(new.on_conflict_do_nothing())
+            dialect = connection.dialect.name
             # Locks the window until the commit, so that two lanes do not both take the last use.
-            used = (await connection.execute(select(caps.c.used).where(this_window).with_for_update())).scalar_one()
-            if (await connection.execute(select(cap_uses.c.event).where(this_use))).first() is not None:
-                return True
+            used = (await connection.execute(_USED, this_window)).scalar()
+            if used is None:
+                new = {**window, "name": name, "key": key, "used": 0}
+                await connection.execute(_new(dialect, caps), new)
+                used = (await connection.execute(_USED, this_window)).scalar_one()
             if used >= limit:
-                return False
-            await connection.execute(insert(connection.dialect.name, cap_uses).values(use))
-            await connection.execute(update(caps).where(this_window).values(used=used + 1))
+                return (await connection.execute(_USE, this_use)).first() is not None
+            if (await connection.execute(_new(dialect, cap_uses), use)).rowcount > 0:
+                await connection.execute(_COUNT, this_window)
             return True
 
         return await self._database.write(work)
@@ -67,3 +69,19 @@ class Caps:
             return (await connection.execute(delete(caps).where(tuple_(*window).in_(old)))).rowcount
 
         return await self._database.write(work)
+
+
+def _these(table: Table, *columns: str) -> ColumnElement[bool]:
+    return and_(*(table.c[column] == bindparam(f"of_{column}") for column in columns))
+
+
+# Built once, for handlers wait for them.
+_WINDOW = ("handler", "slot", "window_start")
+_USED = select(caps.c.used).where(_these(caps, *_WINDOW)).with_for_update()
+_USE = select(cap_uses.c.event).where(_these(cap_uses, *_WINDOW, "event"))
+_COUNT = update(caps).where(_these(caps, *_WINDOW)).values(used=caps.c.used + 1)
+
+
+@cache
+def _new(dialect: str, table: Table) -> Insert:
+    return insert(dialect, table).on_conflict_do_nothing()

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Insert, Select, bindparam, delete, func, select, update
+from sqlalchemy import Insert, bindparam, delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from schemas.record import TopicPartition
@@ -29,7 +29,7 @@ from store.parked_rows import (
     of_record,
     row_of,
 )
-from store.schedule import Now, TimerName, TimerSet, now_of, rows_of, write_rows
+from store.schedule import Now, TimerName, TimerSet, now_of, rows_of, written
 from store.tables import parked
 
 ALL_WITHIN = timedelta(seconds=15)
@@ -109,13 +109,15 @@ class Parked:
             NotOwned: the partition has another owner, who runs them.
             StoreError: the database failed.
         """
+        names = {lane.slot: lane for lane in lanes}
+        home = {"handler": handler, "log": epoch.log, "topic": at.topic, "partition": at.partition}
 
         async def work(connection: AsyncConnection) -> dict[LaneName, list[ParkedRow]]:
             await hold(connection, handler, at, epoch)
-            return {
-                lane: [row_of(row) for row in await connection.execute(_page(handler, at, epoch, lane, limit))]
-                for lane in lanes
-            }
+            found: dict[LaneName, list[ParkedRow]] = {lane: [] for lane in lanes}
+            for row in await connection.execute(_FIRST, {**home, "slots": sorted(names), "most": limit}):
+                found[names[row.slot]].append(row_of(row))
+            return found
 
         return await self._database.read(work)
 
@@ -147,9 +149,9 @@ class Parked:
         async def work(connection: AsyncConnection) -> Now:
             await hold(connection, handler, at, epoch)
             gone = await connection.execute(_GONE, {"number": row.id})
-            if timers and gone.rowcount > 0:
-                await write_rows(connection, timers, over="older")
-            return await now_of(connection, timers)
+            if gone.rowcount == 0:
+                return await now_of(connection, timers)
+            return await written(connection, timers, over="older")
 
         return await self._database.write(work)
 
@@ -183,6 +185,22 @@ class Parked:
 _GONE = delete(parked).where(parked.c.id == bindparam("number"))
 # Which columns, the parameters say.
 _CHANGE = update(parked).where(parked.c.id == bindparam("number"))
+_ROWS = select(func.count()).select_from(parked).where(parked.c.handler == bindparam("handler"))
+_ORDER = (parked.c.position, parked.c.id)
+# Counted by an index alone; then the rows themselves, which may be large.
+_PLACES = (
+    select(parked.c.id, func.row_number().over(partition_by=parked.c.slot, order_by=_ORDER).label("place"))
+    .where(
+        *(parked.c[name] == bindparam(name) for name in ("handler", "log", "topic", "partition")),
+        parked.c.slot.in_(bindparam("slots", expanding=True)),
+    )
+    .subquery()
+)
+_FIRST = (
+    select(*ROWS, parked.c.slot)
+    .where(parked.c.id.in_(select(_PLACES.c.id).where(_PLACES.c.place <= bindparam("most"))))
+    .order_by(*_ORDER)
+)
 
 
 @cache
@@ -191,15 +209,9 @@ def _insert(dialect: str) -> Insert:
 
 
 async def _count(connection: AsyncConnection, handler: str) -> int:
-    statement = select(func.count()).select_from(parked).where(parked.c.handler == handler)
-    return (await connection.execute(statement)).scalar_one()
+    return (await connection.execute(_ROWS, {"handler": handler})).scalar_one()
 
 
 def _home(handler: str, at: TopicPartition, log: str) -> tuple[Any, ...]:
     home = {"handler": handler, "log": log, "topic": at.topic, "partition": at.partition}
     return tuple(parked.c[name] == value for name, value in home.items())
-
-
-def _page(handler: str, at: TopicPartition, epoch: Epoch, lane: LaneName, limit: int) -> Select[Any]:
-    rows = select(*ROWS).where(*_home(handler, at, epoch.log), parked.c.slot == lane.slot)
-    return rows.order_by(parked.c.position, parked.c.id).limit(limit)

@@ -14,11 +14,12 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import Any, Literal, NamedTuple, TypeAlias
 
-from sqlalchemy import Insert, case, delete, func, literal, select, tuple_, update
+from sqlalchemy import Insert, bindparam, case, delete, func, literal, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.sql.dml import ReturningInsert
 
 from schemas.record import TopicPartition
-from store.columns import Instant
+from store.columns import Foreign, Instant
 from store.database import Database
 from store.dialects import insert
 from store.digests import fingerprint
@@ -158,9 +159,9 @@ class Schedule:
         async def work(connection: AsyncConnection) -> Now:
             await hold(connection, handler, at, epoch)
             repeated = fired is not None and not await _end(connection, handler, fired, now)
-            if rows and not repeated:
-                await write_rows(connection, rows, over="any" if fired is not None else "older")
-            return await now_of(connection, rows)
+            if repeated:
+                return await now_of(connection, rows)
+            return await written(connection, rows, over="any" if fired is not None else "older")
 
         return await self._database.write(work)
 
@@ -209,7 +210,9 @@ class Schedule:
         Raises:
             StoreError: the database failed.
         """
-        statement = select(schedule.c.id).where(schedule.c.handler == handler, IS_PENDING, schedule.c.firing == firing)
+        # That column has ids of our own only; what is asked for may be any text.
+        fires = schedule.c.firing == literal(firing, Foreign())
+        statement = select(schedule.c.id).where(schedule.c.handler == handler, IS_PENDING, fires)
 
         async def work(connection: AsyncConnection) -> bool:
             return (await connection.execute(statement.limit(1))).first() is not None
@@ -299,19 +302,29 @@ def rows_of(
 
 async def _end(connection: AsyncConnection, handler: str, firing: str, now: datetime) -> bool:
     """Mark a timer as fired, unless it is over already."""
-    statement = update(schedule).where(schedule.c.handler == handler, IS_PENDING, schedule.c.firing == firing)
-    result = await connection.execute(statement.values(state="fired", written_at=now))
-    return result.rowcount > 0
+    row = {"of_handler": handler, "of_firing": firing, "now": now}
+    return (await connection.execute(_FIRED, row)).rowcount > 0
+
+
+async def written(connection: AsyncConnection, rows: list[dict[str, Any]], *, over: Over) -> Now:
+    """Write what an attempt asks for, and say what became of it; most ask for one timer, which is one statement."""
+    if len(rows) == 1:
+        found = (await connection.execute(_upsert_told(connection.dialect.name, over), rows[0])).first()
+        if found is not None:
+            called = TimerKey(found.source, found.key, found.name)
+            return {called: timer_of(found) if found.state == "set" else None}
+    elif rows:
+        await write_rows(connection, rows, over=over)
+    return await now_of(connection, rows)
 
 
 async def now_of(connection: AsyncConnection, rows: Sequence[dict[str, Any]]) -> Now:
     """Inside a transaction, what became of timers that were written, by the rows that were to be."""
     if not rows:
         return {}
-    place = [schedule.c[name] == rows[0][name] for name in ("handler", "log", "topic", "partition")]
-    slots = schedule.c.slot.in_([row["slot"] for row in rows])
+    place = {f"of_{name}": rows[0][name] for name in _PLACE}
     now: Now = {TimerKey(row["source"], row["key"], row["name"]): None for row in rows}
-    for found in await connection.execute(select(schedule).where(*place, IS_TIMER, IS_PENDING, slots)):
+    for found in await connection.execute(_NOW, {**place, "slots": [row["slot"] for row in rows]}):
         row = timer_of(found)
         now[row.called] = row
     return now
@@ -320,6 +333,21 @@ async def now_of(connection: AsyncConnection, rows: Sequence[dict[str, Any]]) ->
 async def write_rows(connection: AsyncConnection, rows: list[dict[str, Any]], *, over: Over) -> None:
     """Write what an attempt asks for; see `Over` for rows that are there."""
     await connection.execute(_upsert(connection.dialect.name, over), rows)
+
+
+# Built once, for events wait for them.
+_PLACE = ("handler", "log", "topic", "partition")
+_FIRED = (
+    update(schedule)
+    .where(schedule.c.handler == bindparam("of_handler"), IS_PENDING, schedule.c.firing == bindparam("of_firing"))
+    .values(state="fired", written_at=bindparam("now"))
+)
+_NOW = select(schedule).where(
+    *(schedule.c[name] == bindparam(f"of_{name}") for name in _PLACE),
+    IS_TIMER,
+    IS_PENDING,
+    schedule.c.slot.in_(bindparam("slots", expanding=True)),
+)
 
 
 @cache
@@ -337,6 +365,11 @@ def _upsert(dialect: str, over: Over) -> Insert:
         | {"setter_offset": case((older, new.setter_offset), else_=old.setter_offset)},
         where=where[over],
     )
+
+
+@cache
+def _upsert_told(dialect: str, over: Over) -> ReturningInsert[Any]:
+    return _upsert(dialect, over).returning(schedule)
 
 
 def timer_of(row: Any) -> TimerRow:
