@@ -194,6 +194,9 @@ async def test_a_timer_comes_back_with_all_its_event_needs(store: Store, epoch: 
     assert (row.handler, row.at, row.source, row.key, row.name) == ("h", AT, "support", key, "n")
     assert (row.due, row.platform, row.conversation_id, row.received_at) == (minute(1), "p", None, NOW)
     assert (row.setter_offset, row.setter_id) == (2**40, "e\x00")
+    assert await store.schedule.is_pending("h", row.firing)
+    # Of any text that an operator asks for, and no database can hold.
+    assert not await store.schedule.is_pending("h", "e\x00\ud800")
 
 
 async def test_timers_of_other_keys_sources_partitions_and_handlers_are_others(store: Store) -> None:
