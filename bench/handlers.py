@@ -205,7 +205,7 @@ async def follow_ups(at: Site, events: int) -> dict[str, Row]:
 
 async def parked(at: Site, events: int) -> dict[str, Row]:
     """Events that cannot be handled for long are written to the store, and then worked off."""
-    away, handled, done = True, 0, asyncio.Event()
+    away, handled, begun, done = True, 0, asyncio.Event(), asyncio.Event()
 
     @handler("bench", on=MessageCreated)
     async def bench(event: Event[MessageCreated], ctx: Context) -> None:
@@ -213,6 +213,7 @@ async def parked(at: Site, events: int) -> dict[str, Row]:
         del event, ctx
         if away:
             raise RetryLater("the CRM is away", after="2s")
+        begun.set()
         handled += 1
         if handled == events:
             done.set()
@@ -227,6 +228,7 @@ async def parked(at: Site, events: int) -> dict[str, Row]:
 
     there = await timed(events, all_parked())
     away = False
+    await begun.wait()
     back = await timed(events, done.wait())
     await dispatcher.stop(STOPS)
     return {"parked": there, "parked, worked off": back}

@@ -204,11 +204,17 @@ class Lanes(Generic[T]):
             self._wait(lane, lane.until)
         self._mark(lane)
 
-    def loads(self, room: int) -> list[Lane[T]]:
-        """Parked lanes whose rows are to be loaded, at most so many: `load` or `rest` them."""
+    def loads(self, room: int, *, page: int = 1) -> list[Lane[T]]:
+        """Parked lanes whose rows are to be loaded: `load` or `rest` them.
+
+        Args:
+            room: so many rows may come.
+            page: at most so many of a lane.
+        """
         found: list[Lane[T]] = []
         for lane in [lane for lane in self._due if not lane.moving]:
-            if len(found) >= room:
+            room -= min(lane.stored, page)
+            if room < 0:
                 break
             del self._due[lane]
             if lane.stored:

@@ -180,7 +180,7 @@ class Parker:
 
     async def _load(self) -> None:
         lanes = self.holdings.lanes
-        while found := lanes.loads((self.limits.loaded - lanes.loaded) // self.limits.page):
+        while found := lanes.loads(self.limits.loaded - lanes.loaded, page=self.limits.page):
             try:
                 for partition, some in self._by_partition((lane.key, lane) for lane in found):
                     await self._rows_of(partition, some)
