@@ -43,7 +43,8 @@ def greet(here: Installation, roles: Roles, running: Serving, screen: Screen, mo
         path = f"{name}{_token(source, shown=is_demo)}"
         where = f"{running.receiver_url}/in/{path}" if name in posting else "asked, it posts nothing"
         screen.say(f"  source     {where}  ({source.platform})")
-    entries = [entry.name for entry in running.plugins.plan.entries] if running.plugins else []
+    planned = running.plugins.plan.entries if running.plugins else ()
+    entries = [entry.name for entry in planned if roles.runs(entry.name)]
     screen.fit((*here.settings.sources, *entries))
     screen.say(f"  handlers   {', '.join(entries) or 'none'}")
     screen.say(

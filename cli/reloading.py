@@ -45,6 +45,8 @@ class Reloading:
     plugins: Plugins
     # Tells a person.
     say: Callable[[str], None]
+    # Whether an entry is one of those to run.
+    runs: Callable[[str], bool]
     _seen: Files = field(default_factory=dict)
     _running: Mapping[str, FromFile] = field(init=False)
 
@@ -71,8 +73,9 @@ class Reloading:
         before, after = self._running, of_folders(found)
         broken = unloaded(before, found)
         touched = concerned({**before, **after}, [path for path, _ in was.items() ^ now.items()], now)
-        began = sorted(name for name in after.keys() - broken if name in touched or name not in before)
-        ending = [name for name in before if name not in after and name not in broken]
+        fine = filter(self.runs, after.keys() - broken)
+        began = sorted(name for name in fine if name in touched or name not in before)
+        ending = [name for name in filter(self.runs, before) if name not in after and name not in broken]
         await self.dispatcher.replace(ending, [after[name].entry for name in began], _DRAIN)
         self._running = {**after, **{name: before[name] for name in broken}}
         told = [f"{', '.join(began)} run{'s' * (len(began) == 1)} anew"] if began else []
@@ -80,8 +83,8 @@ class Reloading:
         self.say(f"{printable(', '.join(changes(was, now)))}: {'; '.join(told) or 'nothing else to run'}")
         for problem in found.problems:
             self.say(f"  broken     {printable(problem)}")
-        if broken:
-            self.say(f"  the version before runs on: {', '.join(sorted(broken))}")
+        if kept := sorted(filter(self.runs, broken)):
+            self.say(f"  the version before runs on: {', '.join(kept)}")
 
 
 def files_in(folders: Sequence[Path]) -> Files:

@@ -87,6 +87,10 @@ class Roles:
     # Called after each round of polling.
     polled: Callable[[str, Published], None] | None = None
 
+    def runs(self, entry: str) -> bool:
+        """Whether an entry is one of those to run."""
+        return not self.only or entry in self.only
+
 
 @dataclass(slots=True)
 class Serving:
@@ -348,8 +352,9 @@ async def _entries(here: Installation, plugins: Plugins, roles: Roles) -> list[E
     known = {entry.name: entry for entry in plugins.plan.entries}
     for name in roles.only:
         if name not in known:
-            raise Misconfigured(f"--only {name}: no such entry runs; these do: {', '.join(sorted(known)) or 'none'}")
-    entries = [entry for name, entry in known.items() if not roles.only or name in roles.only]
+            told = f"--only {name}: no such entry runs; these do: {', '.join(sorted(known)) or 'none'}"
+            raise Misconfigured("\n  ".join([told, *plugins.problems]))
+    entries = [entry for name, entry in known.items() if roles.runs(name)]
     if (left := left_store(here)) is not None:
         log.warning("store.left", cause=left.detail)
     if roles.strict and not roles.leave_behind:

@@ -3,6 +3,7 @@
 import asyncio
 import sys
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Annotated, get_args
 
 import typer
@@ -116,11 +117,7 @@ def replay(
     if event_id is None:
         from cli.commands.dead_all import replay_all  # noqa: PLC0415 - the other commands need no dispatcher
 
-        return process.run(
-            lambda stopping: replay_all(
-                here, handler or "", within, stopping, redo_effects=redo_effects, as_json=as_json
-            )
-        )
+        return process.run(partial(replay_all, here, handler or "", within, redo_effects=redo_effects, as_json=as_json))
     wanted: str = event_id
 
     async def replayed(stopping: asyncio.Event) -> int:

@@ -14,6 +14,7 @@ import typer
 
 from cli import demo, invocation, logs, process
 from cli.base import Installation, installation
+from cli.commands.roles import Only
 from cli.errors import CommandFailed
 from cli.greeting import greet
 from cli.places import Dev
@@ -41,6 +42,7 @@ def dev(
     port: Annotated[int | None, typer.Option(help="The receiver's port; default 8787.")] = None,
     admin_port: Annotated[int | None, typer.Option(help="The port of metrics and health; default 8788.")] = None,
     simulator_port: Annotated[int | None, typer.Option(help="The simulator's port; default 8789.")] = None,
+    only: Only = None,
     ephemeral: Annotated[bool, typer.Option("--ephemeral", help="Keep nothing: a data folder for this run.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="No demo conversations: send your own.")] = False,
     configured: Annotated[
@@ -64,6 +66,7 @@ def dev(
             receive=True,
             work=True,
             poll=True,
+            only=tuple(only or ()),
             polled=screen.polled,
             port=port,
             admin_port=admin_port,
@@ -116,7 +119,7 @@ async def _dev(
             greet(here, roles, running, screen, {one for one in wanted if ports[one] != wanted[one].port})
             for platform in () if quiet else visited(here.settings, simulator):
                 simulator.demo(platform=platform, pace=PACE)
-            async with background(reloading(here, running, screen)):
+            async with background(reloading(here, roles, running, screen)):
                 await stopping.wait()
             screen.say("stopping", "dim")
     finally:
@@ -125,10 +128,12 @@ async def _dev(
     return running.status
 
 
-async def reloading(here: Installation, running: Serving, screen: Screen) -> None:
+async def reloading(here: Installation, roles: Roles, running: Serving, screen: Screen) -> None:
     """Load plugins anew when their files change, as long as it runs."""
     if running.dispatcher is not None and running.plugins is not None:
-        await Reloading(here=here, dispatcher=running.dispatcher, plugins=running.plugins, say=screen.say).run()
+        await Reloading(
+            here=here, dispatcher=running.dispatcher, plugins=running.plugins, say=screen.say, runs=roles.runs
+        ).run()
 
 
 def _wanted(here: Installation, roles: Roles, simulator_port: int | None) -> dict[str, Wanted]:

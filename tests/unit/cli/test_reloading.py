@@ -72,7 +72,8 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
     config.write_text('[handlers]\npath = ["./plugins"]\n', encoding="utf-8")
     here = Installation(Places(config=config, data=tmp_path / "data", environ={}), "auto")
     recorder, said = Recorder({"ask": "Old."}), list[str]()
-    made = Reloading(here=here, dispatcher=cast("Dispatcher", recorder), plugins=loaded(here), say=said.append)
+    dispatcher = cast("Dispatcher", recorder)
+    made = Reloading(here=here, dispatcher=dispatcher, plugins=loaded(here), say=said.append, runs="unwanted".__ne__)
     return Desk(folder, recorder.runs, recorder.begun, made, said)
 
 
@@ -87,6 +88,13 @@ async def test_a_changed_file_runs_anew(desk: Desk) -> None:
         desk.write("ask.py", PLUGIN.format(name="ask", about=about))
         assert (await desk.look()).endswith("ask.py changed: ask runs anew")
         assert desk.runs == {"ask": about}
+
+
+async def test_entries_that_are_not_to_run_are_not_begun(desk: Desk) -> None:
+    """As `--only` says."""
+    desk.write("unwanted.py", PLUGIN.format(name="unwanted", about="New."))
+    assert (await desk.look()).endswith("unwanted.py is new: nothing else to run")
+    assert desk.runs == {"ask": "Old."}
 
 
 async def test_others_are_not_interrupted(desk: Desk) -> None:
