@@ -160,7 +160,7 @@ def _next(here: Installation, name: str, folder: Path, test: Path) -> Iterator[s
         yield f"get:   {_python()} -m pip install pytest"
     yield f"test:  {_python()} -m pytest {test}"
     program = shlex.join((*invocation.program(sys.argv[0]), *invocation.options(here.places, Path.cwd())))
-    yield f"run:   {program} dev    # shows what it makes of each event, and takes up changes"
+    yield f"run:   {program} dev --only {name}    # shows what it makes of each event, and takes up changes"
     yield (
         "In production a new handler begins with the oldest event in the log. To begin with new events only, put this "
         f'into hookline.toml before it first runs:\n  [handlers.{name}]\n  start = "now"'
