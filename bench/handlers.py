@@ -1,6 +1,6 @@
 """What real handlers cost: the two built-in ones, and events that wait in the store. Events per second, CPU per event.
 
-    .venv/bin/python bench/handlers.py [--kafka host:port] [--postgres URL] [--events 3000] [--rounds 3] [--only WORD]
+    .venv/bin/python bench/handlers.py [--kafka host:port] [--postgres] [--events 3000] [--rounds 3] [--only WORD]
 
 Events of four platforms, of 997 people in as many conversations, are appended first, then a dispatcher works them off.
 Accounts answer at once, without a network: what a platform takes is not measured, nor what it allows in a minute.
@@ -26,7 +26,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import structlog
 
-from cli.process import collect_less
+from cli.garbage import collect_less
 from clients.account import Account, ChatMessage, Sent
 from dispatcher.dispatcher import Dispatcher
 from dispatcher.equipment import Equipment, Limits
@@ -42,6 +42,7 @@ from schemas.events import ContactRef, ContactUpdated, ConversationCreated, Data
 from schemas.topics import Topics, TopicSettings
 from store.migrations import migrate
 from store.store import Store
+from tests.servers.harness import Harness, new_log_folder
 
 PLATFORMS = ("mygptassistants", "yourgpt", "gptbots", "customgpt")
 PEOPLE = 997
@@ -241,32 +242,46 @@ CASES: dict[str, Callable[[Site, int], Awaitable[dict[str, Row]]]] = {
 }
 
 
-async def main(arguments: argparse.Namespace) -> None:
+async def measure(case: Callable[[Site, int], Awaitable[dict[str, Row]]], arguments: argparse.Namespace) -> None:
+    """Print the medians of one case."""
+    log_url = f"kafka://{arguments.kafka}" if arguments.kafka else ""
+    rounds: list[dict[str, Row]] = []
+    for _ in range(arguments.rounds):
+        server = arguments.server
+        store_url = server.url_of(await server.create_database()) if server else ""
+        with tempfile.TemporaryDirectory() as folder:
+            async with site(log_url, store_url, Path(folder)) as at:
+                rounds.append(await case(at, arguments.events))
+    for title in rounds[0]:
+        per_second, cpu = map(statistics.median, zip(*(each[title] for each in rounds), strict=True))
+        print(f"{title:22} {per_second:10,.0f} {cpu:13,.0f}", flush=True)
+
+
+def main(arguments: argparse.Namespace) -> None:
     """Print a table."""
     collect_less()  # as every role does
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
-    log_url = f"kafka://{arguments.kafka}" if arguments.kafka else ""
-    print(f"{'handler':22} {'events/s':>10} {'CPU us/event':>13}")
-    with tempfile.TemporaryDirectory() as folder:
+    harness = Harness(new_log_folder())
+    arguments.server = harness.private_postgres() if arguments.postgres else None
+    try:
+        if arguments.server:
+            arguments.server.start()
+            asyncio.run(arguments.server.wait_ready(60))
+        print(f"{'handler':22} {'events/s':>10} {'CPU us/event':>13}", flush=True)
         for name, case in CASES.items():
-            if arguments.only not in name:
-                continue
-            rounds: list[dict[str, Row]] = []
-            for _ in range(arguments.rounds):
-                async with site(log_url, arguments.postgres, Path(folder)) as at:
-                    rounds.append(await case(at, arguments.events))
-            for title in rounds[0]:
-                per_second, cpu = (
-                    statistics.median(values) for values in zip(*(each[title] for each in rounds), strict=True)
-                )
-                print(f"{title:22} {per_second:10,.0f} {cpu:13,.0f}", flush=True)
+            if arguments.only in name:
+                asyncio.run(measure(case, arguments))
+    finally:
+        if arguments.server:
+            arguments.server.close()
+        harness.close(keep_logs=False)
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--kafka", default="", help="host:port of a broker")
-    parser.add_argument("--postgres", default="", help="URL of an empty database")
+    parser.add_argument("--postgres", action="store_true", help="the store is a PostgreSQL server of its own")
     parser.add_argument("--events", type=int, default=3_000)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--only", default="", help="a word of the handlers to measure")
-    asyncio.run(main(parser.parse_args()))
+    main(parser.parse_args())

@@ -1,5 +1,8 @@
 """One contact per person, over all sources, written by several lanes at once.
 
+An event that tells nothing new of somebody known is three statements in one transaction: a read, and two that keep its
+time, else an older event that comes later would write over what this one said. An older event only reads.
+
 Rows change by compare-and-swap, identities and verified e-mail addresses have unique indexes, and a call repeats until
 its swap wins. Ids that were merged away stay as aliases, deleted ones as tombstones.
 

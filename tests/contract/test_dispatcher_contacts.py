@@ -121,6 +121,24 @@ async def test_what_an_event_changed_stays_known_until_it_is_done(rig: Rig) -> N
     assert await contacts(rig).changed() == frozenset()
 
 
+async def test_what_a_save_has_told_is_not_asked_again(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Most messages are of somebody who is known: one call says that there is nothing to publish."""
+    asked: list[str] = []
+    unpublished = rig.store.contacts.unpublished
+
+    async def ask(cause: str) -> frozenset[str]:
+        asked.append(cause)
+        return await unpublished(cause)
+
+    monkeypatch.setattr(rig.store.contacts, "unpublished", ask)
+    saved = await contacts(rig).save(ADA, at=NOW, name="Ada")
+    second = contacts(rig, 1)
+    await second.save(ADA, at=NOW + timedelta(seconds=1), name="Ada")
+    assert (await second.changed(), asked) == (frozenset(), [])
+    await second.delete(ADA, at=NOW + timedelta(seconds=1))
+    assert (await second.changed(), asked) == (frozenset({saved.id}), [second.cause])
+
+
 async def test_an_event_that_changes_nothing_has_nothing_to_publish(rig: Rig) -> None:
     """A second event with the same facts is silent."""
     first = contacts(rig, 0)

@@ -25,6 +25,26 @@ async def test_what_changes_nothing_owes_nothing(store: Store) -> None:
     assert await store.contacts.unpublished("e2") == frozenset()
 
 
+async def test_each_change_tells_all_that_is_owed(store: Store) -> None:
+    """So nobody has to ask again what an event is to publish."""
+    one = await store.contacts.save(ANN, at=minute(1), now=NOW, name="Ann", cause="e1")
+    two = await store.contacts.save(ANN_MAIL, at=minute(1), now=NOW, cause="e1")
+    again = await store.contacts.save(ANN, at=minute(1), now=NOW, name="Ann", cause="e1")
+    other = await store.contacts.save(ANN, at=minute(2), now=NOW, name="Ann", cause="e2")
+    first, both = frozenset({one.contact.id}), frozenset({one.contact.id, two.contact.id})
+    assert (one.owed, two.owed, again.owed, other.owed) == (first, both, both, frozenset())
+    merged = await store.contacts.merge(one.contact.id, two.contact.id, at=minute(3), now=NOW, cause="e1")
+    assert merged.owed == both
+
+
+async def test_what_came_too_late_still_owes_what_it_changed_before(store: Store) -> None:
+    """The event is tried again when a newer one has taken the identity away: its tombstone is not forgotten."""
+    saved = await store.contacts.save(ANN, at=minute(1), now=NOW, name="Ann", cause="e1")
+    await store.contacts.delete(ANN, at=minute(2), now=NOW, cause="e2")
+    again = await store.contacts.save(ANN, at=minute(1), now=NOW, name="Ann", cause="e1")
+    assert (again.contact.id, again.owed) == (saved.contact.id, frozenset({saved.contact.id}))
+
+
 async def test_events_owe_apart(store: Store) -> None:
     """Two lanes changed one person: each publishes, each crosses out its own."""
     contact = (await store.contacts.save(ANN, at=minute(1), now=NOW, name="Ann", cause="e1")).contact

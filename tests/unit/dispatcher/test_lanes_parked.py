@@ -242,6 +242,16 @@ def test_rows_that_are_not_there_are_not_waited_for() -> None:
     assert (len(lanes), lanes.stored) == (0, 0)
 
 
+def test_as_many_lanes_are_loaded_as_their_rows_have_room() -> None:
+    """Lanes with one row leave room for others; of a long one no more than a page comes."""
+    lanes: Lanes[Thing] = Lanes()
+    for name, rows in ((b"a", 1), (b"b", 9), (b"c", 1), (b"d", 1)):
+        lanes.restore(key_of(name), rows, 5.0)
+    lanes.wake(5.0)
+    assert [lane.key.key for lane in lanes.loads(6, page=4)] == [b"a", b"b", b"c"]
+    assert [lane.key.key for lane in lanes.loads(0, page=4)] == []
+
+
 def test_a_parked_lane_need_not_wait_any_longer() -> None:
     """The platform it waits for is back."""
     lanes = filled(*records(1))
