@@ -114,6 +114,10 @@ class _Begun(Generator[Any, Any, None]):
     def __await__(self) -> Generator[Any, Any, None]:
         return self
 
+    def __next__(self) -> Any:
+        # That of the base class would stand in a handler's traceback as code that is nobody's.
+        return self.send(None)
+
     def send(self, value: Any) -> Any:
         """Tell the loop what is waited for, or go on."""
         return self._awaited.pop() if self._awaited else self._steps.send(value)

@@ -35,6 +35,18 @@ async def test_what_is_raised_comes_back() -> None:
     assert error.__traceback__ is not None
 
 
+async def test_the_place_is_the_handlers_own_also_after_it_waited() -> None:
+    """Not that of what goes on with it."""
+
+    async def run(event: Event, ctx: Context[Any]) -> None:
+        await asyncio.sleep(0)
+        raise ValueError
+
+    error = await attempt(run, EVENT, CTX, MINUTE)
+    assert error is not None
+    assert place(error).startswith("test_attempt.py:")
+
+
 async def test_a_timeout_of_the_attempt_is_told_from_one_of_the_handlers() -> None:
     """A TimeoutError of the handler's own stays what it is."""
 
