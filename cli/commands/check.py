@@ -162,11 +162,29 @@ def _handlers(reading: Reading, plugins: Plugins) -> Iterator[Finding]:
             why = f"start, {entry.start:%Y-%m-%d %H:%M} UTC, is in the future: it leaves out all events until then"
             yield Finding(f"handler {entry.name}", "degraded", why)
             continue
+        if (twice := _beside(entry, plugins)) is not None:
+            yield twice
+            continue
+        if (twice := _beside(entry, plugins)) is not None:
+            yield twice
+            continue
         yield Finding(f"handler {entry.name}", "ok", entry.handler.doc)
     for name in plugins.plan.disabled:
         yield Finding(f"handler {name}", "ok", "disabled")
     for name in plugins.plan.unconfigured:
         yield Finding(f"handler {name}", "ok", f"does not run: it needs a section [handlers.{name}]")
+
+
+def _beside(entry: Entry, plugins: Plugins) -> Finding | None:
+    """An entry that nobody wrote down, beside one that uses its handler: often what was meant to take its place."""
+    others = [one.name for one in plugins.plan.entries if one.handler is entry.handler and one is not entry]
+    if not others or entry.name in plugins.sections:
+        return None
+    why = (
+        f"it runs without a section, and {' and '.join(others)} with the same handler beside it: each event is handled "
+        f"by both. Add [handlers.{entry.name}], with enabled = false, or with nothing if both are meant"
+    )
+    return Finding(f"handler {entry.name}", "degraded", why)
 
 
 def silent_sources(settings: Settings, plugins: Plugins) -> Iterator[Finding]:

@@ -14,7 +14,7 @@ from cli.explain import suggestion
 from cli.idle import changes_explained, require_consent, require_no_workers
 from cli.moments import moment
 from cli.output import stdout
-from cli.plugins import loaded
+from cli.plugins import Plugins, loaded
 from cli.version import version
 from cli.wiring import opened_log, opened_store, store_errors_explained
 from dispatcher import leftovers, renaming, rewinding
@@ -44,14 +44,7 @@ def rename(
     here = installation(context)
 
     async def renamed() -> int:
-        plan = loaded(here).plan
-        running = [entry.name for entry in plan.entries]
-        if old in running:
-            raise Misconfigured(
-                f"{old} is still an entry: rename its section to [handlers.{new}], with its `use` if it has none, first"
-            )
-        if new not in (known := [*running, *plan.disabled]):
-            raise Misconfigured(f"there is no entry {new}{suggestion(new, known)}")
+        require_renamed(loaded(here), old, new)
         require_no_workers(here)
         async with opened_store(here) as store, opened_log(here) as log:
             with changes_explained(), store_errors_explained():
@@ -61,6 +54,26 @@ def rename(
         return 0
 
     return process.run(lambda _stopping: renamed())
+
+
+def require_renamed(plugins: Plugins, old: str, new: str) -> None:
+    """Check that the configuration knows an entry by its new name, and by no other.
+
+    Raises:
+        Misconfigured: it does not; the text says what to write.
+    """
+    running = {entry.name: entry.handler.name for entry in plugins.plan.entries}
+    if old in running and old in plugins.sections:
+        raise Misconfigured(
+            f"{old} is still an entry: rename its section to [handlers.{new}], with its `use` if it has none, first"
+        )
+    if old in running:
+        raise Misconfigured(
+            f"{old} is still an entry: its handler needs no settings and runs without a section. Write both "
+            f'[handlers.{new}] with use = "{running[old]}" and [handlers.{old}] with enabled = false, first'
+        )
+    if new not in (known := [*running, *plugins.plan.disabled]):
+        raise Misconfigured(f"there is no entry {new}{suggestion(new, known)}")
 
 
 def forget(

@@ -287,3 +287,65 @@ def test_key_of_another_form_is_not_suggested_for_itself(tmp_path: Path) -> None
     text = ACME.format(events="").replace('"x-acme"', '"x-acme", signature = "v1", prefix = "y"')
     told = found(tmp_path, text, "failing")["configuration"]
     assert "verify.signature.prefix: does not go with the other keys beside it" in told
+
+
+TWICE = """
+from hookline import Context, Event, MessageCreated, handler
+
+@handler("lab", on=MessageCreated)
+async def lab(event: Event[MessageCreated], ctx: Context) -> None:
+    pass
+"""
+LAB = '[handlers]\npath = ["plugins"]\n'
+
+
+@pytest.fixture
+def with_lab(tmp_path: Path) -> Path:
+    """A folder with a handler that needs no settings."""
+    (tmp_path / "plugins").mkdir()
+    (tmp_path / "plugins" / "lab.py").write_text(TWICE, encoding="utf-8")
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("section", "told"),
+    [
+        ("", True),
+        ("[handlers.lab]\n", False),
+        ("[handlers.lab]\nenabled = false\n", False),
+    ],
+)
+def test_an_entry_nobody_wrote_down_runs_beside_another_of_its_handler(
+    with_lab: Path, section: str, *, told: bool
+) -> None:
+    """Unless a section says that it is meant, or not."""
+    text = WORKS + LAB + '[handlers.lab-two]\nuse = "lab"\n' + section
+    why = (
+        "it runs without a section, and lab-two with the same handler beside it: each event is handled by both. "
+        "Add [handlers.lab], with enabled = false, or with nothing if both are meant"
+    )
+    assert found(with_lab, text, "degraded") == ({"handler lab": why} if told else {})
+
+
+@pytest.mark.parametrize(
+    ("sections", "why"),
+    [
+        ("[handlers.lab]\n", r"lab is still an entry: rename its section to \[handlers.lab-two\]"),
+        ("", r'still an entry: .* \[handlers.lab-two\] with use = "lab" and \[handlers.lab\] with enabled = false'),
+        ("[handlers.lab]\nenabled = false\n", "there is no entry lab-two; did you mean lab"),
+    ],
+)
+def test_a_renaming_says_what_of_the_configuration_is_missing(with_lab: Path, sections: str, why: str) -> None:
+    """A section to be renamed, or, of a handler that needs none, two to be added."""
+    (with_lab / "hookline.toml").write_text(LAB + sections, encoding="utf-8")
+    here = Installation(Places(config=with_lab / "hookline.toml", data=with_lab / "data", environ={}), "auto")
+    with pytest.raises(Misconfigured, match=why):
+        require_renamed(loaded(here), "lab", "lab-two")
+
+
+def test_a_handler_that_needs_no_settings_is_renamed_by_two_sections(with_lab: Path) -> None:
+    """One with the new name, and one that switches the old name off."""
+    text = LAB + '[handlers.lab]\nenabled = false\n[handlers.lab-two]\nuse = "lab"\n'
+    (with_lab / "hookline.toml").write_text(text, encoding="utf-8")
+    here = Installation(Places(config=with_lab / "hookline.toml", data=with_lab / "data", environ={}), "auto")
+    require_renamed(loaded(here), "lab", "lab-two")
