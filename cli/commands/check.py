@@ -165,9 +165,6 @@ def _handlers(reading: Reading, plugins: Plugins) -> Iterator[Finding]:
         if (twice := _beside(entry, plugins)) is not None:
             yield twice
             continue
-        if (twice := _beside(entry, plugins)) is not None:
-            yield twice
-            continue
         yield Finding(f"handler {entry.name}", "ok", entry.handler.doc)
     for name in plugins.plan.disabled:
         yield Finding(f"handler {name}", "ok", "disabled")

@@ -9,6 +9,8 @@ import typer
 
 from cli.base import Installation
 from cli.commands.check import check, findings
+from cli.commands.handlers_moves import require_renamed
+from cli.errors import Misconfigured
 from cli.findings import State
 from cli.places import Places, find
 from cli.plugins import loaded
