@@ -1,7 +1,8 @@
 """What keeps an entry from beginning attempts and from reading: somebody wants it to stop, or a platform is away.
 
 It stays a member of its group meanwhile; attempts under way end, timers and lanes are kept. Of each account whose
-platform is away one lane is tried all the same, the one that failed last when that was found.
+platform is away one lane is tried all the same, the one that failed last when that was found. Where failures cost
+events (an effect without a probe is uncertain, and its event dead) the lane that asks is always another one.
 """
 
 import math
@@ -12,6 +13,7 @@ from typing import Any
 
 import structlog
 
+from clients.errors import ClientError
 from dispatcher.breaker import Breaker
 from dispatcher.dead_limit import DeadLimit
 from dispatcher.errors import describe
@@ -31,6 +33,11 @@ _AWAY = (
     "nothing is lost and nothing dies of it: one event at a time is tried until the platform answers, then all go on. "
     "Look at the platform's status page, and at what stands between"
 )
+_DEAR = (
+    "an effect of `once` without a probe came to it, so its event is dead: nobody can tell whether it happened. Give "
+    "it a probe, such as `probe=lambda: account.said(…)`, and nothing dies of an outage. One event at a time is tried "
+    "until the platform answers"
+)
 
 
 @dataclass(slots=True)
@@ -42,6 +49,16 @@ class _Account:
     probe: AnyLane | None = None
     # The lanes whose latest attempt failed because its platform is away.
     failed: set[AnyLane] = field(default_factory=set)
+    # Events died of it: never more than one lane is to find out; and how long the next one has to wait for that.
+    dear: bool = False
+    rest: timedelta = timedelta()
+
+    def failure(self, away: ClientError, now: datetime, *, probe: bool, dear: bool = False) -> bool:
+        """An attempt failed by it; whether that opened the breaker for the first time."""
+        known = self.breaker.since is not None
+        self.breaker.failed(now, probe=probe, dear=dear)
+        self.rest = max(self.breaker.wait, timedelta(seconds=away.retry_after or 0))
+        return self.breaker.is_open and not known
 
 
 @dataclass(slots=True)
@@ -98,17 +115,46 @@ class Brakes:
             # it met an outage that is over
             return timedelta(seconds=heard.away.retry_after or 0)
         account = self._accounts.setdefault(heard.account, _Account())
-        known = account.breaker.since is not None
         account.failed.add(lane)
-        account.breaker.failed(now, probe=account.probe is lane)
+        if account.failure(heard.away, now, probe=account.probe is lane):
+            self._tell(heard.away, _AWAY)
         if account.breaker.is_open and account.probe is None:
             account.probe = lane
-        if account.breaker.is_open and not known:
-            cause = describe(heard.away)
-            log.warning("account.away", handler=self.entry, account=heard.account, cause=cause, advice=_AWAY)
-        if account.probe is not lane:
-            return wait
-        return max(account.breaker.wait, timedelta(seconds=heard.away.retry_after or 0))
+        return account.rest if account.probe is lane else wait
+
+    def died(self, lane: AnyLane, heard: Heard, now: datetime, *, since: int = 0) -> None:
+        """An event is over, and dead where its attempt learned that a platform is away: the first one is enough.
+
+        Args:
+            lane: whose first item it was.
+            heard: what its attempt learned.
+            now: the time.
+            since: what `returns` was when the attempt began.
+        """
+        if heard.away is None or self._returned.get(heard.account, 0) > since:
+            return
+        account = self._accounts.setdefault(heard.account, _Account())
+        account.dear = True
+        if account.failure(heard.away, now, probe=account.probe is lane, dear=True):
+            self._tell(heard.away, _DEAR)
+        if account.probe in {lane, None}:
+            account.probe = None
+            account.breaker.unprobed()
+
+    def unasked(self) -> Mapping[str, timedelta]:
+        """The accounts that one lane is to ask and none does, and how long it has to wait for that."""
+        return {
+            name: one.rest
+            for name, one in self._accounts.items()
+            if one.dear and one.probe is None and one.breaker.since is not None
+        }
+
+    def asks(self, account: str, lane: AnyLane) -> None:
+        """A lane waits, to ask an account."""
+        found = self._accounts[account]
+        found.probe = lane
+        found.failed.add(lane)
+        found.breaker.asked()
 
     def settled(self, lane: AnyLane) -> None:
         """Nothing is left to do of a lane's first item."""
@@ -142,5 +188,9 @@ class Brakes:
         for name, account in self._accounts.items():
             account.failed.discard(lane)
             if account.probe is lane and name != except_:
-                account.probe = None
+                account.probe, account.rest = None, timedelta()
                 account.breaker.unprobed()
+
+    def _tell(self, away: ClientError, advice: str) -> None:
+        cause = describe(away)
+        log.warning("account.away", handler=self.entry, account=away.account, cause=cause, advice=advice)

@@ -35,13 +35,17 @@ class Breaker:
         longer: timedelta = _FIRST * 2 ** min(self.probes, _MAX_DOUBLINGS)
         return min(longer, _LONGEST)
 
-    def failed(self, now: datetime, *, probe: bool = False) -> None:
-        """An attempt failed because the platform is away."""
-        self.failures += 1
+    def failed(self, now: datetime, *, probe: bool = False, dear: bool = False) -> None:
+        """An attempt failed because the platform is away; one that cost an event is enough."""
+        self.failures = max(self.failures + 1, OPENS_AFTER if dear else 0)
         self.probes += probe
         if self.failures >= OPENS_AFTER:
             self.is_open = True
             self.since = self.since or now
+
+    def asked(self) -> None:
+        """There is a probe again."""
+        self.is_open = True
 
     def unprobed(self) -> None:
         """The probe went away, with its partition perhaps: nobody knows, and any lane may find out."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Self, TypeAlias
 
 from clients.errors import ClientError, ConnectionLost, GivenUp, PlatformDown, TimedOut, Unreachable
 from dispatcher.attempt import AttemptTimedOut
+from dispatcher.errors import EffectUncertain
 
 if TYPE_CHECKING:
     from clients.http import Exchange
@@ -85,10 +86,12 @@ class Listening:
         """What the attempt learned that ended so.
 
         An account that it failed by counts as away, whatever else of it was answered: some platforms still read when
-        they cannot write. A client of the plugin's own, which is not listened to, is none of our accounts.
+        they cannot write. So does one that left an effect uncertain. A client of the plugin's own, which is not
+        listened to, is none of our accounts.
         """
         if not self.asked:
             return NOTHING_HEARD
+        error = error.__cause__ if isinstance(error, EffectUncertain) else error
         away = error if isinstance(error, AWAY) and error.account in self.asked else None
         return Heard(away, self.answered - {away.account} if away else self.answered)
 

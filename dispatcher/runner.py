@@ -186,6 +186,7 @@ class Runner:
         brakes, clock = self.holdings.brakes, self.equipment.clock
         held, freed = brakes.on, brakes.answered(heard.answered, clock.now()) if heard.answered else []
         if wait is None:
+            brakes.died(lane, heard, clock.now(), since=since)
             self.care.cleared(work)
             self.holdings.settle(work)
             self.holdings.lanes.advance(lane)
@@ -196,9 +197,19 @@ class Runner:
             long = not brakes.on and self._is_long(work.tries, clock.now() + wait)
             self.holdings.lanes.wait(lane, clock.monotonic() + wait.total_seconds(), long=long)
             self.holdings.rescheduled.set()
+        self._have_asked()
         self.holdings.stir()
         if held or freed:
             self.go_on(freed)
+
+    def _have_asked(self) -> None:
+        """Where a platform that is away costs events, one ready lane waits to ask it, and the others stand still."""
+        for account, wait in self.holdings.brakes.unasked().items():
+            if (lane := self.holdings.lanes.take()) is None:
+                return
+            self.holdings.lanes.wait(lane, self.equipment.clock.monotonic() + wait.total_seconds())
+            self.holdings.brakes.asks(account, lane)
+            self.holdings.rescheduled.set()
 
     def _is_long(self, tries: Tries, until: datetime) -> bool:
         """Whether a lane is not to wait in memory until then."""

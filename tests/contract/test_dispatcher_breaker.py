@@ -79,6 +79,13 @@ async def tells(event: Event[MessageCreated], ctx: Context) -> None:
 TELLS: Handler = tells
 
 
+@handler("tells", on=(MessageCreated,))
+async def tells_once(event: Event[MessageCreated], ctx: Context) -> None:
+    """Calls the platform by an effect without a probe."""
+    if event.data.role == "user":
+        await ctx.once("send", lambda: ctx.account().send(event.key, event.data.message_id))
+
+
 async def let_time_pass(dispatcher: Dispatcher, clock: LeapingClock, by: timedelta) -> None:
     """In steps, so that what is due happens about when it is due."""
     begun = clock.by
@@ -134,6 +141,27 @@ async def test_an_hour_without_the_platform(rig: Rig) -> None:
         assert dict(dispatcher.states()["tells"].away) == {}
     assert in_order(platform.taken)
     assert await rig.records("dead") == []
+
+
+async def test_effects_without_a_probe_cost_few_events(rig: Rig) -> None:
+    """Those under way when it is seen, then one at a time, ever more rarely; others that ask nobody go between."""
+    clock = LeapingClock()
+    async with called(rig) as platform, rig.running(quick(tells_once, concurrency=2), clock=clock) as dispatcher:
+        platform.up = False
+        await rig.append(*messages(0, 30, lanes=30))
+        await rig.append(*(message(100 + number, key=f"a{number}", role="agent") for number in range(30)))
+        await until(lambda: bool(dispatcher.states()["tells"].away), "it is seen")
+        await until(lambda: dispatcher.loads()["tells"].running == 0, "attempts end")
+        assert platform.asked <= 2
+        await let_time_pass(dispatcher, clock, timedelta(minutes=2))
+        # after 1, 2, 4, 8, 16, 32 and 60 s
+        assert platform.asked <= 10
+        platform.up = True
+        await let_time_pass(dispatcher, clock, timedelta(minutes=2))
+        await asyncio.wait_for(dispatcher.until_empty(), WITHIN)
+        dead = len(await rig.records("dead"))
+    assert 1 <= dead <= 10
+    assert len(platform.taken) == 30 - dead
 
 
 async def test_what_waited_for_the_platform_goes_on_at_once(eventlog: Logs, tmp_path: Path) -> None:

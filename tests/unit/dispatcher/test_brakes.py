@@ -155,3 +155,41 @@ def test_an_outage_is_told_once_and_so_is_its_end() -> None:
         logs[0]["cause"]
         == "it answered 503. Wait and try again; before repeating a send, read the conversation's newest message"
     )
+
+
+def test_where_it_costs_events_the_first_is_enough() -> None:
+    """Then another lane is to ask, after a second and ever more rarely; what was under way changes nothing."""
+    brakes = Brakes("h")
+    with capture_logs() as logs:
+        brakes.died(lane("c0"), down(), NOW)
+        assert brakes.unasked() == {"support": SECOND}
+        for turn in range(3):
+            brakes.asks("support", asker := lane(f"asks{turn}"))
+            brakes.died(lane("under way"), down(), NOW)
+            assert (brakes.on, brakes.probes(), brakes.unasked()) == (True, [asker], {})
+            brakes.died(asker, down(), NOW)
+            brakes.settled(asker)
+            assert brakes.unasked() == {"support": SECOND * 2 ** (turn + 1)}
+    assert [line["event"] for line in logs] == ["account.away"]
+    assert "nobody can tell whether it happened" in logs[0]["advice"]
+
+
+def test_where_it_costs_events_never_more_than_one_lane_finds_out() -> None:
+    """One that was to ask, and did not, passes that on at once; an answer ends it."""
+    brakes = Brakes("h")
+    brakes.died(lane("c0"), down(), NOW)
+    brakes.asks("support", asker := lane("c1"))
+    brakes.settled(asker)
+    assert brakes.unasked() == {"support": timedelta()}
+    brakes.asks("support", another := lane("c2"))
+    assert another in brakes.answered({"support"}, NOW)
+    assert (brakes.on, brakes.unasked()) == (False, {})
+
+
+def test_an_event_that_died_of_an_outage_that_is_over_stops_nothing() -> None:
+    """Nor does one that died of something else."""
+    brakes, _ = opened()
+    brakes.answered({"support"}, NOW)
+    brakes.died(lane("late"), down(), NOW, since=0)
+    brakes.died(lane("other"), Heard(), NOW, since=1)
+    assert (brakes.on, brakes.unasked()) == (False, {})

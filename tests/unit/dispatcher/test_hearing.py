@@ -9,6 +9,7 @@ import pytest
 from clients.errors import BadAnswer, ClientError, GivenUp, NotFound, PlatformDown, RateLimited, TimedOut
 from clients.http import Exchange
 from dispatcher.attempt import AttemptTimedOut
+from dispatcher.errors import EffectUncertain
 from dispatcher.hearing import Heard, Hearing, Listening
 
 
@@ -112,6 +113,13 @@ def test_an_attempt_that_fails_by_an_account_speaks_against_it() -> None:
     error = of(PlatformDown("no"))
     heard = asked("support", "crm").learned(error)
     assert (heard.away, heard.account, heard.answered) == (error, "support", {"crm"})
+
+
+def test_an_effect_that_is_uncertain_speaks_against_the_account_it_failed_by() -> None:
+    """Its event is dead, and the next ones are not to meet the same."""
+    error = EffectUncertain("send", "it failed")
+    error.__cause__ = of(PlatformDown("no"))
+    assert asked("crm").learned(error) == Heard(error.__cause__, frozenset({"crm"}))
 
 
 @pytest.mark.parametrize(
