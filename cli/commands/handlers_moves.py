@@ -76,6 +76,21 @@ def require_renamed(plugins: Plugins, old: str, new: str) -> None:
         raise Misconfigured(f"there is no entry {new}{suggestion(new, known)}")
 
 
+def require_gone(plugins: Plugins, name: str) -> None:
+    """Check that no entry of this name runs: one that is forgotten begins anew with the next start, its effects too.
+
+    Raises:
+        Misconfigured: one does; the text says what to write.
+    """
+    if name not in {entry.name for entry in plugins.plan.entries}:
+        return
+    how = "write enabled = false into" if name in plugins.sections else "add enabled = false, in a section"
+    raise Misconfigured(
+        f"{name} is still an entry: the next start would give it all events from its `start` on, and repeat effects "
+        f"that happened. First {how} [handlers.{name}]"
+    )
+
+
 def forget(
     context: typer.Context,
     name: Name,
@@ -86,19 +101,21 @@ def forget(
 ) -> int:
     """Forget an entry: what waits for it becomes dead letters, its positions, effects and marks go.
 
-    Stop all workers first. Should it be configured later, it begins at its `start`.
+    Stop all workers first, and switch it off. Should it be configured later, it begins at its `start`.
     """
     here = installation(context)
     if unread:
         return process.run(lambda _stopping: _release(here, name, yes=yes))
 
     async def forgotten() -> int:
+        plugins = loaded(here)
+        require_gone(plugins, name)
         async with opened_store(here) as store, opened_log(here) as log:
             topics = here.settings.topics.topics()
             with changes_explained(), store_errors_explained():
                 kept = (await store.entry_rows.left(())).get(name, {})
                 if not await store.entry_rows.is_known(name):
-                    _require_known(loaded(here).plan, name)
+                    _require_known(plugins.plan, name)
                 require_no_workers(here)
                 told = ", ".join(f"{count:,} {word}" for word, count in kept.items()) or "nothing but marks"
                 if not require_consent(f"Forget {name}? The store has of it: {told}.", yes=yes):

@@ -9,7 +9,7 @@ import typer
 
 from cli.base import Installation
 from cli.commands.check import check, findings
-from cli.commands.handlers_moves import require_renamed
+from cli.commands.handlers_moves import require_gone, require_renamed
 from cli.errors import Misconfigured
 from cli.findings import State
 from cli.places import Places, find
@@ -351,3 +351,25 @@ def test_a_handler_that_needs_no_settings_is_renamed_by_two_sections(with_lab: P
     (with_lab / "hookline.toml").write_text(text, encoding="utf-8")
     here = Installation(Places(config=with_lab / "hookline.toml", data=with_lab / "data", environ={}), "auto")
     require_renamed(loaded(here), "lab", "lab-two")
+
+
+@pytest.mark.parametrize(
+    ("section", "why"),
+    [
+        ("", r"First add enabled = false, in a section \[handlers.lab\]"),
+        ("[handlers.lab]\n", r"First write enabled = false into \[handlers.lab\]"),
+    ],
+)
+def test_an_entry_that_would_run_again_is_not_forgotten(with_lab: Path, section: str, why: str) -> None:
+    """It would be given everything again, and do everything again."""
+    (with_lab / "hookline.toml").write_text(LAB + section, encoding="utf-8")
+    here = Installation(Places(config=with_lab / "hookline.toml", data=with_lab / "data", environ={}), "auto")
+    with pytest.raises(Misconfigured, match=why):
+        require_gone(loaded(here), "lab")
+
+
+def test_an_entry_that_is_switched_off_is_forgotten(with_lab: Path) -> None:
+    """Also one whose handler needs no settings."""
+    (with_lab / "hookline.toml").write_text(LAB + "[handlers.lab]\nenabled = false\n", encoding="utf-8")
+    here = Installation(Places(config=with_lab / "hookline.toml", data=with_lab / "data", environ={}), "auto")
+    require_gone(loaded(here), "lab")
