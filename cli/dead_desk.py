@@ -5,9 +5,9 @@ The topic has no index: it is read from its first letter to its last, and what i
 
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Collection, Iterator
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from cli import dead_replays
@@ -19,7 +19,7 @@ from cli.pending import is_pending
 from cli.wiring import opened_log, opened_store, store_errors_explained
 from eventlog.errors import EventLogError
 from eventlog.log import EventLog
-from store.decisions import Decisions
+from store.decisions import Decisions, Rename
 from store.replay_rows import Mark
 from store.store import Store
 
@@ -39,8 +39,18 @@ class Desk:
     log: EventLog
     store: Store
     cases: list[Case]
-    # The entries that gave up any event of the topic.
+    # The entries that gave up any event of the topic, as they are called now.
     handlers: frozenset[str]
+    # The names that entries had before.
+    renames: Sequence[Rename]
+
+    def check_handler(self, handler: str | None) -> None:
+        """Check that a handler that was named is an entry, or was one when it gave up an event.
+
+        Raises:
+            Misconfigured: it is none, or is called otherwise now.
+        """
+        check_handler(self.here, handler, self.handlers, self.renames)
 
     async def one(self, wanted: str, handler: str | None) -> Case:
         """The letter that a person means.
@@ -51,7 +61,7 @@ class Desk:
         """
         if (found := dead_replays.picked(self.cases, wanted, handler)) is not None:
             return found
-        check_handler(self.here, handler, self.handlers)
+        self.check_handler(handler)
         topics = self.here.settings.topics.topics()
         with _log_errors_explained(), store_errors_explained():
             running = [entry.name for entry in _plan(self.here).entries] if handler is None else [handler]
@@ -87,11 +97,13 @@ async def desk(here: Installation, wanted: Wanted) -> AsyncIterator[Desk]:
         CommandFailed: the log or the store does not answer.
     """
     async with opened_log(here) as log, opened_store(here) as store:
+        with store_errors_explained():
+            renames = await store.entry_rows.renames()
         handlers: set[str] = set()
-        found = [letter async for letter in _letters(here, log, handlers) if wanted(letter)]
+        found = [letter async for letter in _named(_letters(here, log), renames, handlers) if wanted(letter)]
         with store_errors_explained():
             marks = await store.replays.marks()
-            yield Desk(here, log, store, cases(found, marks), frozenset(handlers))
+            yield Desk(here, log, store, cases(found, marks), frozenset(handlers), renames)
 
 
 async def newest(
@@ -111,18 +123,20 @@ async def newest(
         Misconfigured: there is no such entry.
     """
     handlers: set[str] = set()
+    renames: Sequence[Rename] = ()
     kept = Newest(limit)
     async with opened_log(here) as log:
-        stream = _letters(here, log, handlers)
+        stream = _letters(here, log)
         first = await anext(stream, None)
         if first is not None:
             async with opened_store(here) as store:
                 with store_errors_explained():
                     decided = Decisions(await store.replays.marks())
-            async for letter in _chained(first, stream):
+                    renames = await store.entry_rows.renames()
+            async for letter in _named(_chained(first, stream), renames, handlers):
                 if wanted(letter) and (every or not case_of(letter, decided).is_over):
                     kept.add(case_of(letter, decided))
-    check_handler(here, handler, handlers)
+    check_handler(here, handler, handlers, renames)
     return kept.cases()
 
 
@@ -134,7 +148,7 @@ async def open_letters(here: Installation) -> int:
     """
     count = 0
     async with opened_log(here) as log:
-        stream = _letters(here, log, set())
+        stream = _letters(here, log)
         first = await anext(stream, None)
         if first is None:
             return 0
@@ -146,18 +160,30 @@ async def open_letters(here: Installation) -> int:
     return count
 
 
-def check_handler(here: Installation, handler: str | None, seen: Collection[str]) -> None:
+def check_handler(
+    here: Installation, handler: str | None, seen: Collection[str], renames: Iterable[Rename] = ()
+) -> None:
     """Check that a handler that was named is an entry, or was one when it gave up an event.
 
+    Args:
+        here: the installation.
+        handler: as it was named, if it was.
+        seen: the entries that gave up an event, as they are called now.
+        renames: the names that entries had before; that of one that runs is its own.
+
     Raises:
-        Misconfigured: it is none.
+        Misconfigured: it is none, or is called otherwise now.
     """
-    if handler is not None and handler not in seen:
-        plan = _plan(here)
-        running = (entry.name for entry in plan.entries)
-        known = {*running, *plan.disabled, *plan.unconfigured, *seen}
-        if handler not in known:
-            raise Misconfigured(f"--handler {handler}: there is no such entry{suggestion(handler, sorted(known))}")
+    if handler is None or handler in seen:
+        return
+    plan = _plan(here)
+    running = {entry.name for entry in plan.entries}
+    now = {each.old: each.handler for each in sorted(renames, key=lambda each: each.renamed_at)}
+    if handler in now and handler not in running:
+        raise Misconfigured(f"--handler {handler}: it is called {now[handler]} now, and has its dead letters")
+    known = {*running, *plan.disabled, *plan.unconfigured, *seen}
+    if handler not in known:
+        raise Misconfigured(f"--handler {handler}: there is no such entry{suggestion(handler, sorted(known))}")
 
 
 def _plan(here: Installation) -> "Plan":
@@ -166,17 +192,24 @@ def _plan(here: Installation) -> "Plan":
     return loaded(here).plan
 
 
-async def _letters(here: Installation, log: EventLog, handlers: set[str]) -> AsyncIterator[Letter]:
-    """All dead letters; notes whose they are, and tells how far it is when it takes long."""
+async def _letters(here: Installation, log: EventLog) -> AsyncIterator[Letter]:
+    """All dead letters; tells how far it is when it takes long."""
     count, note_at = 0, time.monotonic() + _FIRST_NOTE
     with _log_errors_explained():
         async for letter in letters(log, here.settings.topics.topics().name("dead")):
-            handlers.add(letter.handler)
             yield letter
             count += 1
             if time.monotonic() >= note_at:
                 sys.stderr.write(f"hookline: {count:,} dead letters read; the topic is read from its start\n")
                 note_at = time.monotonic() + _NEXT_NOTE
+
+
+async def _named(found: AsyncIterator[Letter], renames: Sequence[Rename], handlers: set[str]) -> AsyncIterator[Letter]:
+    """The same under the names that entries have now; notes whose they are."""
+    async for letter in found:
+        now = replace(letter, renames=renames)
+        handlers.add(now.handler)
+        yield now
 
 
 async def _chained(first: Letter, others: AsyncIterator[Letter]) -> AsyncIterator[Letter]:

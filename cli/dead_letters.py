@@ -2,7 +2,7 @@
 
 import heapq
 import itertools
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -13,7 +13,7 @@ from cli.records import as_object
 from dispatcher import dead
 from eventlog.log import EventLog
 from schemas.record import StoredRecord, TopicPartition
-from store.decisions import Decisions, event_of, time_of
+from store.decisions import Decisions, Rename, called_now, event_of, time_of
 from store.replay_rows import LetterName, Mark, State
 
 CaseState: TypeAlias = Literal["open"] | State
@@ -27,6 +27,8 @@ class Letter:
     """One dead letter."""
 
     record: StoredRecord
+    # The names that entries had before.
+    renames: Sequence[Rename] = ()
 
     @cached_property
     def name(self) -> LetterName:
@@ -54,10 +56,10 @@ class Letter:
         """Where it stands among the dead letters; names it where the id does not."""
         return f"{self.record.partition}@{self.record.offset}"
 
-    @property
+    @cached_property
     def handler(self) -> str:
-        """The entry that could not handle it."""
-        return self.text("x-dlq-handler")
+        """The entry that could not handle it, as it is called now; the letter itself keeps the name of then."""
+        return called_now(self.text("x-dlq-handler"), self.text(dead.FAILED_AT), self.renames)
 
     @property
     def reason(self) -> str:

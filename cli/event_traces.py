@@ -20,7 +20,7 @@ from dispatcher.work import Heading
 from eventlog.log import EventLog
 from receiver.quarantine import Quarantined, opened
 from schemas.record import StoredRecord
-from store.decisions import Rename, called_now
+from store.decisions import Rename
 from store.stops import Stop
 from store.traces import EffectTrace, ParkedTrace, Trace
 
@@ -99,12 +99,13 @@ async def story(here: Installation, log: EventLog, copies: Sequence[StoredRecord
     record = copies[0]
     event_id, source = text(record, "ce_id"), source_of(record)
     kept = await _kept(here, event_id)
-    found = cases(await _letters(here, log, event_id, record), [] if kept.trace is None else kept.trace.marks)
+    found = cases(
+        await _letters(here, log, event_id, kept.renames, record), [] if kept.trace is None else kept.trace.marks
+    )
     buried: dict[str, list[Case]] = {}
     for case in found:
-        name = case.letter.name
-        if name.source == source:
-            buried.setdefault(called_now(name.handler, name.failed_at, kept.renames), []).append(case)
+        if case.letter.name.source == source:
+            buried.setdefault(case.letter.handler, []).append(case)
     plan = loaded(here).plan
     given = [entry.name for entry in plan.entries if Wanted.of(entry)(Heading.of(record))]
     others = {*_met(kept.trace, source), *buried}.difference(given)
@@ -127,8 +128,9 @@ async def elsewhere(here: Installation, log: EventLog, event_id: str) -> Elsewhe
         async for record in log.read(part.first, follow=False, until=part.end)
         if (delivery := opened(record)) is not None and delivery.id == event_id
     ]
-    letters = await _letters(here, log, event_id, None)
-    return Elsewhere(quarantined=quarantined, letters=letters, kept=await _kept(here, event_id))
+    kept = await _kept(here, event_id)
+    letters = await _letters(here, log, event_id, kept.renames)
+    return Elsewhere(quarantined=quarantined, letters=letters, kept=kept)
 
 
 def _is_called(record: StoredRecord, event_id: str) -> bool:
@@ -157,14 +159,16 @@ async def _kept(here: Installation, event_id: str) -> Kept:
         return Kept(trace=None, stops={}, trouble=str(error))
 
 
-async def _letters(here: Installation, log: EventLog, event_id: str, record: StoredRecord | None) -> list[Letter]:
+async def _letters(
+    here: Installation, log: EventLog, event_id: str, renames: Sequence[Rename], record: StoredRecord | None = None
+) -> list[Letter]:
     """The dead letters of an id. Where the event is known they are of its key, and not older than it is."""
     partitions = await partitions_of(log, [here.settings.topics.topics().name("dead")])
     partitions = holding(partitions, None if record is None else record.key)
     # A letter has the time of its event.
     since = None if record is None else datetime.fromtimestamp(record.timestamp / 1000, UTC)
     part = await span(log, partitions, since)
-    letters = (Letter(one) async for one in log.read(part.first, follow=False, until=part.end))
+    letters = (Letter(one, renames) async for one in log.read(part.first, follow=False, until=part.end))
     return [letter async for letter in letters if event_id in {letter.id, printable(letter.id)}]
 
 

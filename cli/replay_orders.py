@@ -96,25 +96,12 @@ async def look(here: Installation, log: EventLog, store: Store, asked: Asked) ->
         StoreError: the store failed.
     """
     renames = await store.entry_rows.renames()
-    check_entry(here, asked.handler, renames)
+    check_handler(here, asked.handler, (), renames)
     try:
         order = await asked.order(here, log)
         return order, await planned(log, store, order, asked.pick(here, order, renames))
     except EventLogError as error:
         raise CommandFailed(f"the event log does not answer: {error}") from error
-
-
-def check_entry(here: Installation, handler: str, renames: Sequence[Rename]) -> None:
-    """Check that an entry can be given events.
-
-    Raises:
-        Misconfigured: there is none of this name.
-    """
-    now = {each.old: each.handler for each in sorted(renames, key=lambda each: each.renamed_at)}
-    known = {entry.name for entry in loaded(here).plan.entries}
-    if handler in now and handler not in known:
-        raise Misconfigured(f"--handler {handler}: it is called {now[handler]} now, and has its dead letters")
-    check_handler(here, handler, ())
 
 
 def running_entry(here: Installation, handler: str) -> Entry:

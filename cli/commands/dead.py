@@ -11,7 +11,7 @@ from rich.text import Text
 
 from cli import dead_replays, process
 from cli.base import installation
-from cli.dead_desk import check_handler, desk, newest
+from cli.dead_desk import desk, newest
 from cli.dead_letters import Case, Letter
 from cli.errors import Misconfigured
 from cli.explain import suggestion
@@ -122,7 +122,7 @@ def replay(
 
     async def replayed(stopping: asyncio.Event) -> int:
         async with desk(here, lambda letter: letter.is_called(wanted)) as at:
-            check_handler(here, handler, at.handlers)
+            at.check_handler(handler)
             case = await at.one(wanted, handler)
             asked = await dead_replays.ask(at.store, case, redo_effects=redo_effects)
             mark = await dead_replays.wait(at.store, asked, within, stopping, _failing)
@@ -148,7 +148,7 @@ def discard(
 
     async def discarded() -> int:
         async with desk(here, lambda letter: any(map(letter.is_called, event_ids))) as at:
-            check_handler(here, handler, at.handlers)
+            at.check_handler(handler)
             found = [await at.one(event_id, handler) for event_id in event_ids]
             await at.store.replays.discard([case.letter.name for case in found], datetime.now(UTC))
         for case in found:

@@ -1,10 +1,17 @@
 """Dead letters, and which decision holds for which."""
 
 from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
+from cli.base import Installation
+from cli.dead_desk import check_handler
 from cli.dead_letters import Letter, Newest, cases, newest
+from cli.errors import Misconfigured
+from cli.places import Places
+from store.decisions import Rename
 from store.replay_rows import State
 from tests.unit.cli.dead_cases import case, letter, mark
 
@@ -141,3 +148,36 @@ def test_all_of_a_letter_is_what_died_and_what_is_told_of_it() -> None:
     foreign = Letter(replace(letter().record, headers=(("ce_id", b"e1"),))).whole()
     assert (foreign["event"]["headers"], foreign["letter"]["headers"]) == ({"ce_id": "e1"}, {})
     assert foreign["event"]["offset"] is None
+
+
+RENAMES = [Rename("h", datetime(2026, 11, 21, 13, tzinfo=UTC), "two")]
+
+
+def test_a_letter_is_of_the_entry_as_it_is_called_now() -> None:
+    """It names the entry of then; one that failed later is of another entry of that name."""
+    before, after = letter(), letter(failed_at="2026-11-21T14:00:00Z")
+    assert [replace(one, renames=RENAMES).handler for one in (before, after)] == ["two", "h"]
+    assert replace(before, renames=RENAMES).name == before.name
+
+
+def here_with(folder: Path, handlers: str) -> Installation:
+    (folder / "hookline.toml").write_text(handlers, encoding="utf-8")
+    return Installation(Places(config=folder / "hookline.toml", data=folder / "data", environ={}), "auto")
+
+
+TWO = '[handlers.two]\nuse = "sync-contact"\n'
+
+
+@pytest.mark.parametrize("named", ["h", "sync-contact"])
+def test_the_name_an_entry_had_is_refused_by_its_new_one(tmp_path: Path, named: str) -> None:
+    """Also where a section switches the old name off."""
+    here = here_with(tmp_path, f"{TWO}[handlers.sync-contact]\nenabled = false\n")
+    renames = [RENAMES[0]._replace(old=named)]
+    with pytest.raises(Misconfigured, match=f"--handler {named}: it is called two now, and has its dead letters"):
+        check_handler(here, named, {"two"}, renames)
+    check_handler(here, "two", (), renames)
+
+
+def test_an_entry_may_have_the_name_that_another_had(tmp_path: Path) -> None:
+    """Then it is meant, with the letters of its own."""
+    check_handler(here_with(tmp_path, TWO), "sync-contact", (), [RENAMES[0]._replace(old="sync-contact")])
