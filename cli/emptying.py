@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from cli.entry_states import told
+from cli.entry_states import stuck_told, told
 from cli.lags import Standing
 from dispatcher.dispatcher import Dispatcher, EntryState
 from dispatcher.observers import AttemptEnded, Happening
@@ -62,5 +62,5 @@ class Emptying:
 def _why(state: EntryState) -> str:
     if state.stop is not None:
         return f": {told(state.stop)}"
-    why = state.reason or state.trouble
+    why = state.reason or (stuck_told(state.stuck) if state.stuck else state.trouble)
     return f": {why}" if why else ": it was told to stop before"

@@ -1,5 +1,6 @@
 """How the entries of a role stand, in words."""
 
+from collections.abc import Mapping
 from datetime import datetime
 
 from dispatcher.settings import Plan
@@ -17,6 +18,20 @@ def told(stop: Stop) -> str:
     how = "paused" if stop.reason == "paused" else "stopped"
     why = f": {stop.detail}" if stop.detail else ""
     return f"{how} since {at(stop.at)} by {stop.by}{why}. {advice(stop)}"
+
+
+def stuck_told(stuck: Mapping[str, datetime]) -> str:
+    """Which attempts go on although they were cancelled, since when, and what to do.
+
+    Args:
+        stuck: event id → since when; not empty.
+    """
+    event, since = min(stuck.items(), key=lambda each: each[1])
+    more = f" (and {len(stuck) - 1} more)" if len(stuck) > 1 else ""
+    return (
+        f"stuck since {at(since)}: the attempt at {event}{more} was cancelled and goes on. Its lane stands still until "
+        "the process is started anew; before that mend the handler: it swallows CancelledError"
+    )
 
 
 def at(time: datetime) -> str:

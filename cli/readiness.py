@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from cli.entry_states import at, told
+from cli.entry_states import at, stuck_told, told
 from console.app import Found
 from dispatcher.dispatcher import Dispatcher, EntryState
 from dispatcher.worker import Phase
@@ -11,8 +11,8 @@ from dispatcher.worker import Phase
 def handlers_found(dispatcher: Dispatcher) -> Found:
     """Whether every entry runs and can read; what keeps several from it is told once.
 
-    One that stands still because somebody wants it to, or because a platform is away, is as well as it can be: it is
-    told, and the role is ready.
+    One that stands still because somebody wants it to, or because a platform is away, is as well as it can be, and of
+    one with an attempt that does not end the other lanes go on: it is told, and the role is ready.
     """
     states = dispatcher.states().values()
     failing = _by_cause({state.entry: _failure(state) for state in states})
@@ -29,7 +29,8 @@ def _standstill(state: EntryState) -> str:
         f"the platform of the account {name} is away since {at(since)}: it asks again by itself"
         for name, since in sorted(state.away.items())
     ]
-    return ", ".join([*([told(state.stop)] if state.stop else []), *away])
+    stuck = [stuck_told(state.stuck)] if state.stuck else []
+    return ", ".join([*([told(state.stop)] if state.stop else []), *stuck, *away])
 
 
 def _by_cause(causes: Mapping[str, str]) -> list[str]:

@@ -85,6 +85,10 @@ class Attempts:
         """Whether a task's attempt goes on although it was cancelled."""
         return (running := self._running.get(task)) is not None and running.stuck
 
+    def stuck(self, entry: str) -> list[Running]:
+        """Those of an entry that go on although they were cancelled a while ago."""
+        return [each for each in self if each.stuck and each.entry == entry]
+
     def newly_stuck(self, now: float) -> list[Running]:
         """Those that were cancelled a while ago and have not ended, each once."""
         found = [each for each in self if not each.stuck and now - each.cancelled_at > STUCK_AFTER]

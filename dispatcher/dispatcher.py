@@ -1,7 +1,7 @@
 """All entries of a process: each runs for itself, and what stops one does not touch the others."""
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from types import MappingProxyType
@@ -9,6 +9,7 @@ from types import MappingProxyType
 import structlog
 
 from dispatcher.equipment import Equipment
+from dispatcher.hanging import Hanging
 from dispatcher.housekeeping import Housekeeping
 from dispatcher.metrics import Load
 from dispatcher.replay_feeder import ReplayFeeder
@@ -42,6 +43,8 @@ class EntryState:
     stop: Stop | None = None
     # The accounts whose platforms are away, and since when that is known: it waits for them.
     away: Mapping[str, datetime] = field(default_factory=dict)
+    # The events whose attempts were cancelled and go on, and since when.
+    stuck: Mapping[str, datetime] = field(default_factory=dict)
 
 
 class Dispatcher:
@@ -106,9 +109,10 @@ class Dispatcher:
         """Wait until the groups of all running entries have settled all there is in their topics.
 
         What one publishes for another is waited for too. Timers that are not due and parked events are not, nor is an
-        entry that failed or is to stand still: see `states`.
+        entry that failed, is to stand still, or does nothing more because an attempt does not end: see `states`.
         """
-        while not await self._is_empty():
+        hanging = Hanging(self._equipment.limits.hanging.total_seconds())
+        while not await self._is_empty(without=hanging.look(self.loads(), self._equipment.clock.monotonic())):
             await self._equipment.clock.sleep(_LOOK_AGAIN)
 
     def is_resting(self, ends: Mapping[TopicPartition, int]) -> bool:
@@ -137,6 +141,7 @@ class Dispatcher:
                     trouble=worker.trouble,
                     stop=self._stops.of(name),
                     away=worker.away,
+                    stuck=self._stuck(name),
                 )
                 for name, worker in self._workers.items()
             }
@@ -146,18 +151,23 @@ class Dispatcher:
         """What each entry has on its hands in this process."""
         return MappingProxyType({name: worker.load() for name, worker in self._workers.items()})
 
+    def _stuck(self, entry: str) -> Mapping[str, datetime]:
+        now, turned = self._equipment.clock.now(), asyncio.get_running_loop().time()
+        found = self._equipment.attempts.stuck(entry)
+        return {each.event_id: now - timedelta(seconds=turned - each.cancelled_at) for each in found}
+
     def _running(self) -> Mapping[str, Entry]:
         return {name: worker.entry for name, worker in self._workers.items() if worker.phase is Phase.RUNNING}
 
     def _reads(self) -> Mapping[str, tuple[str, ...]]:
         return {name: worker.topics for name, worker in self._workers.items()}
 
-    async def _is_empty(self) -> bool:
+    async def _is_empty(self, without: Collection[str]) -> bool:
         log = self._equipment.log
         workers = [
             worker
             for name, worker in self._workers.items()
-            if worker.phase is Phase.RUNNING and self._stops.of(name) is None
+            if worker.phase is Phase.RUNNING and self._stops.of(name) is None and name not in without
         ]
         try:
             counts = await log.partitions({topic for worker in workers for topic in worker.topics})

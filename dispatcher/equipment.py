@@ -60,6 +60,8 @@ class Limits:
     replays_every: timedelta = timedelta(seconds=1)
     # How often the store is asked which entries are to stand still.
     stops_every: timedelta = timedelta(seconds=1)
+    # `until_empty` does not wait for an entry of which for so long nothing but stuck attempts went on.
+    hanging: timedelta = timedelta(seconds=5)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,13 +6,16 @@ Counters and the histogram are fed per attempt; the gauges are read from the wor
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from typing import get_args
+from typing import Literal, TypeAlias, get_args
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from dispatcher.outcome import DeadReason
+
+StopCause: TypeAlias = Literal["paused", "tripped", "failed"]
+"""Why an entry stands still: somebody paused it, too many of its events died, or it must not run on here."""
 
 _BUCKETS = (0.001, 0.005, 0.02, 0.1, 0.5, 1, 2, 5, 10, 30, 60)
 
@@ -39,9 +42,11 @@ class Load:
     overdue: float = 0.0
     partitions: int = 0
     renewals: int = 0
-    # Whether it is to stand still, and for how many accounts it waits.
-    stopped: int = 0
+    # Attempts that were cancelled and go on.
+    stuck: int = 0
     accounts_away: int = 0
+    # Why it stands still; None: it does not.
+    stopped: StopCause | None = None
 
 
 _GAUGES = {
@@ -57,9 +62,12 @@ _GAUGES = {
     "overdue": "Seconds since the timer or parked lane came due that should have had its turn first, and has not.",
     "partitions": "Partitions this process owns.",
     "renewals": "Times a silent connection to the log was given up since the worker joined its group.",
-    "stopped": "1 while it stands still: it was paused, or too many of its events died.",
+    "stuck": "Attempts that were cancelled and go on: their lanes stand still until the process ends.",
     "accounts_away": "Accounts whose platforms are away, for which it waits.",
 }
+
+
+_STOPPED = "1 while it stands still: it was paused, too many of its events died, or it failed and must not run on."
 
 
 @dataclass(slots=True)
@@ -142,6 +150,11 @@ class _Loads(Collector):
             for entry, load in loads.items():
                 family.add_metric([entry], getattr(load, name))
             yield family
+        stopped = GaugeMetricFamily("hookline_handler_stopped", _STOPPED, labels=["handler", "cause"])
+        for entry, load in loads.items():
+            for cause in get_args(StopCause):
+                stopped.add_metric([entry, cause], int(load.stopped == cause))
+        yield stopped
 
 
 def _factory(registry: CollectorRegistry) -> Callable[[str], EntryMetrics]:

@@ -13,7 +13,7 @@ from dispatcher.dead_limit import DeadLimit
 from dispatcher.equipment import Equipment
 from dispatcher.errors import DispatcherError, describe
 from dispatcher.membership import Failed, Left, Membership, Rejoin
-from dispatcher.metrics import Load
+from dispatcher.metrics import Load, StopCause
 from dispatcher.observers import HandlerStarted, HandlerStopped
 from dispatcher.settings import Entry
 from dispatcher.stops import Stops
@@ -132,8 +132,15 @@ class Worker:
             running = self._membership.runner.running
             load = self._membership.holdings.load(running, self.equipment.clock)
             load = replace(load, renewals=self._membership.renewals)
-        stopped = self.stops.of(self.entry.name) is not None
-        return replace(load, stopped=int(stopped), accounts_away=len(self.away))
+        stuck = len(self.equipment.attempts.stuck(self.entry.name))
+        return replace(load, stopped=self._stop_cause(), stuck=stuck, accounts_away=len(self.away))
+
+    def _stop_cause(self) -> StopCause | None:
+        if self.phase is Phase.FAILED:
+            return "failed"
+        if (stop := self.stops.of(self.entry.name)) is None:
+            return None
+        return "paused" if stop.reason == "paused" else "tripped"
 
     async def _live(self) -> bool:
         started = HandlerStarted(entry=self.entry.name, group=self.equipment.group(self.entry.name), topics=self.topics)

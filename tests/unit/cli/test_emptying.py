@@ -40,6 +40,12 @@ def test_a_stopped_entry_is_what_is_left() -> None:
     assert line.startswith("h: 3 events not handled: paused since 2026-11-21 12:30 UTC by ann. ")
 
 
+def test_an_attempt_that_does_not_end_is_told() -> None:
+    """It was waited for no longer."""
+    [line] = Emptying(states={"h": state(stuck={"e1": STOP.at})}).left({"h": Standing(1, 0)})
+    assert line.startswith("h: 1 event not handled: stuck since 2026-11-21 12:30 UTC: the attempt at e1 was cancelled")
+
+
 def test_an_entry_that_cannot_begin_is_what_is_left() -> None:
     """One that never ran may have left everything."""
     emptying = Emptying(states={"h": state(phase=Phase.FAILED, reason="the store is another's")})

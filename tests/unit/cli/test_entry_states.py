@@ -53,6 +53,17 @@ def test_a_platform_that_is_away_leaves_the_role_ready() -> None:
     )
 
 
+def test_an_attempt_that_does_not_end_leaves_the_role_ready() -> None:
+    """Only its lane stands still; which event, since when and what to do is told."""
+    stuck = {"e2": datetime(2026, 11, 21, 13, tzinfo=UTC), "e1": AT}
+    ready, detail = found(state("h", stuck=stuck))
+    assert ready
+    assert detail == (
+        "h: stuck since 2026-11-21 12:30 UTC: the attempt at e1 (and 1 more) was cancelled and goes on. Its lane "
+        "stands still until the process is started anew; before that mend the handler: it swallows CancelledError"
+    )
+
+
 def test_an_entry_that_failed_does_not() -> None:
     """It is told before what only waits."""
     ready, detail = found(state("h", stop=PAUSED), state("i", phase=Phase.FAILED, reason="its position is lost"))

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from prometheus_client import generate_latest
 
-from dispatcher.metrics import Load, Metrics
+from dispatcher.metrics import Load, Metrics, StopCause
 from dispatcher.observers import AttemptEnded
 from dispatcher.outcome import Dead, Done, Outcome, Retry
 from schemas.record import TopicPartition
@@ -58,3 +58,15 @@ def test_gauges_are_read_when_somebody_scrapes() -> None:
     text = generate_latest(metrics.registry).decode()
     assert 'hookline_handler_running{handler="a"} 5.0' in text
     assert 'hookline_handler_lanes{handler="a"} 2.0' in text
+
+
+@pytest.mark.parametrize("cause", ["paused", "tripped", "failed"])
+def test_why_an_entry_stands_still_is_a_label(cause: StopCause) -> None:
+    """So that nobody is woken by what somebody did himself."""
+    metrics = Metrics()
+    metrics.watch("a", lambda: Load(stopped=cause))
+    metrics.watch("b", Load)
+    text = generate_latest(metrics.registry).decode().splitlines()
+    assert [line for line in text if line.startswith("hookline_handler_stopped") and line.endswith(" 1.0")] == [
+        f'hookline_handler_stopped{{cause="{cause}",handler="a"}} 1.0'
+    ]
