@@ -5,7 +5,6 @@ result, only a probe can tell what happened; without one, or if it cannot tell, 
 `uncertain`. That it finds nothing is believed when the effect has had the time to show.
 """
 
-import errno
 import inspect
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -17,9 +16,10 @@ from pydantic_core import PydanticSerializationError
 
 from clients.errors import ClientError
 from dispatcher.attempt import strangers_code
+from dispatcher.away import never_connected
 from dispatcher.clock import Clock
 from dispatcher.errors import ContextMisused, EffectNotShown, EffectUncertain, describe
-from handlers.api import GiveUp, RetryLater
+from handlers.api import GiveUp, RetryLater, Unavailable
 from schemas.record import TopicPartition
 from store.effects import EffectKey, Effects, Finished, Fresh
 from store.errors import StoreUnavailable
@@ -159,13 +159,13 @@ def _require_callable(name: str, given: object) -> None:
 def proves_nothing_happened(error: BaseException) -> bool:
     """Whether an error shows that the effect did not take place: refused by the platform, never sent, or given up.
 
-    `RetryLater` and `GiveUp` are the author's own word for it.
+    `RetryLater`, `GiveUp` and `Unavailable` are the author's own word for it.
     """
-    if isinstance(error, ClientError):
+    if isinstance(error, (ClientError, Unavailable)):
         return error.nothing_happened
     if isinstance(error, (RetryLater, GiveUp)):
         return True
-    return isinstance(error, OSError) and error.errno == errno.ECONNREFUSED
+    return never_connected(error)
 
 
 def _read(adapter: TypeAdapter[Any] | None, text: str) -> Any:

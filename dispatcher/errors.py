@@ -22,11 +22,11 @@ from types import FrameType
 from clients.errors import ClientError
 from dispatcher.attempt import AttemptTimedOut, CancelledItself, TriedToExit
 from eventlog.errors import EventLogError
-from handlers.api import GiveUp, RetryLater
+from handlers.api import GiveUp, RetryLater, Unavailable
 from schemas.envelope import EnvelopeError
 from store.errors import StoreError
 
-_OURS = (GiveUp, RetryLater, ClientError, EventLogError, StoreError, EnvelopeError)
+_OURS = (GiveUp, RetryLater, Unavailable, ClientError, EventLogError, StoreError, EnvelopeError)
 # Raised in a handler's stead: the place to tell is where it was then.
 _IN_ITS_STEAD = (AttemptTimedOut, CancelledItself, TriedToExit)
 # What stands in a traceback before the handler's own code.

@@ -4,8 +4,8 @@
 - `GiveUp`, or a `ClientError` that cannot succeed later: `Dead`, rejected
 - `EffectUncertain`: `Dead`, uncertain; a record the log will never take: `Dead`, oversize
 - it ended the process several times (`caution.py`): `Dead`, crashed
-- the store, the event log or a platform is away, `RateLimited`, `OutOfCredit`, `EffectNotShown`: `Retry`, and the
-  attempt does not count; `Dead` when that has gone on for the policy's `deadline`
+- what it needs is away (`away.py`: the store, the event log, a platform, what it said is `Unavailable`): `Retry`, and
+  the attempt does not count; `Dead` when that has gone on for the policy's `deadline`, which does not count either
 - `RetryLater`, a timeout, anything else: `Retry` with backoff or its own wait; `Dead` when attempts are used up
 """
 
@@ -13,35 +13,16 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Literal, TypeAlias
 
-from clients.errors import (
-    ClientError,
-    ConnectionLost,
-    OutOfCredit,
-    PlatformDown,
-    RateLimited,
-    TimedOut,
-    Unreachable,
-)
+from clients.errors import ClientError
+from dispatcher.away import is_away
 from dispatcher.errors import EffectNotShown, EffectUncertain, describe
-from eventlog.errors import LogUnavailable, RecordRefused
-from handlers.api import GiveUp, RetryLater
-from store.errors import StoreMisconfigured, StoreRefused, StoreUnavailable
+from eventlog.errors import RecordRefused
+from handlers.api import GiveUp, RetryLater, Unavailable
+from store.errors import StoreRefused
 
 DeadReason: TypeAlias = Literal["rejected", "exhausted", "undecodable", "oversize", "uncertain", "crashed", "forgotten"]
 """Why an event went to the dead letters; the value of `x-dlq-reason`."""
 
-_NOT_THE_EVENTS_FAULT = (
-    StoreUnavailable,
-    StoreMisconfigured,
-    LogUnavailable,
-    RateLimited,
-    OutOfCredit,
-    Unreachable,
-    ConnectionLost,
-    TimedOut,
-    PlatformDown,
-    EffectNotShown,
-)
 _CREDIT_WAIT = timedelta(hours=1)
 _MAX_DOUBLINGS = 32
 
@@ -69,6 +50,8 @@ class Dead:
     reason: DeadReason
     # What happened, safe to log.
     detail: str
+    # False when it was not the handler's fault: such a death does not bring the entry nearer to being stopped.
+    counts: bool = True
 
 
 Outcome: TypeAlias = Done | Retry | Dead
@@ -88,14 +71,14 @@ class Policy:
     deadline: timedelta = timedelta(hours=24)
 
     def wait(self, attempt: int, jitter: float) -> timedelta:
-        """Full jitter: anything between nothing and the doubled backoff.
+        """Equal jitter: between half of the doubled backoff and all of it.
 
         Args:
             attempt: the number of the attempt that failed, from 1.
             jitter: a random number, 0 <= jitter < 1.
         """
         longest = self.backoff.total_seconds() * 2 ** min(attempt - 1, _MAX_DOUBLINGS)
-        return jitter * timedelta(seconds=min(longest, self.max_backoff.total_seconds()))
+        return (1 + jitter) / 2 * timedelta(seconds=min(longest, self.max_backoff.total_seconds()))
 
 
 def decide(
@@ -116,9 +99,10 @@ def decide(
     detail = describe(error)
     if (reason := _hopeless(error)) is not None:
         return Dead(reason, detail)
-    if isinstance(error, _NOT_THE_EVENTS_FAULT):
+    if is_away(error):
         if held_up >= policy.deadline:
-            return Dead("exhausted", f"it was held up for {held_up}, beyond its deadline, the last time: {detail}")
+            told = f"it was held up for {held_up}, beyond its deadline, the last time: {detail}"
+            return Dead("exhausted", told, counts=False)
         return Retry(_allowed_after(error, attempt, policy, jitter), detail, counts=False)
     if counted >= policy.attempts:
         return Dead("exhausted", f"{counted} attempts failed, the last: {detail}")
@@ -149,6 +133,8 @@ def _allowed_after(error: BaseException, attempt: int, policy: Policy, jitter: f
     if isinstance(error, EffectNotShown):
         return error.after
     wait = policy.wait(attempt, jitter)
+    if isinstance(error, Unavailable) and error.after is not None:
+        return error.after + wait
     if isinstance(error, ClientError):
         # The jitter comes on top: all lanes were told the same moment, and only so many may call then.
         if error.retry_after is not None:

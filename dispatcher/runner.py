@@ -7,7 +7,7 @@ with the next lane until none is ready. A lane that is to be tried again waits i
 import asyncio
 import contextlib
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 import structlog
@@ -226,9 +226,10 @@ class Runner:
         work.tries.doomed = ended
         outcome = await self._weighed(work, ended.outcome)
         limit = self.holdings.brakes.limit
-        if limit.reached:
-            return await self._trip(work, outcome)
-        limit.ended(dead=True)
+        if outcome.counts:
+            if limit.reached:
+                return await self._trip(work, outcome)
+            limit.ended(dead=True)
         self._reports.ended(work, outcome, ended.took, ended.error)
         death = death_of(work, outcome, ended.error, entry=self.entry, equipment=self.equipment)
         return of_dead(work, death, self.equipment, event_id=ended.event.id if ended.event else "")
@@ -298,7 +299,8 @@ class Runner:
         names = await effects.unfinished(handler=self.entry.name, source=event.source, event_id=event.event_id)
         if not names:
             return outcome
-        return Dead("uncertain", f"the effect {min(names)!r} may have happened; {outcome.detail}")
+        told = f"the effect {min(names)!r} may have happened; {outcome.detail}"
+        return replace(outcome, reason="uncertain", detail=told)
 
     async def _watched(self, event: Event, context: AttemptContext) -> Exception | None:
         """One attempt, known to `Attempts` while it lasts."""

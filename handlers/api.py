@@ -70,7 +70,9 @@ A6 = TypeVar("A6", bound=Data)
 
 
 class RetryLater(Exception):
-    """Try this event again later; later events of its lane wait.
+    """Try this event again later; later events of its lane wait. It uses up one of the entry's `attempts`.
+
+    When what you depend on is away, raise `Unavailable` instead, which uses up none.
 
     Args:
         reason: why, for the log and the operator; no payload.
@@ -81,6 +83,28 @@ class RetryLater(Exception):
         super().__init__(reason)
         self.reason = reason
         self.after = None if after is None else duration(after)
+
+
+class Unavailable(Exception):
+    """What the handler depends on is away, which is not the event's fault: it is tried again with growing waits.
+
+    It uses up no attempt, and does not bring the entry nearer to being stopped. The event is dead when it has been held
+    up so for the entry's `deadline`.
+
+    Args:
+        what: what is away, such as `"crm"`.
+        detail: what it did, for the log and the operator, such as `"it answered 503"`; no payload.
+        after: how long it asks to be left alone; the retry policy's wait comes on top.
+        nothing_happened: proof that what was asked was not done, so that an effect of `Context.once` may be repeated.
+    """
+
+    def __init__(
+        self, what: str, detail: str = "", *, after: str | timedelta | None = None, nothing_happened: bool = False
+    ) -> None:
+        super().__init__(f"{what} is away: {detail}" if detail else f"{what} is away")
+        self.what = what
+        self.after = None if after is None else duration(after)
+        self.nothing_happened = nothing_happened
 
 
 class GiveUp(Exception):
@@ -212,7 +236,8 @@ class Context(Protocol[C_co]):
         When an earlier attempt may have run it and nobody knows, `probe` is asked: it returns the effect's result if it
         finds it, None if it surely did not happen, and raises if it cannot tell. Without a probe, or if it cannot tell,
         the event goes to the dead letters with reason `uncertain`. An error that proves that nothing happened (a
-        refusal of the platform, a refused connection, `RetryLater` and `GiveUp`) leaves it to the next attempt.
+        refusal of the platform, no connection, `RetryLater`, `GiveUp`, `Unavailable(…, nothing_happened=True)`) leaves
+        it to the next attempt.
 
         Args:
             name: names the effect among those of this event.

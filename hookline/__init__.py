@@ -52,6 +52,7 @@ from handlers.api import (
     Handler,
     NoConfig,
     RetryLater,
+    Unavailable,
     handler,
 )
 from schemas.contacts import Contact, Identity
@@ -111,6 +112,7 @@ __all__ = [
     "NoConfig",
     "RetryLater",
     "Timer",
+    "Unavailable",
     "Unknown",
     "WorkflowFinished",
     "handler",

@@ -1,17 +1,20 @@
 """`once`: what a handler does outside happens once, or is reported as uncertain."""
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
+import aiohttp
+import httpx
 import pytest
 from pydantic import BaseModel
 
 from clients.errors import PlatformDown, RateLimited, TimedOut
 from dispatcher.outcome import Dead, Done, Retry
-from handlers.api import Context, GiveUp, Handler, RetryLater, handler
+from handlers.api import Context, GiveUp, Handler, RetryLater, Unavailable, handler
 from schemas.events import Event, MessageCreated
 from store.effects import EffectKey
 from store.errors import StoreUnavailable
@@ -110,7 +113,16 @@ async def test_an_effect_without_a_result_happens_once_too(rig: Rig) -> None:
 
 
 @pytest.mark.parametrize(
-    "error", [RateLimited("slow down"), ConnectionRefusedError(111, "refused"), RetryLater("not yet", after="10ms")]
+    "error",
+    [
+        RateLimited("slow down"),
+        ConnectionRefusedError(111, "refused"),
+        RetryLater("not yet", after="10ms"),
+        Unavailable("crm", "it refused the connection", nothing_happened=True),
+        socket.gaierror(-2, "no such name"),
+        httpx.ConnectError("refused"),
+        aiohttp.ClientConnectorDNSError(cast("Any", None), OSError(-2, "no such name")),
+    ],
 )
 async def test_an_error_that_proves_nothing_happened_is_simply_repeated(rig: Rig, error: Exception) -> None:
     """Refused by the platform, no connection, or the author's word: the effect runs again."""
@@ -121,9 +133,12 @@ async def test_an_error_that_proves_nothing_happened_is_simply_repeated(rig: Rig
     assert outside.done == 1
 
 
-async def test_an_unknown_end_without_a_probe_is_dead(rig: Rig) -> None:
+@pytest.mark.parametrize(
+    "error", [TimedOut("no answer"), Unavailable("crm"), ConnectionResetError(), httpx.ReadError("")]
+)
+async def test_an_unknown_end_without_a_probe_is_dead(rig: Rig, error: Exception) -> None:
     """A send that timed out may have arrived: it is not sent again, and a person is told."""
-    outside = Outside(after=[TimedOut("no answer")])
+    outside = Outside(after=[error])
     await rig.append(message(0), message(1))
     await rig.settle(sends(outside))
     outcomes = [each.outcome for each in rig.attempts]

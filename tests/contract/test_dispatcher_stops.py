@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 from dispatcher.dead_limit import LEAST
 from dispatcher.dispatcher import Dispatcher
 from dispatcher.outcome import Dead
-from handlers.api import Context, GiveUp, Handler, handler
+from handlers.api import Context, GiveUp, Handler, Unavailable, handler
 from schemas.events import Event, MessageCreated, Timer
 from store.errors import StoreUnavailable
 from store.stops import Stop, Stops
@@ -222,6 +222,20 @@ async def test_when_most_of_its_events_die_it_is_stopped(rig: Rig) -> None:
         await asyncio.wait_for(dispatcher.until_empty(), WITHIN)
     assert len(await rig.records("dead")) == 19
     assert len([each for each in rig.attempts if isinstance(each.outcome, Dead)]) == 19
+
+
+async def test_what_dies_of_an_outage_does_not_stop_the_entry(rig: Rig) -> None:
+    """Beyond the deadline its events die, and the next ones are tried all the same: the handler is not to blame."""
+
+    @handler("h", on=MessageCreated)
+    async def h(_event: Event[MessageCreated], _ctx: Context) -> None:
+        raise Unavailable("crm", "it answered 503")
+
+    await rig.append(*(message(number, key=f"k{number}") for number in range(25)))
+    async with rig.running(quick(h, attempts=1, deadline="30ms"), dead_limit=LEAST) as dispatcher:
+        await asyncio.wait_for(dispatcher.until_empty(), WITHIN)
+        assert dispatcher.states()["h"].stop is None
+    assert len(await rig.records("dead")) == 25
 
 
 async def test_deaths_are_counted_anew_after_somebody_let_it_go_on(rig: Rig) -> None:

@@ -30,8 +30,8 @@ from tests.conventions.reference.commands import complaint
 from tests.conventions.variables import unknown_variables
 
 LANGUAGES = {"python", "toml", "sh", "json", "yaml", "text", ""}
-# What a plugin may import beside the standard library.
-IMPORTS = {"hookline", "pydantic"} | set(sys.stdlib_module_names)
+# What a plugin may import beside the standard library: what comes with hookline, and is not ours.
+IMPORTS = {"hookline", "pydantic", "aiohttp"} | set(sys.stdlib_module_names)
 # Programs of others that a reader is told to call.
 PROGRAMS = {
     "cd", "curl", "export", "install", "kcat", "openssl", "pip", "python", "python3", "sed", "sqlite3", "systemctl",

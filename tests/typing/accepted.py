@@ -27,6 +27,7 @@ from hookline import (
     NoConfig,
     RetryLater,
     Timer,
+    Unavailable,
     handler,
 )
 from hookline.clients import MyGPTAssistants, NotFound, Sent
@@ -108,6 +109,8 @@ async def outside(event: Event[MessageCreated], ctx: Context) -> None:
     sent: Sent = await ctx.once("send", lambda: account.send(event.key, "hello"), returns=Sent, probe=look)
     if sent.message_id is None:
         raise RetryLater("the platform is slow", after="1m")
+    if sent.conversation_id is None:
+        raise Unavailable("crm", "it answered 503", after="1m", nothing_happened=True)
     if not await ctx.allow("day", event.key, limit=3, per="1d"):
         raise GiveUp("enough")
     try:

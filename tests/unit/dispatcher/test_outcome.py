@@ -1,7 +1,10 @@
 """What becomes of an event is decided by a pure function."""
 
+import socket
 from datetime import timedelta
 
+import aiohttp
+import httpx
 import pytest
 
 from clients.errors import (
@@ -19,7 +22,7 @@ from dispatcher.attempt import AttemptTimedOut
 from dispatcher.errors import EffectUncertain
 from dispatcher.outcome import Dead, Done, Outcome, Policy, Retry, decide
 from eventlog.errors import LogUnavailable, RecordRefused
-from handlers.api import GiveUp, RetryLater
+from handlers.api import GiveUp, RetryLater, Unavailable
 from store.errors import StoreRefused, StoreUnavailable
 
 SECOND = timedelta(seconds=1)
@@ -61,7 +64,7 @@ def test_retry_later_waits_as_long_as_it_says() -> None:
 
 def test_retry_later_without_a_time_waits_by_the_policy() -> None:
     """Without a time the backoff decides."""
-    assert decided(RetryLater("asleep")) == Retry(0.5 * SECOND, "asleep")
+    assert decided(RetryLater("asleep")) == Retry(0.75 * SECOND, "asleep")
 
 
 def test_retry_later_uses_up_attempts() -> None:
@@ -71,7 +74,7 @@ def test_retry_later_uses_up_attempts() -> None:
 
 def test_anything_else_is_retried() -> None:
     """An error nobody foresaw gets the policy's attempts; its text, which may hold a payload, is not kept."""
-    assert decided(ValueError("visitor@example.org")) == Retry(0.5 * SECOND, "ValueError")
+    assert decided(ValueError("visitor@example.org")) == Retry(0.75 * SECOND, "ValueError")
 
 
 def test_anything_else_is_dead_when_attempts_are_used_up() -> None:
@@ -81,9 +84,9 @@ def test_anything_else_is_dead_when_attempts_are_used_up() -> None:
 
 @pytest.mark.parametrize(("attempt", "seconds"), [(1, 1), (2, 2), (3, 4), (4, 8), (5, 10), (60, 10)])
 def test_the_backoff_doubles_up_to_its_bound(attempt: int, seconds: int) -> None:
-    """With full jitter the wait is anything below the doubled backoff."""
-    assert POLICY.wait(attempt, 0.999) == 0.999 * seconds * SECOND
-    assert POLICY.wait(attempt, 0.0) == timedelta()
+    """The wait is at least half of the doubled backoff, never next to nothing."""
+    assert POLICY.wait(attempt, 0.998) == 0.999 * seconds * SECOND
+    assert POLICY.wait(attempt, 0.0) == 0.5 * seconds * SECOND
 
 
 def test_an_answer_that_names_a_time_is_waited_for() -> None:
@@ -93,11 +96,22 @@ def test_an_answer_that_names_a_time_is_waited_for() -> None:
     assert (outcome.after, outcome.counts) == (timedelta(seconds=7), True)
 
 
-AWAY = [Unreachable("refused"), ConnectionLost("reset"), TimedOut("slow"), PlatformDown("502")]
+AWAY = [
+    Unreachable("refused"),
+    ConnectionLost("reset"),
+    TimedOut("slow"),
+    PlatformDown("502"),
+    Unavailable("crm"),
+    ConnectionResetError(104, "reset"),
+    socket.gaierror(-2, "no such name"),
+    aiohttp.ServerDisconnectedError(),
+    httpx.ConnectError("refused"),
+    httpx.RemoteProtocolError("disconnected"),
+]
 
 
 @pytest.mark.parametrize("error", AWAY)
-def test_a_platform_that_is_away_uses_up_no_attempt(error: Exception) -> None:
+def test_what_is_away_uses_up_no_attempt(error: Exception) -> None:
     """An outage says nothing about the event, however often it is met."""
     outcome = decided(error, attempt=50, counted=50, held_up=timedelta(hours=23))
     assert isinstance(outcome, Retry)
@@ -110,6 +124,32 @@ def test_nothing_is_held_up_for_ever(error: Exception) -> None:
     outcome = decided(error, attempt=50, counted=0, held_up=timedelta(hours=24))
     assert isinstance(outcome, Dead)
     assert (outcome.reason, outcome.detail[:29]) == ("exhausted", "it was held up for 1 day, 0:0")
+    assert outcome.counts is False
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        TimeoutError(),
+        OSError(28, "no space left"),
+        FileNotFoundError(),
+        aiohttp.ServerTimeoutError(),
+        httpx.ConnectTimeout("slow"),
+        httpx.UnsupportedProtocol("no scheme"),
+        RetryLater("not yet"),
+    ],
+)
+def test_what_may_be_the_handlers_own_fault_uses_up_attempts(error: Exception) -> None:
+    """Whoever knows better says `Unavailable`."""
+    outcome = decided(error, attempt=3)
+    assert isinstance(outcome, Dead)
+    assert outcome.counts is True
+
+
+def test_what_is_away_may_ask_to_be_left_alone() -> None:
+    """The jitter comes on top, as with a rate limit; what is told is what the author said."""
+    outcome = decided(Unavailable("crm", "it answered 503", after="1m"))
+    assert outcome == Retry(timedelta(seconds=60.75), "crm is away: it answered 503", counts=False)
 
 
 def test_a_bug_does_not_live_on_after_an_outage() -> None:
@@ -133,9 +173,9 @@ def test_what_can_never_succeed_is_dead_at_once(error: Exception) -> None:
 
 def test_a_rate_limit_uses_up_no_attempt() -> None:
     """A limit says nothing about the event; the jitter spreads lanes that were told the same moment."""
-    outcome = decided(RateLimited("slow down", retry_after=20), attempt=9, counted=9, jitter=0.1)
+    outcome = decided(RateLimited("slow down", retry_after=20), attempt=9, counted=9, jitter=0.2)
     assert isinstance(outcome, Retry)
-    assert (outcome.after, outcome.counts) == (timedelta(seconds=21), False)
+    assert (outcome.after, outcome.counts) == (timedelta(seconds=26), False)
 
 
 def test_used_up_credit_waits_an_hour() -> None:
