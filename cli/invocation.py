@@ -53,8 +53,9 @@ def options(places: Places, here: Path) -> tuple[str, ...]:
     return tuple(named)
 
 
-def replay(words: Sequence[str], event_id: str, entry: str) -> str:
-    """The line that replays a dead letter, as a shell takes it."""
+def decision(words: Sequence[str], verb: str, event_id: str, entry: str, *options: str) -> str:
+    """The line that decides on a dead letter (`replay`, `discard`), as a shell takes it."""
     # An id that begins like an option stands behind the options.
-    what = (event_id, "--handler", entry) if not event_id.startswith("-") else ("--handler", entry, "--", event_id)
-    return shlex.join([*words, "dead", "replay", *what])
+    said = ("--handler", entry, *options)
+    what = (event_id, *said) if not event_id.startswith("-") else (*said, "--", event_id)
+    return shlex.join([*words, "dead", verb, *what])

@@ -119,7 +119,7 @@ class Screen:
             self.say(f"    {printable(failures.cause(ended))}", "red")
             self._trace(ended)
         if isinstance(ended.outcome, Dead):
-            self._replayable(ended)
+            self._replayable(ended, ended.outcome)
 
     def _trace(self, ended: AttemptEnded) -> None:
         """The traceback, the first time that an entry fails in this way at this place."""
@@ -132,14 +132,24 @@ class Screen:
             for line in lines.splitlines():
                 self.say(f"    {printable(line)}", "red")
 
-    def _replayable(self, ended: AttemptEnded) -> None:
+    def _replayable(self, ended: AttemptEnded, outcome: Dead) -> None:
         if not ended.event_id:
             self.say(f"    {shlex.join(self._words)} dead list shows its place, by which it can be replayed", "yellow")
+            return
+        if outcome.reason == "uncertain":
+            self._decide(ended, "look at the platform. If the effect did not happen:", "replay", "--redo-effects")
+            self._decide(ended, "if it did:", "discard")
             return
         if ended.entry not in self._buried:
             self._buried.add(ended.entry)
             self.say("    mend the handler, then replay the event from a second terminal:", "yellow")
-        line = invocation.replay(self._words, printable(ended.event_id), ended.entry)
+        self._decide(ended, "", "replay")
+
+    def _decide(self, ended: AttemptEnded, when: str, verb: str, *options: str) -> None:
+        """A command on a line of its own, and when it is to be called."""
+        if when:
+            self.say(f"    {when}", "yellow")
+        line = invocation.decision(self._words, verb, printable(ended.event_id), ended.entry, *options)
         self.say(f"    {line}", "bold yellow")
 
     def _note(self, entry: str, text: str, style: str = "dim") -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.invocation import options, pasted, program, replay, starting
+from cli.invocation import decision, options, pasted, program, starting
 from cli.places import Dev, Places
 
 HERE = Path("/home/ada/site")
@@ -70,7 +70,13 @@ def test_a_module_is_called_as_a_module() -> None:
 )
 def test_a_shell_takes_the_line_as_it_stands(event_id: str, line: str) -> None:
     """Whatever a platform put into its ids."""
-    assert replay(("hookline",), event_id, "h") == line
+    assert decision(("hookline",), "replay", event_id, "h") == line
+
+
+def test_further_options_stand_behind_the_entry() -> None:
+    """Before an id that begins like one."""
+    assert decision(("hookline",), "replay", "e1", "h", "--redo-effects").endswith("e1 --handler h --redo-effects")
+    assert decision(("hookline",), "discard", "-x", "h") == "hookline dead discard --handler h -- -x"
 
 
 def test_the_demo_is_started_by_one_command_for_all_roles() -> None:

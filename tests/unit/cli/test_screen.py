@@ -8,6 +8,7 @@ import pytest
 from cli.screen import Screen
 from clients.errors import PlatformDown
 from dispatcher.attempt import AttemptTimedOut
+from dispatcher.errors import EffectUncertain
 from dispatcher.observers import AttemptEnded, HandlerStopped, Happening, TimerChanged
 from dispatcher.outcome import Dead, Done, Outcome, Retry
 from handlers.api import GiveUp, RetryLater
@@ -147,6 +148,17 @@ def test_a_dead_letter_shows_the_command_that_replays_it(capsys: pytest.CaptureF
     assert lines[4:] == [
         "    mend the handler, then replay the event from a second terminal:",
         REPLAY,
+    ]
+
+
+def test_an_uncertain_effect_shows_both_commands(capsys: pytest.CaptureFixture[str]) -> None:
+    """A plain replay would meet the same doubt: a person looks whether it happened, and says so."""
+    lines = said(capsys, failed(Dead("uncertain", "the effect 'a' may have happened; x"), EffectUncertain("a", "x")))
+    assert lines[2:] == [
+        "    look at the platform. If the effect did not happen:",
+        f"{REPLAY} --redo-effects",
+        "    if it did:",
+        "    .venv/bin/hookline --data '/data/a b' dead discard message.created:m1 --handler h",
     ]
 
 
