@@ -3,7 +3,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Any, ClassVar, Self
 
@@ -13,6 +13,10 @@ from clients.abilities import lack
 from clients.errors import NotSupported
 
 __all__ = ["Account", "ChatMessage", "Chunk", "Contact", "Conversation", "Sent"]
+
+
+# Clocks of a platform and ours may differ by so much.
+_SKEW = timedelta(minutes=1)
 
 
 class Result(BaseModel):
@@ -114,6 +118,37 @@ class Account(ABC):
     def history(self, conversation_id: str) -> AsyncIterator[ChatMessage]:
         """Yield the messages of a conversation, in the platform's order (documented at the platform's client)."""
         raise self._lacks("history")
+
+    async def said(self, conversation_id: str, text: str, *, since: datetime) -> Sent | None:
+        """Look in the history for a message of these words: a `probe=` of `ctx.once` for what `send` sends.
+
+        White space does not count, and clocks may differ by a minute. None if there is none, and where the platform
+        does not know the conversation.
+
+        Args:
+            conversation_id: where it was sent.
+            text: what was sent.
+            since: an aware time before which it was surely not sent, such as `event.time`.
+
+        Raises:
+            NotSupported: the platform has no history, or does not tell when a message of that text was sent.
+        """
+        words = text.split()
+        try:
+            async for message in self.history(conversation_id):
+                if message.content.split() != words:
+                    continue
+                if message.at is None:
+                    raise NotSupported(
+                        f"{self.name} ({self.platform}): a message of that text has no time, so nobody can tell "
+                        "whether it is the one",
+                        ability="history",
+                    )
+                if message.at >= since - _SKEW:
+                    return Sent(message_id=message.id, conversation_id=conversation_id)
+        except NotFound:
+            return None
+        return None
 
     def conversations(self, since: datetime | None = None) -> AsyncIterator[Conversation]:
         """Yield the conversations after `since` (aware; None for all), asking page after page as they are needed.

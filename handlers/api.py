@@ -211,7 +211,14 @@ class Context(Protocol[C_co]):
         """
 
     @overload
-    async def once(self, name: str, effect: Callable[[], Awaitable[object]]) -> None: ...
+    async def once(
+        self,
+        name: str,
+        effect: Callable[[], Awaitable[object]],
+        *,
+        probe: Callable[[], Awaitable[object]] | None = None,
+        shows_within: str | timedelta = "0s",
+    ) -> None: ...
     @overload
     async def once(
         self,
@@ -240,10 +247,10 @@ class Context(Protocol[C_co]):
         it to the next attempt.
 
         Args:
-            name: names the effect among those of this event.
-            effect: what to do.
-            returns: the type of its result, which is kept as JSON and validated when it is read back.
-            probe: looks whether the effect happened.
+            name: names the effect among those of this event; one that is under way is not begun again.
+            effect: what to do; the attempt lasts until it has ended, or is cancelled by the timeout.
+            returns: the type of its result, which is kept as JSON; what is returned was read back from it.
+            probe: looks whether the effect happened; for a message that was sent take `Account.said`.
             shows_within: how long after it began it may not show yet where the probe looks: until then a probe that
                 finds nothing is not believed, and asked again.
         """

@@ -225,7 +225,7 @@ async def _write(
         "send",
         lambda: account.send(conversation, text),
         returns=Sent,
-        probe=lambda: _find(account, conversation, text, since=timer.due - _SKEW),
+        probe=lambda: account.said(conversation, text, since=timer.due),
         shows_within=config.shows_within,
     )
     ctx.log.info("followup.sent", account=account.name)
@@ -304,24 +304,6 @@ def _oldest_first(history: Sequence[ChatMessage]) -> Sequence[ChatMessage]:
 def _is_of(timer: Timer, message: ChatMessage) -> bool:
     """Whether a message of ours is the one that a timer asks for, by its time."""
     return message.at is not None and message.at >= timer.due - _SKEW
-
-
-async def _find(account: Account, conversation: str, text: str, *, since: datetime) -> Sent | None:
-    """Look whether the message was sent by an attempt that did not see the answer.
-
-    Raises:
-        ValueError: the history does not tell when a message of that text was sent.
-    """
-    async for message in account.history(conversation):
-        if _folded(message.content) == _folded(text) and _is_since(message, since):
-            return Sent(message_id=message.id, conversation_id=conversation)
-    return None
-
-
-def _is_since(message: ChatMessage, since: datetime) -> bool:
-    if message.at is None:
-        raise ValueError("a message of that text has no time")
-    return message.at >= since
 
 
 async def _has_account(event: Event[MessageCreated | ConversationCompleted | Timer], ctx: Context[FollowUp]) -> bool:

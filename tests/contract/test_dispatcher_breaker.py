@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,8 @@ class Platform:
         await self.awake.wait()
         if not self.up:
             return web.Response(status=503, body=b"{}")
+        if request.method == "GET":
+            return web.json_response(sample("history")["answer"]["body"])
         self.taken.append((await request.json())["message"])
         return web.json_response(sample("send")["answer"]["body"])
 
@@ -84,6 +87,14 @@ async def tells_once(event: Event[MessageCreated], ctx: Context) -> None:
     """Calls the platform by an effect without a probe."""
     if event.data.role == "user":
         await ctx.once("send", lambda: ctx.account().send(event.key, event.data.message_id))
+
+
+@handler("tells", on=(MessageCreated,))
+async def tells_and_looks(event: Event[MessageCreated], ctx: Context) -> None:
+    """Calls the platform by an effect with the probe that every account has."""
+    account, text = ctx.account(), event.data.message_id
+    probe = partial(account.said, event.key, text, since=event.time)
+    await ctx.once("send", lambda: account.send(event.key, text), probe=probe)
 
 
 async def let_time_pass(dispatcher: Dispatcher, clock: LeapingClock, by: timedelta) -> None:
@@ -162,6 +173,21 @@ async def test_effects_without_a_probe_cost_few_events(rig: Rig) -> None:
         dead = len(await rig.records("dead"))
     assert 1 <= dead <= 10
     assert len(platform.taken) == 30 - dead
+
+
+async def test_effects_with_a_probe_outlast_an_outage(rig: Rig) -> None:
+    """What answered 503 may have taken the message: it is looked for, not found, and sent."""
+    clock = LeapingClock()
+    async with called(rig) as platform, rig.running(quick(tells_and_looks), clock=clock) as dispatcher:
+        platform.up = False
+        await rig.append(*messages(0, 30, lanes=30))
+        await until(lambda: bool(dispatcher.states()["tells"].away), "it is seen")
+        await let_time_pass(dispatcher, clock, timedelta(minutes=2))
+        platform.up = True
+        await let_time_pass(dispatcher, clock, timedelta(minutes=2))
+        await asyncio.wait_for(dispatcher.until_empty(), WITHIN)
+    assert sorted(platform.taken) == sorted(f"m{number}" for number in range(30))
+    assert await rig.records("dead") == []
 
 
 async def test_what_waited_for_the_platform_goes_on_at_once(eventlog: Logs, tmp_path: Path) -> None:

@@ -41,7 +41,10 @@ class AskConfig(BaseModel):
 @handler("how-did-it-go", on=(MessageCreated, Timer), timeout="20s")
 async def how_did_it_go(event: Event[MessageCreated | Timer], ctx: Context) -> None:
     if isinstance(event.data, Timer):
-        await ctx.once("ask", lambda: ctx.account().send(event.key, "How did it go?"))
+        text, account = "How did it go?", ctx.account()
+        await ctx.once("ask", lambda: account.send(event.key, text))
+        probe = lambda: account.said(event.key, text, since=event.time)  # noqa: E731 - as one writes it in the call
+        await ctx.once("ask", lambda: account.send(event.key, text), probe=probe, shows_within="2m")
     elif event.data.role == "user":
         await ctx.schedule("ask", after="10m")
 

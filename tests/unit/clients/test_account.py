@@ -2,15 +2,16 @@
 
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 
 import pytest
 from pydantic import TypeAdapter, ValidationError
 from typing_extensions import override
 
-from clients.account import Account, Chunk, Contact, Sent
-from clients.errors import NotSupported
+from clients.account import Account, ChatMessage, Chunk, Contact, Sent
+from clients.errors import NotFound, NotSupported
 
 
 class Bare(Account):
@@ -87,3 +88,58 @@ def test_result_errors_show_no_content() -> None:
     with pytest.raises(ValidationError) as caught:
         Contact.model_validate({"name": ["s3cret"]})
     assert "s3cret" not in str(caught.value)
+
+
+class Chronicle(Bare):
+    """A platform with one conversation."""
+
+    def __init__(self, *messages: ChatMessage) -> None:
+        super().__init__("support")
+        self.messages = messages
+
+    @override
+    async def history(self, conversation_id: str) -> AsyncIterator[ChatMessage]:
+        if conversation_id != "conv_1":
+            raise NotFound("no such conversation", status=404)
+        for message in self.messages:
+            yield message
+
+
+NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
+
+
+def wrote(content: str, *, seconds: float | None = 0) -> ChatMessage:
+    """So many seconds after now."""
+    return ChatMessage(
+        id="m7", role="user", content=content, at=None if seconds is None else NOW + timedelta(seconds=seconds)
+    )
+
+
+@pytest.mark.parametrize(
+    ("message", "found"),
+    [
+        (wrote("How did it go?"), True),
+        (wrote(" How did\nit  go? ", seconds=300), True),
+        (wrote("How did it go?", seconds=-59), True),
+        (wrote("How did it go?", seconds=-61), False),
+        (wrote("How did it go, Ada?"), False),
+        (wrote("Hello", seconds=None), False),
+    ],
+)
+async def test_a_message_that_was_sent_is_found_by_its_words(message: ChatMessage, *, found: bool) -> None:
+    """White space and a difference of the clocks do not matter; an earlier one of the same words is another."""
+    said = await Chronicle(message).said("conv_1", "How did it go?", since=NOW)
+    assert said == (Sent(message_id="m7", conversation_id="conv_1") if found else None)
+
+
+async def test_nothing_was_said_in_a_conversation_that_is_not_there() -> None:
+    """The platform has none of that id."""
+    assert await Chronicle(wrote("How did it go?")).said("conv_2", "How did it go?", since=NOW) is None
+
+
+@pytest.mark.parametrize("account", [Bare("support"), Chronicle(wrote("Hi", seconds=None))])
+async def test_whether_it_was_said_cannot_always_be_told(account: Account) -> None:
+    """Without a history, or where that has no times: no proof that it was not sent."""
+    with pytest.raises(NotSupported) as caught:
+        await account.said("conv_1", "Hi", since=NOW)
+    assert not caught.value.retryable
