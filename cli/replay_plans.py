@@ -109,7 +109,7 @@ async def planned(log: EventLog, store: Store, order: JobOrder, picked: Pick) ->
     while replay_cursor.left(cursor):
         found = await page(log, cursor, picked, steps=_PAGE)
         orders = [step.order for step in found.steps]
-        plan.add(orders, await store.replay_jobs.decided([each.letter for each in orders]))
+        plan.add(orders, await store.replay_jobs.decided(orders))
         cursor = found.after
     return plan
 

@@ -74,7 +74,8 @@ class FromDead:
         if not self.filters.match(opened.record, time_of(opened.name.failed_at)):
             return None
         order = opened.order(redo_effects=self.job.redo_effects)
-        return replace(order, letter=replace(order.letter, handler=self.job.handler))
+        letter = replace(order.letter, handler=self.job.handler)
+        return replace(order, letter=letter, identity=Heading.of(opened.record).identity)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,7 +103,14 @@ class FromTopics:
             event_id=_text(heading.event_id),
             failed_at=rfc3339(self.asked_at),
         )
-        return Order(letter=name, record=record, death=(), log=self.job.log, redo_effects=self.job.redo_effects)
+        return Order(
+            letter=name,
+            record=record,
+            death=(),
+            log=self.job.log,
+            redo_effects=self.job.redo_effects,
+            identity=heading.identity,
+        )
 
 
 def _among(text: str, those: Collection[str]) -> bool:

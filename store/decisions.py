@@ -1,6 +1,6 @@
 """What was decided on dead letters, to look up what became of one. Pure."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime
 from typing import NamedTuple
 
@@ -14,9 +14,16 @@ class Decisions:
     after it wrote a letter writes it again.
     """
 
-    def __init__(self, marks: Iterable[Mark]) -> None:
+    def __init__(self, marks: Iterable[Mark], parked: Collection[bytes] = ()) -> None:
+        """Of these marks.
+
+        Args:
+            marks: what was decided.
+            parked: the slots of letters whose events are parked: they are tried again by themselves.
+        """
         # Not by the entry: one that was renamed took what was decided along, and its letters kept its name.
         self._exact: dict[bytes, Mark] = {}
+        self._parked = parked
         self._of_event: dict[tuple[str, str, str], list[Mark]] = {}
         # The sets of events that each event was asked for with.
         self._jobs: set[tuple[tuple[str, str, str], int]] = set()
@@ -36,13 +43,15 @@ class Decisions:
         return self._exact.get(letter.slot) or next(later, None)
 
     def allow(self, letter: LetterName, job: int | None = None) -> bool:
-        """Whether a letter may be replayed with a set of events: nobody decided on it, and the set has not its event.
+        """Whether a letter may be replayed with a set of events.
+
+        Nobody decided on it, the set has not its event, and that is not parked.
 
         What died again is another letter, and stands behind what the set is read up to.
         """
         mark = self.on(letter)
         undecided = mark is None or mark.state == "cancelled"
-        return undecided and (job is None or (event_of(letter), job) not in self._jobs)
+        return undecided and letter.slot not in self._parked and (event_of(letter), job) not in self._jobs
 
 
 class Rename(NamedTuple):

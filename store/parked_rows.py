@@ -117,7 +117,7 @@ def of_record(one: ToPark, *, handler: str, at: TopicPartition, epoch: Epoch, no
         "partition": at.partition,
         "position": record.offset,
         "slot": one.lane.slot,
-        "identity": fingerprint(_text(one.identity)),
+        "identity": identity_of(one.identity),
         "event_id": one.event_id,
         "parked_at": now,
         "record_log": epoch.log,
@@ -129,6 +129,11 @@ def of_record(one: ToPark, *, handler: str, at: TopicPartition, epoch: Epoch, no
         "headers": record.headers,
         "value": record.value,
     }
+
+
+def identity_of(identity: bytes) -> bytes:
+    """What stands for an event in the index."""
+    return fingerprint(_text(identity))
 
 
 def row_of(row: Any) -> ParkedRow:

@@ -17,9 +17,10 @@ from store.database import Database
 from store.decisions import Decisions
 from store.errors import JobNotHeld, ReplaysFull
 from store.job_tables import IS_READING, replay_jobs
-from store.replay_rows import EMPTY, LetterName, Order, State
+from store.parked_rows import identity_of
+from store.replay_rows import EMPTY, Order, State
 from store.replays import MAX_OPEN, open_of, upsert
-from store.tables import IS_OPEN, replays
+from store.tables import IS_OPEN, parked, replays
 
 JobState: TypeAlias = Literal["reading", "read", "cancelled"]
 """What becomes of a job: events are still looked for; all were found, and may wait; it was taken back."""
@@ -145,12 +146,11 @@ class ReplayJobs:
 
         return await self._database.read(work)
 
-    async def decided(self, letters: Collection[LetterName]) -> Decisions:
+    async def decided(self, orders: Sequence[Order]) -> Decisions:
         """What was decided on letters, and on others of their events."""
-        names = list(letters)
 
         async def work(connection: AsyncConnection) -> Decisions:
-            return await _decided(connection, names)
+            return await _decided(connection, orders)
 
         return await self._database.read(work)
 
@@ -217,7 +217,7 @@ class ReplayJobs:
     async def feed(self, held: Held, orders: Sequence[Order], fed: Fed, *, now: datetime) -> Job:
         """Ask for replays of events that were found, and keep how far that is, in one transaction; the job then.
 
-        Events that somebody decided on are left out, and those that the job has already.
+        Events that somebody decided on are left out, those that are parked, and those that the job has already.
 
         Raises:
             JobNotHeld: another process reads for this job by now, or it was cancelled; nothing was written.
@@ -255,7 +255,7 @@ class ReplayJobs:
 
 async def _ask(connection: AsyncConnection, job: Job, orders: Sequence[Order], now: datetime) -> int:
     """Write rows of what may be replayed; how many."""
-    decided = await _decided(connection, [order.letter for order in orders])
+    decided = await _decided(connection, orders)
     # the same event may be there twice
     taken: dict[bytes, Order] = {}
     for order in orders:
@@ -269,11 +269,27 @@ async def _ask(connection: AsyncConnection, job: Job, orders: Sequence[Order], n
     return len(taken)
 
 
-async def _decided(connection: AsyncConnection, letters: Sequence[LetterName]) -> Decisions:
+async def _decided(connection: AsyncConnection, orders: Sequence[Order]) -> Decisions:
+    letters = [order.letter for order in orders]
     handlers, events = {each.handler for each in letters}, {each.event for each in letters}
     theirs = and_(replays.c.handler.in_(handlers), replays.c.event.in_(events))
     found = await connection.execute(select(*replay_rows.MARKS).where(theirs).order_by(replays.c.id))
-    return Decisions(replay_rows.mark_of(row) for row in found)
+    return Decisions((replay_rows.mark_of(row) for row in found), await _parked(connection, orders))
+
+
+async def _parked(connection: AsyncConnection, orders: Sequence[Order]) -> frozenset[bytes]:
+    """The slots of letters whose events are parked by their entry: where the log of the order has them."""
+    names = {order.letter.slot: _parked_name(order) for order in orders if order.identity}
+    columns = parked.c.handler, parked.c.log, parked.c.topic, parked.c.partition, parked.c.identity
+    # each by itself: an index on all of them but the last holds it
+    each_in = (column.in_({name[place] for name in names.values()}) for place, column in enumerate(columns))
+    found = {tuple(row) for row in await connection.execute(select(*columns).where(*each_in))} if names else set()
+    return frozenset(slot for slot, name in names.items() if name in found)
+
+
+def _parked_name(order: Order) -> tuple[str, str, str, int, bytes]:
+    at = order.record.at
+    return order.letter.handler, order.log, at.topic, at.partition, identity_of(order.identity)
 
 
 def _job(row: Any) -> Job:

@@ -60,6 +60,8 @@ class Order:
     redo_effects: bool = False
     # The set of events it is asked for with.
     job: int | None = None
+    # What is the same in every copy of its event, to find it among what is parked.
+    identity: bytes = b""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,6 +16,8 @@ from dispatcher.replay_filters import Filters
 from dispatcher.replay_reading import settled, whole
 from dispatcher.settings import Entry
 from dispatcher.world import FakeClock
+from handlers.api import Context, RetryLater, handler
+from schemas.events import Event, MessageCreated
 from store.errors import StoreUnavailable
 from store.replay_jobs import JobOrder, Reads, ReplayJobs
 from store.replay_rows import State
@@ -141,6 +143,31 @@ async def test_what_the_entry_is_behind_with_is_not_meant(rig: Rig) -> None:
         assert await over(rig, number) == {"done": 1}
         await until(lambda: len(one.handled) == 4, "all of it")
     assert sorted(one.handled) == ids(1, 1, 2, 3)
+
+
+async def test_what_is_parked_is_not_meant(rig: Rig) -> None:
+    """The position is behind it, and it is tried again in any case: given too, it would be paid twice."""
+    paid: list[str] = []
+
+    @handler("h", on=MessageCreated)
+    async def h(event: Event[MessageCreated], ctx: Context) -> None:
+        async def pay() -> None:
+            paid.append(event.id)
+
+        await ctx.once("pay", pay)
+        if event.id == "message.created:m1":
+            raise RetryLater("not yet", after="1h")
+
+    await rig.append(message(1), message(2, key="c2"))
+    async with rig.running(h) as dispatcher:
+        await until(lambda: dispatcher.loads()["h"].parked == 1, "it is parked")
+        await asyncio.wait_for(dispatcher.until_empty(), WITHIN)
+        number = await begun(rig, reads="topics", redo_effects=True)
+        assert await over(rig, number) == {"done": 1}
+    job = await rig.store.replay_jobs.get(number)
+    assert job is not None
+    assert (job.found, job.skipped) == (2, 1)
+    assert sorted(paid) == ids(1, 2, 2)
 
 
 async def test_an_event_of_a_topic_that_dies_has_a_letter_like_any_other(rig: Rig) -> None:

@@ -27,11 +27,12 @@ from store.digests import fingerprint
 from store.errors import StoreMisconfigured
 from store.migrations import migrate, pending
 from store.migrations.versions import v0001_first, v0002_replays
-from store.replay_rows import LetterName
+from store.replay_rows import LetterName, Order
 from store.schema import REVISIONS, VERSION_TABLE
 from store.store import Store
 from store.tables import metadata
 from tests.contract.stores import AT, LOG, NOW, modes, opened, rows
+from tests.contract.test_store_replays import record
 
 STEPS = [
     "0001: Make the first tables.",
@@ -196,7 +197,8 @@ async def test_what_was_decided_on_letters_before_sets_were_replayed_holds(empty
     await untouched(empty_url, lambda connection: connection.execute(statement))
     await migrate(empty_url)
     async with opened(empty_url) as store:
-        mark = (await store.replay_jobs.decided([letter])).on(letter)
+        asked = Order(letter=letter, record=record(), death=())
+        mark = (await store.replay_jobs.decided([asked])).on(letter)
     assert mark is not None
     assert (mark.state, mark.letter) == ("discarded", letter)
 

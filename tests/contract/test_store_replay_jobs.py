@@ -16,6 +16,7 @@ from store.replay_rows import Order
 from store.replays import Ending
 from store.store import Store
 from tests.contract.stores import AT, DAY, LOG, NOW, minute, rows
+from tests.contract.test_store_parked import to_park
 from tests.contract.test_store_replays import order
 
 SECOND = timedelta(seconds=1)
@@ -123,6 +124,20 @@ async def test_what_somebody_decided_on_is_left_out(store: Store) -> None:
     assert (job.found, job.skipped) == (6, 4)
     assert await states(store) == ["done", "dead", "discarded", "waiting", "waiting", "waiting"]
     assert (await store.replay_jobs.counts([job.id]))[job.id] == {"waiting": 2}
+
+
+async def test_what_is_parked_is_left_out(store: Store) -> None:
+    """It is tried again by itself, as is what is a copy of it; not what another entry or log has parked."""
+    epoch, other = [(await store.owners.claim(name, [AT], LOG))[AT] for name in ("h", "other")]
+    await store.parked.park("h", AT, epoch, [to_park(1)], {}, bound=9, now=NOW)
+    await store.parked.park("other", AT, other, [to_park(2)], {}, bound=9, now=NOW)
+    orders = [replace(order(number), identity=to_park(number).identity) for number in (1, 2)]
+    copy = replace(orders[0], letter=replace(order(1).letter, offset=99))
+    elsewhere = replace(order(5), log="elsewhere", identity=to_park(1).identity)
+    decided = await store.replay_jobs.decided([*orders, copy, elsewhere])
+    assert [decided.allow(each.letter) for each in (*orders, copy, elsewhere)] == [False, True, False, True]
+    job = await give(store, await held(store), *orders, copy)
+    assert (job.found, job.skipped) == (3, 2)
 
 
 async def test_an_event_is_given_once_by_a_job(store: Store) -> None:
