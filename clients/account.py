@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Self
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from clients.abilities import lack
-from clients.errors import NotSupported
+from clients.errors import NotFound, NotSupported
 
 __all__ = ["Account", "ChatMessage", "Chunk", "Contact", "Conversation", "Sent"]
 
