@@ -79,6 +79,7 @@ def _to_its_end(runner: asyncio.Runner, role: asyncio.Task[int], ours: Callable[
     asyncio hands `SystemExit` and `KeyboardInterrupt` of any task or callback to whoever runs the loop, and so ends
     `loop.stop()`. The loop is whole after that: only the task that raised it is over.
     """
+    began = os.getpid()
     while not role.done():
         try:
             runner.run(_ended(role))
@@ -87,6 +88,7 @@ def _to_its_end(runner: asyncio.Runner, role: asyncio.Task[int], ours: Callable[
         except (SystemExit, KeyboardInterrupt, RuntimeError) as error:
             if not ours() or runner.get_loop().is_closed():
                 raise
+            _end_if_forked(began, error)
             if not role.done():
                 _refuse(error)
     try:
@@ -105,6 +107,12 @@ async def _ended(role: asyncio.Task[int]) -> None:
         role.cancel()
         await asyncio.wait({role})
         raise
+
+
+def _end_if_forked(began: int, error: BaseException) -> None:
+    from dispatcher.attempt import end_if_forked  # noqa: PLC0415 - as below
+
+    end_if_forked(began, error)
 
 
 def _refuse(error: BaseException) -> None:

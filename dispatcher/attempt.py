@@ -1,6 +1,8 @@
 """Runs a stranger's code so that whatever it raises is a value: the dispatcher's one place that catches everything."""
 
 import asyncio
+import os
+import sys
 from collections.abc import Awaitable, Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -72,10 +74,14 @@ async def attempt(
     with strangers_code() as caught:
         deadline: asyncio.Timeout | None = None
         try:
-            if (rest := _begun(run(event, ctx))) is not None:
-                deadline = asyncio.timeout(timeout.total_seconds())
-                async with deadline:
-                    await rest
+        began = os.getpid()
+            try:
+                if (rest := _begun(run(event, ctx))) is not None:
+                    deadline = asyncio.timeout(timeout.total_seconds())
+                    async with deadline:
+                        await rest
+            finally:
+                end_if_forked(began, sys.exception())
         except TimeoutError as error:
             if deadline is None or not deadline.expired():
                 raise
@@ -92,6 +98,20 @@ async def attempt(
 
 
 def _begun(awaitable: Awaitable[None]) -> "_Begun | None":
+def end_if_forked(began: int, error: BaseException | None) -> None:
+    """At the end of a stranger's code: end this process if that forked it, for it would go on as a second worker.
+
+    Nothing of the parent's is flushed or closed.
+
+    Args:
+        began: the process in which the code began.
+        error: what it raised.
+    """
+    if os.getpid() != began:
+        code = error.code if isinstance(error, SystemExit) else error
+        os._exit(code if isinstance(code, int) else int(code is not None))
+
+
     """Begin something; None if it ended without waiting, as most handlers do that an event does not concern.
 
     A timeout would cost more than such an attempt and do nothing: what never waits cannot be cancelled.

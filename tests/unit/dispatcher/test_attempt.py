@@ -1,6 +1,7 @@
 """Whatever a handler raises is a value; cancellation passes through, and so does an exit outside of handlers."""
 
 import asyncio
+import os
 from datetime import timedelta
 from typing import Any, cast
 
@@ -162,3 +163,20 @@ async def test_a_handler_cannot_end_the_process(exit_: BaseException) -> None:
     assert type(exit_).__name__ in str(error)
     assert place(error).startswith("test_attempt.py:")
     assert place(error).endswith(" in run")
+
+
+@pytest.mark.parametrize(("raised", "status"), [(None, 0), (SystemExit(0), 0), (SystemExit(3), 3), (ValueError(), 1)])
+async def test_a_child_that_a_handler_forked_ends_with_the_handlers_code(
+    monkeypatch: pytest.MonkeyPatch, raised: BaseException | None, status: int
+) -> None:
+    """Past it there would be two workers."""
+    ended: list[int] = []
+    monkeypatch.setattr(os, "_exit", ended.append)
+
+    async def run(event: Event, ctx: Context[Any]) -> None:
+        monkeypatch.setattr(os, "getpid", lambda: -1)
+        if raised is not None:
+            raise raised
+
+    await attempt(run, EVENT, CTX, MINUTE)
+    assert ended == [status]
