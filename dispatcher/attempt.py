@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from dispatcher.readable import readable
 from handlers.api import Context
 from schemas.events import Event
 
 
 @dataclass(slots=True)
 class Caught:
-    """What a stranger's code raised; None if it ended well."""
+    """What a stranger's code raised, made readable; None if it ended well."""
 
     error: Exception | None = None
 
@@ -39,7 +40,7 @@ def strangers_code() -> Iterator[Caught]:
     try:
         yield caught
     except Exception as error:  # noqa: BLE001 - a plugin may raise anything, and nothing of it may stop the others
-        caught.error = error
+        caught.error = readable(error)
 
 
 @contextmanager
@@ -73,8 +74,8 @@ async def attempt(
     """
     with strangers_code() as caught:
         deadline: asyncio.Timeout | None = None
-        try:
         began = os.getpid()
+        try:
             try:
                 if (rest := _begun(run(event, ctx))) is not None:
                     deadline = asyncio.timeout(timeout.total_seconds())
@@ -97,7 +98,6 @@ async def attempt(
     return caught.error
 
 
-def _begun(awaitable: Awaitable[None]) -> "_Begun | None":
 def end_if_forked(began: int, error: BaseException | None) -> None:
     """At the end of a stranger's code: end this process if that forked it, for it would go on as a second worker.
 
@@ -112,6 +112,7 @@ def end_if_forked(began: int, error: BaseException | None) -> None:
         os._exit(code if isinstance(code, int) else int(code is not None))
 
 
+def _begun(awaitable: Awaitable[None]) -> "_Begun | None":
     """Begin something; None if it ended without waiting, as most handlers do that an event does not concern.
 
     A timeout would cost more than such an attempt and do nothing: what never waits cannot be cancelled.
