@@ -19,6 +19,7 @@ from dispatcher.attempt import strangers_code
 from dispatcher.away import never_connected
 from dispatcher.clock import Clock
 from dispatcher.errors import ContextMisused, EffectNotShown, EffectUncertain, describe
+from dispatcher.readable import leaves
 from handlers.api import GiveUp, RetryLater, Unavailable
 from schemas.record import TopicPartition
 from store.effects import EffectKey, Effects, Finished, Fresh
@@ -156,16 +157,18 @@ def _require_callable(name: str, given: object) -> None:
     )
 
 
-def proves_nothing_happened(error: BaseException) -> bool:
+def proves_nothing_happened(error: Exception) -> bool:
     """Whether an error shows that the effect did not take place: refused by the platform, never sent, or given up.
 
-    `RetryLater`, `GiveUp` and `Unavailable` are the author's own word for it.
+    `RetryLater`, `GiveUp` and `Unavailable` are the author's own word for it. A group proves it if all its leaves do.
     """
-    if isinstance(error, (ClientError, Unavailable)):
-        return error.nothing_happened
-    if isinstance(error, (RetryLater, GiveUp)):
-        return True
-    return never_connected(error)
+    return all(map(_proves, leaves(error)))
+
+
+def _proves(leaf: Exception) -> bool:
+    if isinstance(leaf, (ClientError, Unavailable)):
+        return leaf.nothing_happened
+    return isinstance(leaf, (RetryLater, GiveUp)) or never_connected(leaf)
 
 
 def _read(adapter: TypeAdapter[Any] | None, text: str) -> Any:

@@ -28,6 +28,7 @@ from dispatcher.partition import Partition
 from dispatcher.reports import Reports, death_of
 from dispatcher.settings import Entry
 from dispatcher.settlement import NOTHING, Settlement, Settler, of_dead, of_done
+from dispatcher.telling import telling
 from dispatcher.work import Doomed, Firing, Parked, Received, Replayed, Tries, Work, names_of
 from eventlog.errors import LogUnavailable
 from schemas.durations import LONGEST
@@ -317,7 +318,7 @@ class Runner:
         )
         attempts.begin(task, running)
         try:
-            return await attempt(run, event, context, timeout)
+            return telling(await attempt(run, event, context, timeout))
         finally:
             context.over = True
             attempts.end(task)
