@@ -1,7 +1,7 @@
-"""Which accounts a handler will ask for, found before its first event. Reads code, runs none of it.
+"""What a handler will ask its context for, found before its first event. Reads code, runs none of it.
 
-`ctx.account("support", platform=GPTBots)` in the handler's own function is seen; what a function it calls asks for is
-not, nor a name that is computed. A config field typed `AccountName` is checked by its value.
+`ctx.account("support", platform=GPTBots)` and `ctx.schedule(…)` in the handler's own function are seen; what a function
+it calls asks for is not, nor a name that is computed. A config field typed `AccountName` is checked by its value.
 """
 
 import ast
@@ -28,16 +28,13 @@ class Need:
 
 def of_code(run: Any) -> tuple[Need, ...]:
     """The accounts that a handler's function asks for by name or platform; nothing where its source is not at hand."""
-    try:
-        tree = ast.parse(textwrap.dedent(inspect.getsource(run)))
-    except (OSError, TypeError, SyntaxError):
-        return ()
-    function = next((node for node in ast.walk(tree) if isinstance(node, ast.AsyncFunctionDef)), None)
-    arguments = [] if function is None else [*function.args.posonlyargs, *function.args.args]
-    if function is None or len(arguments) < 2:  # noqa: PLR2004 - (event, ctx)
-        return ()
-    calls = _account_calls(function, arguments[1].arg)
+    calls = _calls(run, "account")
     return tuple(dict.fromkeys(need for call in calls if (need := _need(call, run)) is not None))
+
+
+def sets_timers(run: Any) -> bool:
+    """Whether a handler's function calls `ctx.schedule`; False where its source is not at hand."""
+    return any(_calls(run, "schedule"))
 
 
 def of_config(config: BaseModel) -> tuple[Need, ...]:
@@ -50,14 +47,23 @@ def of_config(config: BaseModel) -> tuple[Need, ...]:
     return tuple(needs)
 
 
-def _account_calls(function: ast.AsyncFunctionDef, ctx: str) -> Iterator[ast.Call]:
+def _calls(run: Any, method: str) -> Iterator[ast.Call]:
+    """The calls of a method of the context in a handler's function; none where its source is not at hand."""
+    try:
+        tree = ast.parse(textwrap.dedent(inspect.getsource(run)))
+    except (OSError, TypeError, SyntaxError):
+        return
+    function = next((node for node in ast.walk(tree) if isinstance(node, ast.AsyncFunctionDef)), None)
+    arguments = [] if function is None else [*function.args.posonlyargs, *function.args.args]
+    if function is None or len(arguments) < 2:  # noqa: PLR2004 - (event, ctx)
+        return
     for node in ast.walk(function):
         if (
             isinstance(node, ast.Call)
             and isinstance(node.func, ast.Attribute)
-            and node.func.attr == "account"
+            and node.func.attr == method
             and isinstance(node.func.value, ast.Name)
-            and node.func.value.id == ctx
+            and node.func.value.id == arguments[1].arg
         ):
             yield node
 

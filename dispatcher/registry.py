@@ -21,6 +21,7 @@ from pydantic import BaseModel
 from dispatcher.annotations import mismatches
 from dispatcher.attempt import TriedToExit, strangers_module
 from dispatcher.errors import PluginBroken, describe
+from dispatcher.needs import sets_timers
 from dispatcher.twins import twins
 from handlers.api import RESERVED, Handler
 from schemas.events import CANONICAL, Timer
@@ -144,6 +145,8 @@ def _defects_of_function(handler: AnyHandler) -> Iterator[str]:
         yield "the handler does not take exactly (event, ctx)"
     elif all(inspect.isclass(each) for each in handler.on) and inspect.isclass(handler.config):
         yield from mismatches(handler)
+    if Timer not in handler.on and sets_timers(handler.run):
+        yield "it calls ctx.schedule, and on= has no Timer: add Timer to on=, and to the event's annotation"
 
 
 def has_strangers(folders: Sequence[Path]) -> bool:

@@ -250,6 +250,18 @@ def test_a_sound_handler_has_no_defects() -> None:
     assert list(defects(h)) == []
 
 
+def test_a_handler_that_sets_timers_is_given_them() -> None:
+    """Otherwise each of its events would die of the first `ctx.schedule`."""
+
+    async def asks(event: Event[Data], context: Context) -> None:
+        if event.key:
+            await context.schedule("ask", after="1h")
+
+    told = "it calls ctx.schedule, and on= has no Timer: add Timer to on=, and to the event's annotation"
+    assert list(defects(made(run=asks))) == [told]
+    assert list(defects(made(run=asks, on=(MessageCreated, Timer)))) == []
+
+
 class Config(BaseModel):
     text: str = ""
 
