@@ -1,6 +1,6 @@
 """`ctx.contacts`: the store's contacts, in the words of the plugin API, and their snapshots in the log."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -26,6 +26,8 @@ class EntryContacts:
     clock: Clock
     entry: str
     event: Event
+    # Raises ContextMisused when the attempt has ended.
+    require_under_way: Callable[[], None]
     # What this attempt published: crossed out in the store when the event is settled.
     published: set[str] = field(default_factory=set)
     # What the store said that this event has to publish, which nobody else changes; None: it did not say.
@@ -42,6 +44,7 @@ class EntryContacts:
         self, *, identity: Identity | None = None, email: str | None = None, contact_id: str | None = None
     ) -> Contact | None:
         """The contact with this identity, verified e-mail address or id of ours."""
+        self.require_under_way()
         return await self.contacts.find(identity=identity, email=email, contact_id=contact_id)
 
     async def save(
@@ -56,6 +59,7 @@ class EntryContacts:
         email_verified: bool = False,
     ) -> Contact:
         """Find or make the contact of an identity and write what is given, unless a newer event has written it."""
+        self.require_under_way()
         self._untold += 1
         saved = await self.contacts.save(
             identity,
@@ -72,12 +76,14 @@ class EntryContacts:
 
     async def merge(self, into: str, other: str, *, at: datetime) -> Contact:
         """Make two contacts one; the other's id stays as an alias."""
+        self.require_under_way()
         self._untold += 1
         merged = await self.contacts.merge(into, other, at=at, now=self.clock.now(), cause=self.cause)
         return self._told(merged)
 
     async def delete(self, identity: Identity, *, at: datetime) -> Contact | None:
         """Take an identity away; a contact without identities is deleted."""
+        self.require_under_way()
         self._untold += 1
         return await self.contacts.delete(identity, at=at, now=self.clock.now(), cause=self.cause)
 

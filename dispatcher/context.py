@@ -4,7 +4,7 @@ import json
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import structlog
@@ -98,6 +98,7 @@ class AttemptContext:
             clock=self.equipment.clock,
             entry=self.entry.name,
             event=self.event,
+            require_under_way=partial(self._require_under_way, "contacts"),
         )
 
     @cached_property

@@ -37,6 +37,7 @@ def contacts(rig: Rig, number: int = 0) -> EntryContacts:
         clock=equipment.clock,
         entry="sync",
         event=message(number),
+        require_under_way=lambda: None,
     )
 
 

@@ -7,10 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from dispatcher.outcome import Dead, Done
+from clients.errors import RateLimited
+from dispatcher.outcome import Dead, Done, Retry
 from handlers.api import Context, RetryLater, handler
+from schemas.contacts import Identity
 from schemas.events import ConversationCompleted, Event, MessageCreated, Timer
-from tests.contract.dispatchers import Rig, message, on_sqlite
+from tests.contract.dispatchers import Rig, message, on_sqlite, quick
 
 
 @pytest.fixture
@@ -76,6 +78,8 @@ async def test_after_its_attempt_a_context_is_of_no_use(rig: Rig) -> None:
 
     @handler("leaves", on=MessageCreated)
     async def leaves(event: Event[MessageCreated], ctx: Context) -> None:
+        held, ada = ctx.contacts, Identity(source="support", platform="gptbots", id="ada")
+
         async def later() -> None:
             await done.wait()
             uses: list[Callable[[], Awaitable[object]]] = [
@@ -83,6 +87,10 @@ async def test_after_its_attempt_a_context_is_of_no_use(rig: Rig) -> None:
                 lambda: ctx.cancel("x"),
                 lambda: ctx.once("send", send),
                 lambda: ctx.allow("c", "k", limit=1, per="1h"),
+                lambda: held.find(identity=ada),
+                lambda: held.save(ada, at=event.time, name="Ada"),
+                lambda: held.merge("a", "b", at=event.time),
+                lambda: held.delete(ada, at=event.time),
             ]
             for use in uses:
                 with pytest.raises(RuntimeError, match="after the attempt at the event"):
@@ -95,3 +103,24 @@ async def test_after_its_attempt_a_context_is_of_no_use(rig: Rig) -> None:
     done.set()
     await tasks[0]
     assert sent == []
+
+
+async def test_an_outage_that_a_group_of_tasks_meets_uses_up_no_attempt(rig: Rig) -> None:
+    """`asyncio.TaskGroup` raises it in a group; what the platform asked for is kept to."""
+
+    @handler("asks", on=MessageCreated)
+    async def asks(event: Event[MessageCreated], ctx: Context) -> None:
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(limited(ctx.attempt))
+
+    await rig.append(message(0))
+    await rig.settle(quick(asks, attempts="1"))
+    first, last = rig.attempts
+    assert isinstance(first.outcome, Retry)
+    assert not first.outcome.counts
+    assert last.outcome == Done()
+
+
+async def limited(attempt: int) -> None:
+    if attempt == 1:
+        raise RateLimited("too many", retry_after=0.01)
