@@ -29,6 +29,8 @@ class Letter:
     record: StoredRecord
     # The names that entries had before.
     renames: Sequence[Rename] = ()
+    # The identity of the event log that holds it.
+    home: str = ""
 
     @cached_property
     def name(self) -> LetterName:
@@ -62,6 +64,11 @@ class Letter:
         return called_now(self.text("x-dlq-handler"), self.text(dead.FAILED_AT), self.renames)
 
     @property
+    def is_of_another_log(self) -> bool:
+        """Whether its event stands in an event log that was read before this one, and waited in the store since."""
+        return self.text(dead.LOG) not in ("", self.home)
+
+    @property
     def reason(self) -> str:
         """Why: rejected, exhausted, undecodable, oversize, uncertain or crashed."""
         return self.text("x-dlq-reason")
@@ -93,6 +100,7 @@ class Letter:
                 "topic": self.text("__dlq.errors.topic"),
                 "partition": _number(self.text("__dlq.errors.partition")),
                 "offset": _number(self.text("__dlq.errors.offset")),
+                "log": self.text(dead.LOG),
             },
             "letter": {"topic": record.topic, "partition": record.partition, "offset": record.offset},
         }
@@ -140,9 +148,9 @@ async def letters(log: EventLog, topic: str) -> AsyncIterator[Letter]:
     partitions = [TopicPartition(topic, number) for number in range(counts.get(topic, 0))]
     if not partitions:
         return
-    start = await log.offsets(partitions, "earliest")
+    start, home = await log.offsets(partitions, "earliest"), await log.identity()
     async for record in log.read(start, follow=False):
-        yield Letter(record)
+        yield Letter(record, home=home)
 
 
 def cases(found: Iterable[Letter], marks: Iterable[Mark]) -> list[Case]:

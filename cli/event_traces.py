@@ -168,7 +168,8 @@ async def _letters(
     # A letter has the time of its event.
     since = None if record is None else datetime.fromtimestamp(record.timestamp / 1000, UTC)
     part = await span(log, partitions, since)
-    letters = (Letter(one, renames) async for one in log.read(part.first, follow=False, until=part.end))
+    home = await log.identity()
+    letters = (Letter(one, renames, home) async for one in log.read(part.first, follow=False, until=part.end))
     return [letter async for letter in letters if event_id in {letter.id, printable(letter.id)}]
 
 

@@ -47,9 +47,10 @@ def _dead(where: Elsewhere, name: str) -> list[str]:
     entries = sorted({letter.handler for letter in where.letters})
     if not entries:
         return []
-    return [
-        f"a dead letter of {printable(', '.join(entries))}: its topic has dropped it. See `hookline dead show {name}`"
-    ]
+    why = "its topic has dropped it"
+    if any(letter.is_of_another_log for letter in where.letters):
+        why = "it stands in the event log that was read before this one"
+    return [f"a dead letter of {printable(', '.join(entries))}: {why}. See `hookline dead show {name}`"]
 
 
 def _stored(trace: Trace | None, name: str) -> list[str]:
@@ -67,7 +68,7 @@ def _stored(trace: Trace | None, name: str) -> list[str]:
     ]
     effects = [
         f"an event of {printable(one.source)} whose effect {printable(one.name)} {one.handler} began at "
-        f"{rfc3339(one.begun_at)}{' and ended' if one.done else ', uncertain'}: its topic has dropped it"
+        f"{rfc3339(one.begun_at)}{' and ended' if one.done else ', uncertain'}: no topic of this event log has it"
         for one in trace.effects
     ]
     return [*firings, *parked, *effects]

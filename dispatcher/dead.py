@@ -10,9 +10,9 @@ from datetime import datetime
 
 from dispatcher.errors import frames
 from dispatcher.outcome import Dead
-from dispatcher.work import Firing, Parked, Received, Replayed, Work
+from dispatcher.work import Firing, Replayed, Work, place_of
 from schemas.envelope import encode, rfc3339
-from schemas.record import Headers, Record, StoredRecord, TopicPartition
+from schemas.record import Headers, Record, StoredRecord
 from store.replay_rows import LetterName, Order
 
 MAX_TRACEBACK = 8 * 1024
@@ -128,7 +128,7 @@ def smaller(record: Record) -> Record | None:
 
 
 def _headers(work: Work, death: Death) -> Headers:
-    at, offset, log = _place(work)
+    at, offset, log = place_of(work)
     error = death.error
     texts = {
         "__dlq.errors.topic": at.topic,
@@ -150,19 +150,6 @@ def _headers(work: Work, death: Death) -> Headers:
     if isinstance(work, Replayed) and work.replay.death:
         texts |= _earlier(work.replay.death)
     return tuple((name, text.encode("utf-8", "replace")) for name, text in texts.items() if text)
-
-
-def _place(work: Work) -> tuple[TopicPartition, int, str]:
-    """Where its event stands: the partition, the offset, and the log those are of."""
-    match work:
-        case Replayed(replay=replay):
-            return replay.record.at, replay.record.offset, replay.log
-        case Parked(row=parked):
-            return parked.record.at, parked.record.offset, parked.log
-        case Firing(row=row):
-            return row.at, work.offset, work.partition.epoch.log
-        case Received(record=record):
-            return record.at, record.offset, work.partition.epoch.log
 
 
 def _earlier(death: Headers) -> dict[str, str]:

@@ -24,6 +24,8 @@ class AttemptEnded:
     at: TopicPartition
     # The place of the event; for a timer, of the newest record read before it.
     offset: int
+    # The event log of that place, where it is not the one that is read.
+    other_log: str = ""
     # From 1.
     attempt: int
     outcome: Outcome

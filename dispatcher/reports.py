@@ -11,7 +11,8 @@ from dispatcher.metrics import EntryMetrics
 from dispatcher.observers import AttemptEnded
 from dispatcher.outcome import Dead, Done, Outcome, Retry
 from dispatcher.settings import Entry
-from dispatcher.work import Work, names_of
+from dispatcher.work import Place, Work, names_of, place_of
+from schemas.record import TopicPartition
 
 log = structlog.get_logger()
 
@@ -28,15 +29,16 @@ class Reports:
         """An attempt ended."""
         if isinstance(outcome, Done) and not self.equipment.observers:
             return
-        names = names_of(work)
+        names, place = names_of(work), place_of(work)
         ended = AttemptEnded(
             entry=self.entry.name,
             event_id=names.event_id,
             event_type=names.event_type,
             source=names.source,
             key=names.key,
-            at=work.partition.at,
-            offset=work.offset,
+            at=place.at,
+            offset=place.offset,
+            other_log=_other_log(place, work),
             attempt=work.tries.made,
             outcome=outcome,
             took=took,
@@ -49,16 +51,14 @@ class Reports:
     def buried(self, work: Work, outcome: Dead) -> None:
         """Its dead letter is kept."""
         self.metrics.dead(outcome.reason).inc()
-        names, at = names_of(work), work.partition.at
+        names, place = names_of(work), place_of(work)
         log.error(
             "event.dead",
             handler=self.entry.name,
             event_id=names.event_id,
             event_type=names.event_type,
             source=names.source,
-            topic=at.topic,
-            partition=at.partition,
-            offset=work.offset,
+            **_where(place.at, place.offset, _other_log(place, work)),
             attempts=work.tries.made,
             reason=outcome.reason,
             cause=outcome.detail,
@@ -80,15 +80,23 @@ def death_of(work: Work, outcome: Dead, error: BaseException | None, *, entry: E
     )
 
 
+def _other_log(place: Place, work: Work) -> str:
+    return "" if place.log == work.partition.epoch.log else place.log
+
+
+def _where(at: TopicPartition, offset: int, other_log: str) -> dict[str, object]:
+    """The fields of a place; of one in another event log also which."""
+    log_field = {"log": other_log} if other_log else {}
+    return {"topic": at.topic, "partition": at.partition, "offset": offset, **log_field}
+
+
 def _fields(ended: AttemptEnded) -> dict[str, object]:
     return {
         "handler": ended.entry,
         "event_id": ended.event_id,
         "event_type": ended.event_type,
         "source": ended.source,
-        "topic": ended.at.topic,
-        "partition": ended.at.partition,
-        "offset": ended.offset,
+        **_where(ended.at, ended.offset, ended.other_log),
         "attempt": ended.attempt,
         "took": round(ended.took.total_seconds(), 4),
     }

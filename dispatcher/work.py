@@ -266,6 +266,28 @@ def names_of(work: Work) -> Names:
     return Names(*(text.decode("utf-8", "replace") for text in texts))
 
 
+class Place(NamedTuple):
+    """Where an event stands, or stood when it was read first."""
+
+    at: TopicPartition
+    offset: int
+    # The identity of the event log that those are of; it may be another than the one that is read.
+    log: str
+
+
+def place_of(work: Work) -> Place:
+    """Where its event stands; for a timer, the newest record read before it."""
+    match work:
+        case Replayed(replay=replay):
+            return Place(replay.record.at, replay.record.offset, replay.log)
+        case Parked(row=parked):
+            return Place(parked.record.at, parked.record.offset, parked.log)
+        case Firing(row=row):
+            return Place(row.at, work.offset, work.partition.epoch.log)
+        case Received(record=record):
+            return Place(record.at, record.offset, work.partition.epoch.log)
+
+
 def lane_of_record(record: StoredRecord, heading: Heading) -> LaneKey:
     """Where a record's turn is decided. A record without a key has no order to keep and a lane of its own."""
     offset = -1 if record.key is not None else record.offset

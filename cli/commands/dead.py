@@ -184,6 +184,8 @@ def _print(case: Case) -> None:
     out.print(Text(f"{printable(letter.text('ce_type'))}  {printable(letter.id)}", style="bold"))
     for name, value in case.row().items():
         told = "{topic} {partition}@{offset}".format_map(value) if isinstance(value, dict) else value
+        if name == "event" and letter.is_of_another_log:
+            told = f"{told} of the event log {value['log']}, which was read before this one"
         out.print(f"  {name:<10} {printable(told)}")
     for line in letter.text("x-dlq-traceback").splitlines():
         out.print(Text(f"  | {printable(line)}", style="red"))

@@ -20,6 +20,7 @@ def letter(
     source: str = "support",
     failed_at: str = "2026-11-21T12:00:00Z",
     origin: int = 41,
+    log: str = "here",
     more: tuple[tuple[str, bytes], ...] = (),
 ) -> Letter:
     """A dead letter as it is read from the log."""
@@ -29,6 +30,7 @@ def letter(
         "__dlq.errors.topic": ORIGIN.topic,
         "__dlq.errors.partition": str(ORIGIN.partition),
         "__dlq.errors.offset": str(origin),
+        "x-dlq-log": log,
         "x-dlq-handler": handler,
         "x-dlq-failed-at": failed_at,
     }
@@ -41,7 +43,8 @@ def letter(
             value=b"{}",
             headers=(*more, *((name, text.encode()) for name, text in texts.items() if text)),
             timestamp=0,
-        )
+        ),
+        home="here",
     )
 
 

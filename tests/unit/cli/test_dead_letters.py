@@ -135,8 +135,14 @@ def test_a_row_tells_where_the_event_stands_and_where_its_letter_does() -> None:
         "topic": "hookline.conversations",
         "partition": 3,
         "offset": 41,
+        "log": "here",
     }
     assert letter().row()["attempts"] is None
+
+
+def test_an_event_may_stand_in_another_log() -> None:
+    """It waited in the store while the log was changed; a letter that does not say so is of this one."""
+    assert [letter(log=log).is_of_another_log for log in ("there", "here", "")] == [True, False, False]
 
 
 def test_all_of_a_letter_is_what_died_and_what_is_told_of_it() -> None:

@@ -63,6 +63,11 @@ def test_a_silent_store_is_told() -> None:
             "a dead letter of h: its topic has dropped it. See `hookline dead show e1`",
         ),
         (
+            replace(NOWHERE, letters=[letter("e1", log="file:1")]),
+            "e1",
+            "a dead letter of h: it stands in the event log that was read before this one. See `hookline dead show e1`",
+        ),
+        (
             replace(NOWHERE, kept=Kept(trace=Trace(timers=[TIMER]), stops={})),
             "f1",
             f"the firing of the timer ask of h, set for {AT}, by the event e0",
@@ -70,10 +75,10 @@ def test_a_silent_store_is_told() -> None:
         (
             replace(NOWHERE, kept=Kept(trace=Trace(effects=[EFFECT]), stops={})),
             "e1",
-            f"an event of support whose effect tell h began at {AT}, uncertain: its topic has dropped it",
+            f"an event of support whose effect tell h began at {AT}, uncertain: no topic of this event log has it",
         ),
     ],
-    ids=["quarantine", "dead", "timer", "effect"],
+    ids=["quarantine", "dead", "dead of another log", "timer", "effect"],
 )
 def test_what_is_met_elsewhere_is_told_alone(where: Elsewhere, name: str, says: str) -> None:
     """With the next step, and nothing of what it says."""
