@@ -11,7 +11,7 @@ from schemas.envelope import rfc3339
 from store.replay_jobs import Job
 from store.replay_rows import State
 
-COLUMNS = ("id", "handler", "from", "state", "found", "waiting", "done", "dead", "skipped", "rate", "left")
+COLUMNS = ("id", "handler", "from", "state", "found", "waiting", "done", "dead", "skipped", "trimmed", "rate", "left")
 """What a person sees of each."""
 
 
@@ -40,14 +40,19 @@ class Standing:
     @property
     def is_done(self) -> bool:
         """Whether it is over, and every event was handled that was to be."""
-        return self.is_over and self.job.state == "read" and self.counts.keys() <= {"done"}
+        return self.is_over and self.state == "done" and self.counts.keys() <= {"done"}
+
+    @property
+    def trimmed(self) -> int:
+        """Records that the log had dropped before they were read: nobody knows how many of them were meant."""
+        return replay_cursor.gone(replay_cursor.decode(self.job.cursor))
 
     @property
     def state(self) -> str:
-        """reading, running, done or cancelled."""
-        if self.job.state == "read":
-            return "running" if self.open else "done"
-        return self.job.state
+        """reading, running, done, trimmed (over, and not all could be read) or cancelled."""
+        if self.job.state != "read":
+            return self.job.state
+        return "running" if self.open else "trimmed" if self.trimmed else "done"
 
     def left(self, now: datetime) -> timedelta | None:
         """About how long it takes from now on; None if nobody can tell yet."""
@@ -77,6 +82,7 @@ class Standing:
             "done": self.counts.get("done", 0),
             "dead": self.counts.get("dead", 0),
             "skipped": job.skipped,
+            "trimmed": self.trimmed,
             "cancelled": self.counts.get("cancelled", 0),
             "rate": None if job.spacing is None else round(1 / job.spacing.total_seconds(), 3),
             "seconds_left": None if left is None else round(left.total_seconds()),
@@ -108,5 +114,6 @@ class Standing:
             "taken back": self.counts.get("cancelled", 0) + self.counts.get("discarded", 0),
             "under way": self.counts.get("running", 0),
             "waiting": self.counts.get("waiting", 0),
+            "dropped by the log before they were read": self.trimmed,
         }
         return ", ".join(f"{count:,} {word}" for word, count in words.items() if count)

@@ -15,6 +15,8 @@ class Span(NamedTuple):
     next: int
     # What stands from here on came later, and is not meant.
     end: int
+    # So many of what was passed had been dropped by the log before it could be read.
+    gone: int = 0
 
     @property
     def left(self) -> int:
@@ -40,6 +42,12 @@ def passed(cursor: Cursor, reached: Mapping[TopicPartition, int]) -> Cursor:
     }
 
 
+def without(cursor: Cursor, first: Mapping[TopicPartition, int]) -> Cursor:
+    """The cursor when partitions begin at these offsets: what is before them can not be read any more."""
+    moved = passed(cursor, first)
+    return {at: span._replace(gone=span.gone + span.next - cursor[at].next) for at, span in moved.items()}
+
+
 def at_end(cursor: Cursor) -> Cursor:
     """The cursor when everything was looked at."""
     return passed(cursor, {at: span.end for at, span in cursor.items()})
@@ -52,17 +60,21 @@ def left(cursor: Cursor) -> int:
 
 def looked(cursor: Cursor) -> int:
     """Offsets that were."""
-    return sum(span.next - span.start for span in cursor.values())
+    return sum(span.next - span.start - span.gone for span in cursor.values())
+
+
+def gone(cursor: Cursor) -> int:
+    """Offsets that could not be: the log had dropped them."""
+    return sum(span.gone for span in cursor.values())
 
 
 def encode(cursor: Cursor) -> str:
     """As the store keeps it."""
-    return json.dumps([[*at, *span] for at, span in sorted(cursor.items())], separators=(",", ":"))
+    # as before there was a count of what is gone, unless there is some
+    spans = ((at, span if span.gone else span[:3]) for at, span in sorted(cursor.items()))
+    return json.dumps([[*at, *span] for at, span in spans], separators=(",", ":"))
 
 
 def decode(text: str) -> Cursor:
     """What `encode` wrote."""
-    return {
-        TopicPartition(topic, partition): Span(start, next_, end)
-        for topic, partition, start, next_, end in json.loads(text)
-    }
+    return {TopicPartition(topic, partition): Span(*span) for topic, partition, *span in json.loads(text)}

@@ -101,7 +101,7 @@ async def _clamped(log_: EventLog, cursor: Cursor) -> Cursor:
     """The cursor beyond what the log dropped meanwhile."""
     wanted = [at for at, span in cursor.items() if span.left]
     first = await log_.offsets(wanted, "earliest") if wanted else {}
-    moved = replay_cursor.passed(cursor, first)
-    if gone := replay_cursor.left(cursor) - replay_cursor.left(moved):
+    moved = replay_cursor.without(cursor, first)
+    if gone := replay_cursor.gone(moved) - replay_cursor.gone(cursor):
         log.warning("replay.trimmed", records=gone)
     return moved

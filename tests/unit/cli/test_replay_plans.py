@@ -75,6 +75,7 @@ READ = '[["t",0,0,100,100]]'
         (standing(), "reading", False),
         (standing({"waiting": 1}, state="read", cursor=READ), "running", False),
         (standing({"done": 8}, state="read", cursor=READ), "done", True),
+        (standing({"done": 8}, state="read", cursor='[["t",0,0,100,100,40]]'), "trimmed", True),
         (standing({"running": 1}, state="cancelled"), "cancelled", False),
     ],
 )
@@ -90,6 +91,11 @@ def test_a_replay_is_over_when_nothing_more_comes_of_it(one: Standing, state: st
         pytest.param(standing({"waiting": 2, "done": 6}, spacing=timedelta(seconds=3)), 30, id="at the rate"),
         pytest.param(standing({"waiting": 2, "done": 5}), 120, id="as fast as so far"),
         pytest.param(standing({"waiting": 8}), None, id="nothing is done yet"),
+        pytest.param(
+            standing({"done": 8}, spacing=timedelta(seconds=3), cursor='[["t",0,0,50,100,25]]'),
+            48,
+            id="of what was read",
+        ),
         pytest.param(standing({"done": 8}, state="read", cursor=READ), 0, id="over"),
     ],
 )
@@ -105,6 +111,13 @@ def test_what_came_of_a_replay_is_told_in_a_line() -> None:
     mixed = standing({"done": 6, "dead": 1, "cancelled": 1}, state="read", cursor=READ)
     assert (mixed.summary(), mixed.is_done) == ("6 done, 1 failed again, 1 taken back", False)
     assert standing().summary() == ""
+
+
+def test_what_the_log_dropped_is_told() -> None:
+    """Whoever takes the rest for all of it would look for the difference elsewhere."""
+    cut = standing({"done": 8}, state="read", cursor='[["t",0,0,90,90,40],["t",1,0,9,9]]')
+    assert (cut.row(NOW)["trimmed"], cut.row(NOW)["state"], cut.shown(NOW)["trimmed"]) == (40, "trimmed", 40)
+    assert (cut.summary(), cut.is_done) == ("8 done, 40 dropped by the log before they were read", False)
 
 
 def test_filters_that_say_nothing_are_refused() -> None:

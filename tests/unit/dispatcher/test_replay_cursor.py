@@ -1,6 +1,6 @@
 """How far the events of a replay were read."""
 
-from dispatcher.replay_cursor import Span, at_end, beginning, decode, encode, left, looked, passed
+from dispatcher.replay_cursor import Span, at_end, beginning, decode, encode, gone, left, looked, passed, without
 from schemas.record import TopicPartition
 
 ONE, TWO, THREE = (TopicPartition("t", number) for number in (1, 2, 3))
@@ -28,3 +28,11 @@ def test_it_comes_back_from_the_store_as_it_was() -> None:
     """A list of places and numbers."""
     assert encode(CURSOR) == '[["t",1,10,12,20],["t",2,0,0,5]]'
     assert decode(encode(CURSOR)) == CURSOR
+    assert decode(encode(without(CURSOR, {ONE: 14}))) == {ONE: Span(10, 14, 20, 2), TWO: CURSOR[TWO]}
+
+
+def test_what_the_log_dropped_is_counted() -> None:
+    """All of it, each once, whatever is read behind it."""
+    cut = without(passed(without(CURSOR, {ONE: 14, TWO: 0}), {ONE: 15}), {ONE: 17, TWO: 99})
+    assert cut == {ONE: Span(10, 17, 20, 4), TWO: Span(0, 5, 5, 5)}
+    assert (gone(cut), looked(cut), left(cut)) == (9, 3, 3)

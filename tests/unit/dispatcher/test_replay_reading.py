@@ -78,4 +78,5 @@ async def test_what_the_log_dropped_is_passed_over() -> None:
     with capture_logs() as logs:
         found = await read(Log(first=6), {ONE: Span(0, 2, 9)})
     assert [step.next for step in found.steps] == [8]
+    assert found.after == {ONE: Span(0, 9, 9, 4)}
     assert [(line["event"], line["records"]) for line in logs] == [("replay.trimmed", 4)]
