@@ -1,5 +1,6 @@
 """When too many events die."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -49,3 +50,13 @@ def test_it_is_as_it_is_told(ends: str) -> None:
     """At least 20 dead, and more than half of the last 100."""
     last = (ends + "x")[-100:]
     assert after(ends).reached == (last.count("x") >= 20 and last.count("x") > len(last) / 2)
+
+
+@pytest.mark.parametrize(("handled", "buried"), [(0, 19), (10, 19), (30, 30), (500, 50)])
+def test_so_many_are_buried_until_then(handled: int, buried: int) -> None:
+    """As the guarantees say: 19, and up to 50 where it had handled others before."""
+    limit, count = after("o" * handled), 0
+    while not limit.reached:
+        limit.ended(dead=True)
+        count += 1
+    assert count == buried
