@@ -96,7 +96,8 @@ _REPEATABLE = frozenset({"40001", "40P01"})
 def driver_error(error: BaseException) -> BaseException:
     """The driver's own error inside what SQLAlchemy made of it."""
     orig = getattr(error, "orig", None) or error
-    return orig.__cause__ or orig
+    # asyncio makes a TimeoutError of the cancellation by which it ended what took too long
+    return orig.__cause__ if isinstance(orig.__cause__, Exception) else orig
 
 
 def is_repeatable(error: BaseException) -> bool:

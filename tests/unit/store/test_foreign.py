@@ -1,5 +1,6 @@
 """What drivers raise, and what it means."""
 
+import asyncio
 import socket
 import sqlite3
 import ssl
@@ -132,6 +133,16 @@ def test_why_no_connection_is_made_is_told(error: BaseException, kind: type[Stor
     assert type(translated) is kind
     assert says in str(translated)
     assert SECRET not in str(translated)
+
+
+async def test_a_frozen_server_is_no_fault_of_the_address() -> None:
+    """A driver ends an attempt to connect by a cancellation, which is not what the operator is told."""
+    with pytest.raises(TimeoutError) as raised:
+        async with asyncio.timeout(0):
+            await asyncio.sleep(1)
+    assert isinstance(raised.value.__cause__, asyncio.CancelledError)
+    told = "The store postgresql://h/d cannot be reached: it does not answer in time: it is overloaded or frozen"
+    assert str(translate(raised.value, "postgresql://h/d")).startswith(told)
 
 
 def test_a_server_that_is_too_old_is_refused() -> None:
