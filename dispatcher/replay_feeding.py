@@ -61,7 +61,8 @@ def allowance(job: Job, room: Room, now: datetime) -> int:
     if job.spacing is None:
         return free
     burst = _burst(job.spacing)
-    due = 0 if now < job.next_at else (now - job.next_at) // job.spacing + 1
+    next_at = _next_at(job, job.spacing, now)
+    due = 0 if now < next_at else (now - next_at) // job.spacing + 1
     return max(0, min(free, due, burst - room.waiting))
 
 
@@ -69,7 +70,12 @@ def earliest_next(job: Job, now: datetime) -> datetime:
     """When the next event would have been due, had the entry kept up; each that is given moves it by the spacing."""
     if job.spacing is None:
         return now
-    return max(job.next_at, now - (_burst(job.spacing) - 1) * job.spacing)
+    return max(_next_at(job, job.spacing, now), now - (_burst(job.spacing) - 1) * job.spacing)
+
+
+def _next_at(job: Job, spacing: timedelta, now: datetime) -> datetime:
+    """When the next event is due: now, if it seems to be later than it can be, for the clock was set back."""
+    return now if job.next_at > now + spacing + _BURST else job.next_at
 
 
 def _burst(spacing: timedelta) -> int:

@@ -4,8 +4,9 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
+from typing import Annotated
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict
 
 from dispatcher import dead
 from dispatcher.reader import Wanted
@@ -17,18 +18,29 @@ from store.replay_jobs import JobOrder
 from store.replay_rows import LetterName, Order
 
 
+def _encodable(text: str) -> str:
+    # An argument of bytes that are no text: it cannot be written down, and no event has it.
+    if any("\ud800" <= char <= "\udfff" for char in text):
+        raise ValueError(f"{text.encode('utf-8', 'backslashreplace').decode()} is no text: it is not UTF-8")
+    return text
+
+
+Word = Annotated[str, AfterValidator(_encodable)]
+"""What an event may have."""
+
+
 class Filters(BaseModel):
     """What is asked of an event; nothing is asked where nothing stands."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     # Of dead letters.
-    reasons: tuple[str, ...] = ()
+    reasons: tuple[Word, ...] = ()
     # May hold `*`.
-    types: tuple[str, ...] = ()
-    sources: tuple[str, ...] = ()
-    keys: tuple[str, ...] = ()
-    ids: tuple[str, ...] = ()
+    types: tuple[Word, ...] = ()
+    sources: tuple[Word, ...] = ()
+    keys: tuple[Word, ...] = ()
+    ids: tuple[Word, ...] = ()
     # When the letter's event died, or the event of a topic was received: from the first, before the second.
     since: AwareDatetime | None = None
     until: AwareDatetime | None = None

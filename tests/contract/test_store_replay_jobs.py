@@ -81,6 +81,16 @@ async def test_one_process_reads_at_a_time(store: Store) -> None:
     assert await jobs.claim(first, now=minute(1), until=minute(2)) is not None
 
 
+async def test_who_has_a_right_from_the_future_has_none(store: Store) -> None:
+    """The clock was set back: nothing would be read for an hour. That of another machine may be a bit ahead."""
+    number = await store.replay_jobs.start(job_order(), NOW)
+    jobs, one, other = store.replay_jobs, Held(number, "one"), Held(number, "other")
+    assert await jobs.claim(one, now=minute(61), until=minute(62)) is not None
+    assert await jobs.claim(other, now=minute(60), until=minute(61)) is None
+    assert await jobs.claim(other, now=minute(1), until=minute(2)) is not None
+    assert await jobs.claim(one, now=minute(1), until=minute(2)) is None
+
+
 async def test_events_and_how_far_it_is_are_written_at_once(store: Store) -> None:
     """With the job's number on each row, and the time of the next event."""
     mine = await held(store, spacing=SECOND)

@@ -128,6 +128,8 @@ def test_filters_that_say_nothing_are_refused() -> None:
         Said(reasons=["exhausted"]).filters("topics")
     with pytest.raises(Misconfigured, match="--since: yesterday is no time"):
         Said(since="yesterday").filters("dead")
+    with pytest.raises(Misconfigured, match=r"cannot be kept: .* a\\udcff is no text: it is not UTF-8"):
+        Said(keys=["c1", "a\udcff"]).filters("dead")
     assert Said(types=["message.*"], keys=["c1"]).filters("dead").types == ("message.*",)
 
 

@@ -42,6 +42,8 @@ def job(spacing: float | None = None, *, next_in: float = 0.0) -> Job:
         pytest.param(job(), Room(1001, 0), 0, id="none while it has too many"),
         pytest.param(job(0.1), IDLE, 1, id="the first at once"),
         pytest.param(job(0.1, next_in=0.05), IDLE, 0, id="none before its time"),
+        pytest.param(job(0.1, next_in=3600), IDLE, 1, id="the next at once when the clock was set back"),
+        pytest.param(job(60, next_in=60), IDLE, 0, id="a slow one has its time"),
         pytest.param(job(0.1, next_in=-0.95), IDLE, 10, id="those that came due"),
         pytest.param(job(0.1, next_in=-3600), IDLE, 20, id="no flood after a standstill"),
         pytest.param(job(0.1, next_in=-3600), Room(15, 15), 5, id="no more than a moment's wait for a worker"),
@@ -59,6 +61,7 @@ def test_the_next_is_due_as_long_after_as_the_rate_says() -> None:
     """What a standstill held up is not made good later."""
     assert earliest_next(job(0.1, next_in=-0.5), NOW) == NOW - timedelta(seconds=0.5)
     assert earliest_next(job(0.1, next_in=-3600), NOW) == NOW - timedelta(seconds=1.9)
+    assert earliest_next(job(0.1, next_in=3600), NOW) == NOW
     assert earliest_next(job(), NOW) == NOW
 
 
