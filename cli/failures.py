@@ -7,6 +7,7 @@ from dispatcher.attempt import AttemptTimedOut, CancelledItself, TriedToExit
 from dispatcher.errors import EffectUncertain, describe, is_ours, package_of, place
 from dispatcher.observers import AttemptEnded
 from dispatcher.outcome import Dead
+from dispatcher.readable import text_of
 from handlers.api import GiveUp
 
 # Characters of an error's text on its line.
@@ -27,7 +28,7 @@ def cause(ended: AttemptEnded) -> str:
         return getattr(outcome, "detail", "")
     if isinstance(error, _TOLD):
         return describe(error)
-    words = " ".join(str(error).split())
+    words = " ".join(text_of(error).split())
     short = words if len(words) <= _LONGEST else words[: _LONGEST - 1] + "…"
     told = ": ".join(filter(None, (type(error).__name__, short)))
     at = place(error) if isinstance(error, GiveUp | ClientError) or not is_ours(error) else ""

@@ -74,6 +74,14 @@ def leaves(error: Exception) -> list[Exception]:
     return [leaf for each in error.exceptions for leaf in leaves(each)]
 
 
+def text_of(error: BaseException) -> str:
+    """A stranger's text, to be shown to its author only; empty where it has none that can be read."""
+    try:
+        return str(error)
+    except BaseException:  # noqa: BLE001 - as above
+        return ""
+
+
 def _mend(error: Exception) -> None:
     for kind in filter(lambda kind: isinstance(error, kind), _PROMISED):
         for name, sane in _PROMISED[kind].items():
@@ -85,8 +93,10 @@ def _mend(error: Exception) -> None:
 def _read(error: BaseException) -> None:
     """Read what is read of any error; that it fails is the answer."""
     names = (name for kind in type(error).__mro__ for name in (kind.__module__, kind.__qualname__, kind.__name__))
-    if not all(isinstance(text, str) for text in (str(error), *names)):
+    if not all(isinstance(name, str) for name in names):
         raise TypeError
+    if isinstance(error, tuple(_PROMISED)):
+        str(error)
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:

@@ -12,7 +12,7 @@ from clients.errors import ClientError, PlatformDown, RateLimited
 from dispatcher.attempt import attempt
 from dispatcher.errors import describe, frames
 from dispatcher.outcome import Dead, Outcome, Policy, Retry, decide
-from dispatcher.readable import readable
+from dispatcher.readable import readable, text_of
 from handlers.api import Context, GiveUp, RetryLater, Unavailable
 from schemas.durations import LONGEST
 from schemas.events import Event
@@ -156,6 +156,19 @@ def test_a_sane_error_stays_itself() -> None:
     error = PlatformDown("away", retry_after=7, nothing_happened=True)
     assert readable(error) is error
     assert (error.retry_after, error.nothing_happened, error.account) == (7, True, "")
+
+
+def test_a_strangers_own_text_is_read_by_nobody_else() -> None:
+    """An error whose text raises stays of its type: that may say that something is away."""
+
+    class Mute(ConnectionError):
+        def __str__(self) -> str:
+            raise ValueError
+
+    error = Mute()
+    assert readable(error) is error
+    assert decided(error) == Retry(OWN, "Mute", counts=False)
+    assert text_of(error) == ""
 
 
 def test_what_stands_in_has_the_name_and_proves_nothing() -> None:
