@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Self, TypeAlias
 
 from clients.errors import ClientError, ConnectionLost, GivenUp, PlatformDown, TimedOut, Unreachable
 from dispatcher.attempt import AttemptTimedOut
-from dispatcher.errors import EffectUncertain
+from dispatcher.errors import EffectNotShown, EffectUncertain
 
 if TYPE_CHECKING:
     from clients.http import Exchange
@@ -87,9 +87,9 @@ class Listening:
 
         An account that it failed by counts as away, whatever else of it was answered: some platforms still read when
         they cannot write. So does one that left an effect uncertain. A client of the plugin's own, which is not
-        listened to, is none of our accounts.
+        listened to, is none of our accounts. Who only looked for what was sent, and has to look again, learned nothing.
         """
-        if not self.asked:
+        if not self.asked or isinstance(error, EffectNotShown):
             return NOTHING_HEARD
         error = error.__cause__ if isinstance(error, EffectUncertain) else error
         away = error if isinstance(error, AWAY) and error.account in self.asked else None

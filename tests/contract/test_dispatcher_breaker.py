@@ -33,6 +33,8 @@ class Platform:
     """Takes messages while it is up, else answers 503; keeps what it took and counts what it was asked."""
 
     up: bool = True
+    # Whether it tells histories while it is not.
+    reads: bool = False
     taken: list[str] = field(default_factory=list)
     asked: int = 0
     # While it is not set nothing is answered.
@@ -44,7 +46,7 @@ class Platform:
     async def answer(self, request: web.Request) -> web.Response:
         self.asked += 1
         await self.awake.wait()
-        if not self.up:
+        if not self.up and not (self.reads and request.method == "GET"):
             return web.Response(status=503, body=b"{}")
         if request.method == "GET":
             return web.json_response(sample("history")["answer"]["body"])
@@ -94,7 +96,7 @@ async def tells_and_looks(event: Event[MessageCreated], ctx: Context) -> None:
     """Calls the platform by an effect with the probe that every account has."""
     account, text = ctx.account(), event.data.message_id
     probe = partial(account.said, event.key, text, since=event.time)
-    await ctx.once("send", lambda: account.send(event.key, text), probe=probe)
+    await ctx.once("send", lambda: account.send(event.key, text), probe=probe, shows_within="2m")
 
 
 async def let_time_pass(dispatcher: Dispatcher, clock: LeapingClock, by: timedelta) -> None:
@@ -175,17 +177,21 @@ async def test_effects_without_a_probe_cost_few_events(rig: Rig) -> None:
     assert len(platform.taken) == 30 - dead
 
 
-async def test_effects_with_a_probe_outlast_an_outage(rig: Rig) -> None:
-    """What answered 503 may have taken the message: it is looked for, not found, and sent."""
+@pytest.mark.parametrize("reads", [False, True])
+async def test_effects_with_a_probe_outlast_an_outage(rig: Rig, *, reads: bool) -> None:
+    """What answered 503 may have taken the message: it is looked for, not found, and sent; also if it still reads."""
     clock = LeapingClock()
     async with called(rig) as platform, rig.running(quick(tells_and_looks), clock=clock) as dispatcher:
-        platform.up = False
-        await rig.append(*messages(0, 30, lanes=30))
-        await until(lambda: bool(dispatcher.states()["tells"].away), "it is seen")
-        await let_time_pass(dispatcher, clock, timedelta(minutes=2))
-        platform.up = True
-        await let_time_pass(dispatcher, clock, timedelta(minutes=2))
+        platform.up, platform.reads = False, reads
+        with capture_logs() as logs:
+            await rig.append(*messages(0, 30, lanes=30))
+            await until(lambda: bool(dispatcher.states()["tells"].away), "it is seen")
+            await let_time_pass(dispatcher, clock, timedelta(minutes=5))
+            platform.up = True
+            await let_time_pass(dispatcher, clock, timedelta(minutes=5))
         await asyncio.wait_for(dispatcher.until_empty(), WITHIN)
+    told = [line["event"] for line in logs if line["event"].startswith("account.")]
+    assert told == ["account.away", "account.back"]
     assert sorted(platform.taken) == sorted(f"m{number}" for number in range(30))
     assert await rig.records("dead") == []
 

@@ -9,7 +9,7 @@ import pytest
 from clients.errors import BadAnswer, ClientError, GivenUp, NotFound, PlatformDown, RateLimited, TimedOut
 from clients.http import Exchange
 from dispatcher.attempt import AttemptTimedOut
-from dispatcher.errors import EffectUncertain
+from dispatcher.errors import EffectNotShown, EffectUncertain
 from dispatcher.hearing import Heard, Hearing, Listening
 
 
@@ -128,6 +128,11 @@ def test_an_effect_that_is_uncertain_speaks_against_the_account_it_failed_by() -
 def test_other_failures_say_nothing_of_a_platform(error: BaseException | None) -> None:
     """Nor do errors of a client that is no account of ours, and is not listened to."""
     assert asked("support").learned(error) == Heard(None, frozenset({"support"}))
+
+
+def test_who_looked_for_an_effect_in_vain_learned_nothing() -> None:
+    """That a platform reads is no sign that it writes again."""
+    assert asked("support", "crm").learned(EffectNotShown("send", timedelta(minutes=2))) == Heard()
 
 
 def test_who_asked_nobody_learned_nothing() -> None:
