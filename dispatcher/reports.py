@@ -12,7 +12,6 @@ from dispatcher.observers import AttemptEnded
 from dispatcher.outcome import Dead, Done, Outcome, Retry
 from dispatcher.settings import Entry
 from dispatcher.work import Place, Work, names_of, place_of
-from schemas.record import TopicPartition
 
 log = structlog.get_logger()
 
@@ -58,7 +57,10 @@ class Reports:
             event_id=names.event_id,
             event_type=names.event_type,
             source=names.source,
-            **_where(place.at, place.offset, _other_log(place, work)),
+            topic=place.at.topic,
+            partition=place.at.partition,
+            offset=place.offset,
+            **_in_log(_other_log(place, work)),
             attempts=work.tries.made,
             reason=outcome.reason,
             cause=outcome.detail,
@@ -84,10 +86,9 @@ def _other_log(place: Place, work: Work) -> str:
     return "" if place.log == work.partition.epoch.log else place.log
 
 
-def _where(at: TopicPartition, offset: int, other_log: str) -> dict[str, object]:
-    """The fields of a place; of one in another event log also which."""
-    log_field = {"log": other_log} if other_log else {}
-    return {"topic": at.topic, "partition": at.partition, "offset": offset, **log_field}
+def _in_log(other_log: str) -> dict[str, str]:
+    """The field that a place in another event log has beside those of every place."""
+    return {"log": other_log} if other_log else {}
 
 
 def _fields(ended: AttemptEnded) -> dict[str, object]:
@@ -96,7 +97,10 @@ def _fields(ended: AttemptEnded) -> dict[str, object]:
         "event_id": ended.event_id,
         "event_type": ended.event_type,
         "source": ended.source,
-        **_where(ended.at, ended.offset, ended.other_log),
+        "topic": ended.at.topic,
+        "partition": ended.at.partition,
+        "offset": ended.offset,
+        **_in_log(ended.other_log),
         "attempt": ended.attempt,
         "took": round(ended.took.total_seconds(), 4),
     }
