@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import faulthandler
 import os
 import signal
 import sys
@@ -64,6 +65,9 @@ def run(main: Callable[[asyncio.Event], Coroutine[Any, Any, int]], *, plugins: b
         return await main(stopping)
 
     collect_less()
+    if plugins and sys.__stderr__ is not None:
+        # a crash of native code then tells the lines of Python that led there; no values
+        faulthandler.enable(sys.__stderr__)
     with asyncio.Runner(loop_factory=new_event_loop) as runner:
         status = _to_its_end(runner, runner.get_loop().create_task(supervised()), lambda: installed)
         if plugins:

@@ -34,6 +34,9 @@ log = structlog.get_logger()
 
 S = TypeVar("S", Stray, StrayLane)
 
+_CRASHED = (
+    "if nobody killed it, look for the end of its log: a crash of native code names the line of the handler there"
+)
 _SUSPECTS = (
     "workers of this handler crashed again and again, and these events were under way. Each runs alone now: one that "
     "ends the process is dead after some crashes. Look what the process died of: its exit status, the kernel's log"
@@ -179,6 +182,8 @@ class Positions:
         made = {
             at: Caution(until=min(ends[at], offsets[at] + ahead), since=now, noted=dict(found[at])) for at in unclean
         }
+        if unclean:
+            log.info("crash.noticed", handler=self.entry.name, partitions=len(unclean), advice=_CRASHED)
         if suspects := sum(caution.suspects for caution in made.values()):
             log.warning("suspects.found", handler=self.entry.name, suspects=suspects, advice=_SUSPECTS)
         return made

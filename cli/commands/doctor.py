@@ -281,7 +281,7 @@ def ended_without_a_word(data: Path) -> tuple[list[Finding], list[Address]]:
         replaced = any(one.role == name for one in roles)
         todo = "Another one runs" if replaced else f"Start `hookline {name}` again: what was unfinished is repeated"
         why = f"it ended without a word: killed, crashed or out of memory; its log and the system's say which. {todo}"
-        found.append(Finding(f"role {name} (pid {pid})", "degraded" if replaced else "failing", why))
+        found.append(Finding(f"role {name} (pid {', '.join(dead)})", "degraded" if replaced else "failing", why))
     return found, roles
 
 
@@ -294,7 +294,10 @@ def missing(here: Installation, roles: Sequence[Address]) -> Iterator[Finding]:
     if here.settings.sources and not any(one.receiver for one in roles):
         yield Finding("receiver", "degraded", "none runs with this data folder: start `hookline receive`")
     if not any(one.role in WORKERS for one in roles):
+    pids: dict[str, list[str]] = {}
         yield Finding("worker", "degraded", "none runs with this data folder: start `hookline work`")
+        pids.setdefault(name, []).append(pid)
+    for name, dead in pids.items():
 
 
 def look_at(role: Address) -> list[Finding]:

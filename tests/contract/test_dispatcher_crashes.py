@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from dispatcher.outcome import Dead, Done
 from dispatcher.registry import AnyHandler
@@ -78,6 +79,19 @@ async def test_what_is_attempted_after_a_crash_is_noted(rig: Rig) -> None:
         async with asyncio.timeout(WITHIN):
             while await noted(rig, "crowd"):  # noqa: ASYNC110 - the store tells nobody
                 await asyncio.sleep(0.02)
+
+
+async def test_a_crash_is_told_of_at_the_next_start(rig: Rig) -> None:
+    """At the first already, and not after an orderly end."""
+    crowd = Crowd()
+    await rig.append(message(0))
+    await crash(rig, "crowd")
+    told = []
+    for _ in range(2):
+        with capture_logs() as lines:
+            await rig.settle(crowd.handler)
+        told.append([line["partitions"] for line in lines if line["event"] == "crash.noticed"])
+    assert told == [[1], []]
 
 
 async def test_nothing_is_noted_after_an_orderly_end(rig: Rig) -> None:

@@ -37,6 +37,14 @@ def test_a_role_that_was_killed_is_found(tmp_path: Path) -> None:
 def test_a_role_that_was_started_again_is_no_failure(tmp_path: Path) -> None:
     """Only the reason of its end is still of interest."""
     announced(tmp_path, "work", NOBODY)
+def test_one_that_crashed_again_and_again_is_one_finding(tmp_path: Path) -> None:
+    """With all of its processes: what to do is the same for each."""
+    announced(tmp_path, "work", NOBODY)
+    announced(tmp_path, "work", NOBODY - 1)
+    [found], _ = ended_without_a_word(tmp_path)
+    assert found.name == f"role work (pid {NOBODY - 1}, {NOBODY})"
+
+
     announced(tmp_path, "work", os.getpid())
     [found], [role] = ended_without_a_word(tmp_path)
     assert (found.state, role.pid) == ("degraded", os.getpid())

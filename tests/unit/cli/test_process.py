@@ -4,9 +4,11 @@ import asyncio
 import gc
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from types import SimpleNamespace
 from typing import TypeAlias
 
 import pytest
@@ -143,3 +145,18 @@ def test_a_role_may_end_itself() -> None:
 
     with pytest.raises(SystemExit):
         run(role)
+
+
+def test_a_crash_of_native_code_tells_the_lines_of_plugins(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where plugins run, and nowhere else: nothing of ours crashes so."""
+    told: list[object] = []
+    monkeypatch.setattr("cli.process.faulthandler", SimpleNamespace(enable=told.append))
+    monkeypatch.setattr("cli.process._leave", lambda: None)
+    monkeypatch.setattr("cli.process._GRACE", 0)
+
+    async def role(_stopping: asyncio.Event) -> int:
+        return 0
+
+    for plugins in (True, False):
+        assert run(role, plugins=plugins) == 0
+    assert told == [sys.__stderr__]
