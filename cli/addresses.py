@@ -46,17 +46,27 @@ def announced(data: Path, address: Address) -> Iterator[None]:
 
 def running(data: Path) -> list[Address]:
     """The roles that run now; what a killed one left behind is removed."""
-    found = []
+    found = _announced(data)
+    for file in (file for file, address in found.items() if address is None):
+        file.unlink(missing_ok=True)
+    return [address for address in found.values() if address is not None]
+
+
+def alive(data: Path) -> list[Address]:
+    """The roles that run now; what a killed one left behind stays, for `doctor` to tell."""
+    return [address for address in _announced(data).values() if address is not None]
+
+
+def _announced(data: Path) -> dict[Path, Address | None]:
+    """The files of the roles; None where no role runs any more."""
+    found: dict[Path, Address | None] = {}
     for file in sorted((data / "roles").glob("*.json")):
         try:
             address = Address.model_validate(json.loads(file.read_text(encoding="utf-8")))
         except (OSError, ValueError, ValidationError):
-            file.unlink(missing_ok=True)
-            continue
-        if _alive(address.pid):
-            found.append(address)
+            found[file] = None
         else:
-            file.unlink(missing_ok=True)
+            found[file] = address if _alive(address.pid) else None
     return found
 
 

@@ -62,5 +62,5 @@ class Emptying:
 def _why(state: EntryState) -> str:
     if state.stop is not None:
         return f": {told(state.stop)}"
-    why = state.reason or (stuck_told(state.stuck) if state.stuck else state.trouble)
+    why = state.reason or stuck_told(state.stuck) or state.trouble
     return f": {why}" if why else ": it was told to stop before"

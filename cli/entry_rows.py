@@ -4,6 +4,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from cli.entry_reports import Report
+from cli.entry_states import standing_of
 from cli.lags import Standing
 from cli.plugins import Plugins
 from dispatcher import needs
@@ -13,16 +15,19 @@ from schemas.topics import Topics
 from store.stops import Stop
 
 
-def rows(plugins: Plugins, topics: Topics, found: Mapping[str, Standing]) -> Iterator[dict[str, Any]]:
+def rows(
+    plugins: Plugins, topics: Topics, found: Mapping[str, Standing], reports: Mapping[str, Report]
+) -> Iterator[dict[str, Any]]:
     """Each as the fields of `--json`.
 
     Args:
         plugins: what was loaded.
         topics: what they are called.
         found: how the entries stand, as far as that is known.
+        reports: what workers that run say of them.
     """
     for entry in plugins.plan.entries:
-        yield _enabled(entry, plugins, topics, found.get(entry.name))
+        yield _enabled(entry, plugins, topics, found.get(entry.name), reports.get(entry.name))
     for name in plugins.plan.disabled:
         why = f"[handlers.{name}] says enabled = false"
         yield {"entry": name, "state": "disabled", "why": why, **_origin(name, plugins)}
@@ -40,11 +45,15 @@ def rows(plugins: Plugins, topics: Topics, found: Mapping[str, Standing]) -> Ite
         yield {"entry": problem.entry, "state": "broken", "why": problem.why, **_origin(problem.entry, plugins)}
 
 
-def _enabled(entry: Entry, plugins: Plugins, topics: Topics, standing: Standing | None) -> dict[str, Any]:
+def _enabled(
+    entry: Entry, plugins: Plugins, topics: Topics, standing: Standing | None, report: Report | None
+) -> dict[str, Any]:
+    state, reason = standing_of(standing, report)
     return {
         "entry": entry.name,
         "handler": entry.handler.name,
-        "state": "stopped" if standing and (standing.stop or standing.forgotten) else "enabled",
+        "state": state,
+        "reason": reason,
         "lag": standing and standing.lag,
         "parked": standing and standing.parked,
         "waiting": standing and standing.waiting,

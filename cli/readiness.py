@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from cli.entry_states import at, stuck_told, told
+from cli.entry_states import away_told, stuck_told, told
 from console.app import Found
 from dispatcher.dispatcher import Dispatcher, EntryState
 from dispatcher.worker import Phase
@@ -25,12 +25,8 @@ def _failure(state: EntryState) -> str:
 
 
 def _standstill(state: EntryState) -> str:
-    away = [
-        f"the platform of the account {name} is away since {at(since)}: it asks again by itself"
-        for name, since in sorted(state.away.items())
-    ]
-    stuck = [stuck_told(state.stuck)] if state.stuck else []
-    return ", ".join([*([told(state.stop)] if state.stop else []), *stuck, *away])
+    stop = told(state.stop) if state.stop else ""
+    return ", ".join(filter(None, [stop, stuck_told(state.stuck), away_told(state.away)]))
 
 
 def _by_cause(causes: Mapping[str, str]) -> list[str]:

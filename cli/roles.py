@@ -12,7 +12,7 @@ from typing import Any
 import structlog
 from prometheus_client import CollectorRegistry
 
-from cli import poll_states, refusals
+from cli import entry_reports, poll_states, refusals
 from cli.addresses import Address, announced
 from cli.base import Installation
 from cli.dev_settings import public_url
@@ -27,6 +27,7 @@ from cli.poll_states import has_polled
 from cli.polling import pollers
 from cli.ports import listening, refuse_equal
 from cli.readiness import handlers_found
+from cli.replays_left import unfinished
 from cli.settings import blame
 from cli.store_watch import StoreWatch
 from cli.stranded import refuse_stranded
@@ -151,7 +152,8 @@ async def serve_until_empty(here: Installation, roles: Roles, stopping: asyncio.
     found = await standings(here, running.plugins.plan.entries if running.plugins else ())
     for line in emptying.notes(found):
         sys.stdout.write(f"{printable(line)}\n")
-    if not (left := list(emptying.left(found))):
+    left = [*emptying.left(found), *await unfinished(here, emptying.states)]
+    if not left:
         sys.stdout.write("everything is handled\n")
     for line in left:
         sys.stderr.write(f"hookline: {printable(line)}\n")
@@ -366,7 +368,10 @@ async def _add_admin(
     here: Installation, roles: Roles, found: Serving, registry: CollectorRegistry, stack: AsyncExitStack
 ) -> None:
     port = listening_ports(here, roles)["--admin-port"]
-    documents = refusals.documents(found.receiver.refusals) if found.receiver else {}
+    documents = {
+        **(refusals.documents(found.receiver.refusals) if found.receiver else {}),
+        **(entry_reports.documents(found.dispatcher.states) if found.dispatcher else {}),
+    }
     host, names = here.settings.console.host, here.settings.console.names
     found.admin = AdminServer(host, port, registry=registry, checks=found.checks, documents=documents, names=names)
     try:

@@ -8,15 +8,17 @@ from typing import Annotated
 import typer
 
 from cli import process
+from cli.addresses import alive
 from cli.base import Installation, installation
 from cli.commands import handlers_moves, handlers_stops
+from cli.entry_reports import ask
 from cli.entry_rows import rows
-from cli.entry_states import told
 from cli.errors import CommandFailed
 from cli.lags import Standing, forgotten_told, standings
 from cli.output import listing, printable
 from cli.plugins import Plugins, loaded
 from dispatcher.leftovers import unread_told
+from dispatcher.stops import advice
 
 app = typer.Typer(no_args_is_help=True, help="The handlers of this configuration.")
 app.command("pause")(handlers_stops.pause)
@@ -26,8 +28,8 @@ app.command("rename")(handlers_moves.rename)
 app.command("forget")(handlers_moves.forget)
 # Seconds until the lags are left out.
 PATIENCE = 5
-WHY = ("entry", "state", "why", "on", "accounts", "about", "origin")
-COLUMNS = ("entry", "handler", "state", "lag", "parked", "waiting")
+WHY = ("entry", "state", "reason", "why", "on", "accounts", "about", "origin")
+COLUMNS = ("entry", "handler", "state", "lag", "parked", "waiting", "reason")
 
 
 @app.callback()
@@ -46,31 +48,32 @@ def list_(
     """Show every entry and how it stands. Ends with 1 when one is broken.
 
     lag: events of its topics that it has not settled. parked: events that wait for another attempt in the state store,
-    and those behind them. waiting: timers it has set. Empty: it never ran. stopped: it was paused, too many of its
-    events died, or the log forgot its position.
+    and those behind them. waiting: timers it has set. Empty: it never ran.
+
+    state: paused by somebody; tripped, too many of its events died; lost, the log forgot its position. As workers
+    that run with this data folder say: failed, it must not run on; stuck, an attempt does not end; away, it waits for
+    a platform.
     """
     here = installation(context)
     plugins = loaded(here)
 
-    async def listed() -> int:
-        found = {} if why else await _standings(here, plugins)
-        columns = WHY if why else COLUMNS
-        listing(
-            rows(plugins, here.settings.topics.topics(), found), columns, as_json=as_json, empty="there are no handlers"
-        )
+    async def shown() -> int:
+        found, reports = await asyncio.gather(_standings(here, plugins), asyncio.to_thread(ask, alive(here.data)))
+        listed = rows(plugins, here.settings.topics.topics(), found, reports)
+        listing(listed, WHY if why else COLUMNS, as_json=as_json, empty="there are no handlers")
         if not why and not as_json:
             for problem in plugins.problems:
                 sys.stderr.write(f"hookline: {printable(problem)}\n")
             for name, standing in found.items():
                 if standing.stop is not None:
-                    sys.stderr.write(f"hookline: {printable(f'{name}: {told(standing.stop)}')}\n")
+                    sys.stderr.write(f"hookline: {printable(f'{name}: {advice(standing.stop)}')}\n")
                 if standing.forgotten:
                     sys.stderr.write(f"hookline: {printable(forgotten_told(name, standing.forgotten))}\n")
                 if standing.unread:
                     sys.stderr.write(f"hookline: {printable(f'{name}: {unread_told(name, standing.unread)}')}\n")
         return 1 if plugins.problems else 0
 
-    return process.run(lambda _stopping: listed())
+    return process.run(lambda _stopping: shown())
 
 
 async def _standings(here: Installation, plugins: Plugins) -> Mapping[str, Standing]:
@@ -79,7 +82,7 @@ async def _standings(here: Installation, plugins: Plugins) -> Mapping[str, Stand
         async with asyncio.timeout(PATIENCE):
             return await standings(here, plugins.plan.entries)
     except TimeoutError:
-        sys.stderr.write(f"hookline: lag is not shown: the event log does not answer within {PATIENCE} s\n")
+        sys.stderr.write(f"hookline: how they stand is not shown: the event log does not answer within {PATIENCE} s\n")
     except CommandFailed as error:
-        sys.stderr.write(f"hookline: lag is not shown: {error}\n")
+        sys.stderr.write(f"hookline: how they stand is not shown: {error}\n")
     return {}

@@ -47,7 +47,7 @@ def test_a_site_is_looked_at_through_its_life(here: Site) -> None:
     assert found[f"role run (pid {role.process.pid})"]["detail"].startswith("ready, http://")
     assert found["source shop"]["detail"] == "standard, POST /in/shop"
     listed = here.at.command("handlers", "list").stdout.splitlines()
-    assert listed[0].split() == ["entry", "handler", "state", "lag", "parked", "waiting"]
+    assert listed[0].split() == ["entry", "handler", "state", "lag", "parked", "waiting", "reason"]
     assert max(map(len, listed)) <= 80
     assert listed[1].split() == ["follow-up-chat", "follow-up-chat", "enabled", "0", "0", "0"]
     pause_and_resume(here)
@@ -73,7 +73,7 @@ def pause_and_resume(here: Site) -> None:
     time.sleep(2.5)
     assert here.at.command("send", "support", "message.created").returncode == 0
     time.sleep(1)
-    assert (listed()["state"], listed()["lag"]) == ("stopped", 1)
+    assert (listed()["state"], listed()["lag"]) == ("paused", 1)
     status, found = findings(here)
     assert (status, found["handler sync-contact"]["state"]) == (0, "degraded")
     assert found["handler sync-contact"]["detail"].startswith("1 behind, paused since")

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from cli.base import Installation
+from cli.entry_reports import Report
 from cli.entry_rows import rows
 from cli.places import Places
 from cli.plugins import loaded
@@ -40,14 +41,14 @@ def listed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]
     (folder / "plugins" / "typo.py").write_text("def f(:\n")
     (folder / "hookline.toml").write_text(CONFIG)
     here = Installation(Places(config=folder / "hookline.toml", data=folder / "data", environ={}), "auto")
-    found = rows(loaded(here), here.settings.topics.topics(), {})
+    found = rows(loaded(here), here.settings.topics.topics(), {}, {"again": Report(failed="its position is lost")})
     return {f"{row['entry']} {row['state']}": row for row in found}
 
 
 def test_every_state_is_told(listed: dict[str, dict[str, Any]]) -> None:
     """Nothing of what was found is left out."""
     assert sorted(listed) == [
-        "again enabled",
+        "again failed",
         "asks enabled",
         "asks shadowed",
         "broken.py broken",
@@ -61,7 +62,9 @@ def test_every_state_is_told(listed: dict[str, dict[str, Any]]) -> None:
     ("row", "field", "value"),
     [
         ("asks enabled", "why", "section [handlers.asks]"),
-        ("again enabled", "why", "section [handlers.again], use = asks"),
+        ("again failed", "reason", "its position is lost"),
+        ("asks enabled", "reason", ""),
+        ("again failed", "why", "section [handlers.again], use = asks"),
         ("asks enabled", "accounts", "the source's"),
         ("asks enabled", "topics", ["hookline.conversations"]),
         ("asks enabled", "on", "message.created"),

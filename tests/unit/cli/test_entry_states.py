@@ -5,8 +5,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import cast
 
+import pytest
+
 from cli.commands.doctor import stopped
-from cli.entry_states import told
+from cli.entry_reports import Report
+from cli.entry_states import standing_of, told
+from cli.lags import Standing
 from cli.readiness import handlers_found
 from dispatcher.dispatcher import Dispatcher, EntryState
 from dispatcher.worker import Phase
@@ -62,6 +66,40 @@ def test_an_attempt_that_does_not_end_leaves_the_role_ready() -> None:
         "h: stuck since 2026-11-21 12:30 UTC: the attempt at e1 (and 1 more) was cancelled and goes on. Its lane "
         "stands still until the process is started anew; before that mend the handler: it swallows CancelledError"
     )
+
+
+STUCK, AWAY = Report(stuck={"e1": AT}), Report(away={"crm": AT})
+
+
+@pytest.mark.parametrize(
+    ("standing", "report", "expected"),
+    [
+        (None, None, ("enabled", "")),
+        (Standing(0, 0), Report(), ("enabled", "")),
+        (Standing(3, 0, stop=PAUSED), STUCK, ("paused", "since 2026-11-21 12:30 UTC by ann@here: the CRM moves")),
+        (
+            Standing(3, 0, stop=TRIPPED),
+            AWAY,
+            ("tripped", "since 2026-11-21 12:30 UTC by hookline on m1: 20 of the last 31 events died"),
+        ),
+        (Standing(None, 0, forgotten=2), None, ("lost", "the log forgot its position in 2 partitions")),
+        (Standing(3, 0, stop=PAUSED), Report(failed="no such topic"), ("failed", "no such topic")),
+        (None, STUCK, ("stuck", "since 2026-11-21 12:30 UTC: the attempt at e1 was cancelled and goes on")),
+        (
+            Standing(3, 0),
+            AWAY,
+            (
+                "away",
+                "the platform of the account crm is away since 2026-11-21 12:30 UTC: it asks again by itself",
+            ),
+        ),
+    ],
+)
+def test_how_an_entry_stands_is_told_in_a_word_and_a_line(
+    standing: Standing | None, report: Report | None, expected: tuple[str, str]
+) -> None:
+    """What store and workers know, the worst first."""
+    assert standing_of(standing, report) == expected
 
 
 def test_an_entry_that_failed_does_not() -> None:
