@@ -21,9 +21,10 @@ from cli.base import Installation, installation
 from cli.commands import check
 from cli.damage import integrity
 from cli.dev_settings import public_url
-from cli.entry_states import told
+from cli.entry_reports import Report, ask
+from cli.entry_states import away_told, stuck_told, told
 from cli.errors import CommandFailed
-from cli.findings import Finding, show
+from cli.findings import Finding, State, show
 from cli.idle import WORKERS
 from cli.invocation import starting
 from cli.lags import lags as lags_of
@@ -31,6 +32,7 @@ from cli.left_rows import left_rows
 from cli.new_store import strangers
 from cli.plugins import loaded
 from cli.poll_states import poll_states
+from cli.replays_left import elsewhere
 from cli.topic_state import look
 from cli.undealt import undealt
 from cli.wiring import log_url, opened_log, opened_store, store_url
@@ -74,7 +76,8 @@ async def _doctor(here: Installation, *, as_json: bool) -> int:
         lacks = {one.name for one in away}
         stops = {} if "state store" in lacks else await _stops(here)
         if "event log" not in lacks:
-            found += [one async for one in _log(here, roles, stops)]
+            reports = await asyncio.to_thread(ask, roles)
+            found += [one async for one in _log(here, roles, stops, reports)]
         if "state store" not in lacks:
             found += [one async for one in _store(here)]
         if not lacks:
@@ -145,7 +148,9 @@ async def _stops(here: Installation) -> Mapping[str, Stop]:
         return {}
 
 
-async def _log(here: Installation, roles: Sequence[Address], stops: Mapping[str, Stop]) -> AsyncIterator[Finding]:
+async def _log(
+    here: Installation, roles: Sequence[Address], stops: Mapping[str, Stop], reports: Mapping[str, Report]
+) -> AsyncIterator[Finding]:
     where = log_url(here)
     lags: Mapping[str, int | None] = {}
     stuck: frozenset[str] = frozenset()
@@ -176,6 +181,9 @@ async def _log(here: Installation, roles: Sequence[Address], stops: Mapping[str,
         if (stop := stops.get(name)) is not None:
             yield stopped(stop, lag)
             continue
+        if (told_of := reported(name, lag, reports.get(name, Report()))) is not None:
+            yield told_of
+            continue
         worked = any(one.role in WORKERS for one in roles)
         yield behind(name, lag, stuck=name in stuck, worked=worked, start=starting(here.places, "work", "run"))
 
@@ -195,6 +203,15 @@ def stopped(stop: Stop, lag: int | None) -> Finding:
     """How an entry stands that is to stand still: nobody is told anew of what he did himself."""
     waits = f"{lag:,} behind, " if lag else ""
     return Finding(f"handler {stop.handler}", "degraded" if stop.reason == "paused" else "failing", waits + told(stop))
+
+
+def reported(entry: str, lag: int | None, report: Report) -> Finding | None:
+    """How an entry stands that a worker says something of; None if it says nothing."""
+    if not (causes := [*filter(None, [report.failed, stuck_told(report.stuck), away_told(report.away)])]):
+        return None
+    waits = f"{lag:,} behind, " if lag else ""
+    state: State = "failing" if report.failed or report.stuck else "degraded"
+    return Finding(f"handler {entry}", state, waits + "; ".join(causes))
 
 
 def behind(entry: str, lag: int | None, *, stuck: bool, worked: bool, start: str) -> Finding:
@@ -239,7 +256,7 @@ async def _store(here: Installation) -> AsyncIterator[Finding]:
         yield Finding("state store", "ok", f"{where} answers and is up to date")
         for finding in await poll_states(here, datetime.now(UTC)):
             yield finding
-        for finding in await left_rows(here):
+        for finding in [*await left_rows(here), *await elsewhere(here)]:
             yield finding
 
 

@@ -2,13 +2,15 @@
 
 import asyncio
 import os
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from cli.addresses import Address
 from cli.base import Installation
-from cli.commands.doctor import asked, behind, clock, ended_without_a_word, missing, room, stale
+from cli.commands.doctor import asked, behind, clock, ended_without_a_word, missing, reported, room, stale
+from cli.entry_reports import Report
 from cli.errors import CommandFailed
 from cli.findings import Finding
 from cli.places import Places
@@ -18,6 +20,7 @@ from store.errors import StoreError
 
 # Above the largest process id that Linux gives.
 NOBODY = 2**22 + 1
+AT = datetime(2026, 11, 21, 12, 30, tzinfo=UTC)
 
 
 def announced(data: Path, role: str, pid: int) -> None:
@@ -66,6 +69,26 @@ def test_an_entry_that_stands_still_is_found(lag: int | None, stuck: bool, worke
     found = behind("h", lag, stuck=stuck, worked=worked, start="`hookline work`, or `hookline run`")
     assert (found.name, found.state) == ("handler h", state)
     assert says in found.detail
+
+
+@pytest.mark.parametrize(
+    ("report", "state", "says"),
+    [
+        (Report(), None, ""),
+        (Report(failed="its position is lost"), "failing", "7 behind, its position is lost"),
+        (
+            Report(stuck={"e1": AT}),
+            "failing",
+            "7 behind, stuck since 2026-11-21 12:30 UTC: the attempt at e1 was cancelled",
+        ),
+        (Report(away={"crm": AT}), "degraded", "7 behind, the platform of the account crm is away since 2026-11-21"),
+    ],
+)
+def test_what_a_worker_says_of_an_entry_is_told(report: Report, state: str | None, says: str) -> None:
+    """Instead of a guess; what only waits fails nothing."""
+    found = reported("h", 7, report)
+    assert (found and found.state) == state
+    assert found is None or found.detail.startswith(says)
 
 
 @pytest.mark.parametrize(
