@@ -40,11 +40,13 @@ class CommonSettings(BaseModel):
     use: str | None = Field(default=None, description="The handler to run; by default the one of the entry's name.")
     sources: tuple[str, ...] | None = Field(default=None, min_length=1, description="Only these; by default all.")
     attempts: int = Field(default=5, ge=1, le=1000, description="How often an event is tried before it is dead.")
-    backoff: Wait = Field(default=timedelta(seconds=1), description="The longest first wait; it doubles.")
+    backoff: Wait = Field(
+        default=timedelta(seconds=1), description="The longest first wait; it doubles. At least half is waited."
+    )
     max_backoff: Wait = Field(default=timedelta(minutes=5), description="No wait is longer.")
     deadline: PositiveDuration = Field(
         default=timedelta(hours=24),
-        description="So long an event is tried again when a platform, the store or the log is away; then it is dead.",
+        description="So long an event is tried again when what it needs is away: a platform, an API, store or log.",
     )
     timeout: Wait | None = Field(default=None, description="How long one attempt may take.")
     concurrency: int = Field(default=32, ge=1, le=10_000, description="Attempts that may run at once.")
