@@ -16,7 +16,7 @@ from pydantic_core import PydanticSerializationError
 
 from clients.errors import ClientError
 from dispatcher.attempt import strangers_code
-from dispatcher.away import never_connected
+from dispatcher.away import is_away, never_connected
 from dispatcher.clock import Clock
 from dispatcher.errors import ContextMisused, EffectNotShown, EffectUncertain, describe
 from dispatcher.readable import leaves
@@ -107,10 +107,11 @@ class Once:
         with strangers_code() as caught:
             return await probe()
         error = caught.error
-        if isinstance(error, ClientError) and error.retryable:
-            # the platform is away: it may be asked again later
+        if error is None:
+            raise AssertionError("unreachable: the probe neither returned nor raised")
+        if all(map(_may_tell_later, leaves(error))):
             raise error
-        raise EffectUncertain(name, f"its probe cannot tell: {describe(error) if error else ''}") from error
+        raise EffectUncertain(name, f"its probe cannot tell: {describe(error)}") from error
 
     async def _begin_anew(self, key: EffectKey, shown_by: datetime) -> None:
         """It did not happen, for it would show by then: it begins now, and has as long again."""
@@ -163,6 +164,11 @@ def proves_nothing_happened(error: Exception) -> bool:
     `RetryLater`, `GiveUp` and `Unavailable` are the author's own word for it. A group proves it if all its leaves do.
     """
     return all(map(_proves, leaves(error)))
+
+
+def _may_tell_later(leaf: Exception) -> bool:
+    """Whether what a probe asked is away: it may be asked again."""
+    return is_away(leaf) or (isinstance(leaf, ClientError) and leaf.retryable)
 
 
 def _proves(leaf: Exception) -> bool:

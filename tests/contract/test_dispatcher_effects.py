@@ -197,7 +197,9 @@ async def test_what_is_repeated_has_its_time_to_show_again(rig: Rig) -> None:
 
 async def test_a_probe_that_cannot_ask_now_asks_again(rig: Rig) -> None:
     """While the platform is away nobody can tell yet, and an outage uses up none of the three attempts."""
-    outside = Outside(after=[TimedOut("no answer")], probe_errors=[PlatformDown("502")] * 4)
+    away = PlatformDown("502")
+    errors = [away, ExceptionGroup("g", [away]), ConnectionResetError(), Unavailable("crm")]
+    outside = Outside(after=[TimedOut("no answer")], probe_errors=[*errors])
     await rig.append(message(0))
     await rig.settle(sends(outside, probed=True))
     assert (outside.done, outside.probes) == (1, 5)
