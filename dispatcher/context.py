@@ -115,6 +115,11 @@ class AttemptContext:
             known=self.tries.known_effects,
         )
 
+    @property
+    def effects_under_way(self) -> bool:
+        """Whether tasks that the attempt left behind run effects."""
+        return "effects" in vars(self) and bool(self.effects.others)
+
     def account(self, name: str | None = None, *, platform: type[Account] | None = None) -> Any:
         """A platform's client; by default the one of the event's source."""
         wanted = name or self.equipment.account_of.get(self.event.source)

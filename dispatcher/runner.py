@@ -321,6 +321,9 @@ class Runner:
             return telling(await attempt(run, event, context, timeout))
         finally:
             context.over = True
+            if context.effects_under_way:
+                left = running.cancelled_at - asyncio.get_running_loop().time()
+                await context.effects.end(0 if task.cancelling() else left)
             attempts.end(task)
 
     def _context(self, work: Work, event: Event) -> AttemptContext:
