@@ -27,6 +27,7 @@ from cli.poll_states import has_polled
 from cli.polling import pollers
 from cli.ports import listening, refuse_equal
 from cli.readiness import handlers_found
+from cli.replays_left import unfinished
 from cli.settings import blame
 from cli.store_watch import StoreWatch
 from cli.stranded import refuse_stranded
@@ -151,7 +152,8 @@ async def serve_until_empty(here: Installation, roles: Roles, stopping: asyncio.
     found = await standings(here, running.plugins.plan.entries if running.plugins else ())
     for line in emptying.notes(found):
         sys.stdout.write(f"{printable(line)}\n")
-    if not (left := list(emptying.left(found))):
+    left = [*emptying.left(found), *await unfinished(here, emptying.states)]
+    if not left:
         sys.stdout.write("everything is handled\n")
     for line in left:
         sys.stderr.write(f"hookline: {printable(line)}\n")

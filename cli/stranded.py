@@ -9,7 +9,7 @@ import typer
 
 from cli import invocation
 from cli.base import Installation
-from cli.errors import Misconfigured
+from cli.errors import CommandFailed, Misconfigured
 from cli.wiring import log_url, opened_log, store_url
 from dispatcher.settings import Entry
 from eventlog.errors import EventLogError
@@ -57,6 +57,17 @@ async def refuse_stranded(here: Installation, entries: Iterable[Entry]) -> None:
     """
     if found := await stranded(here, entries):
         raise Misconfigured(ways_on(here, found))
+
+
+async def left_log(here: Installation) -> str | None:
+    """The identity of the embedded log that Kafka took the place of; None if there is none, or it cannot be read."""
+    if not leaves_embedded(here):
+        return None
+    try:
+        async with opened_log(_embedded(here)) as log:
+            return await log.identity()
+    except (EventLogError, CommandFailed):
+        return None
 
 
 def ways_on(here: Installation, found: Mapping[str, int]) -> str:

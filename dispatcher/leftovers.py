@@ -1,14 +1,19 @@
-"""Tells of rows that nobody will ever take: of entries that are not configured, and in topics they read no more."""
+"""Tells of rows that nobody will ever take.
 
-from collections.abc import Callable, Collection, Mapping
+They are of entries that are not configured, in topics that these read no more, or replays of another log.
+"""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import structlog
 
 from dispatcher.equipment import Equipment
 from dispatcher.errors import describe
+from eventlog.errors import EventLogError
 from store.entry_rows import Unread
 from store.errors import StoreError
+from store.replay_jobs import Job
 
 log = structlog.get_logger()
 
@@ -30,7 +35,8 @@ class Leftovers:
             rows, reads = self.equipment.store.entry_rows, self.reads()
             found = await rows.left(configured)
             unread = await rows.unread(reads) if reads else {}
-        except StoreError as error:
+            jobs = await self._elsewhere(reads)
+        except (StoreError, EventLogError) as error:
             log.warning("leftovers.unknown", cause=describe(error))
             return
         self.equipment.metrics.left({**{entry: one.kept for entry, one in unread.items()}, **found})
@@ -39,6 +45,26 @@ class Leftovers:
         for entry, one in unread.items():
             waiting, todo = told(one.kept), unread_advice(entry)
             log.warning("rows.unread", handler=entry, topics=list(one.topics), waiting=waiting, advice=todo)
+        for job in jobs:
+            log.warning("replay.elsewhere", handler=job.handler, replay=job.id, advice=elsewhere_advice(job))
+
+    async def _elsewhere(self, entries: Collection[str]) -> Sequence[Job]:
+        jobs = await self.equipment.store.replay_jobs.reading(sorted(entries)) if entries else []
+        here = await self.equipment.log.identity() if jobs else ""
+        return [job for job in jobs if job.log != here]
+
+
+def elsewhere_advice(job: Job) -> str:
+    """What to do about a replay of another log, in a sentence for people."""
+    return (
+        "it goes on when [eventlog] url names that log again; if its events are to be left there, "
+        f"`hookline replay cancel {job.id}`"
+    )
+
+
+def elsewhere_told(job: Job) -> str:
+    """Where a replay stands that reads another log, and what to do."""
+    return f"it is of {job.handler}, and has not read its events yet, of another event log: {elsewhere_advice(job)}"
 
 
 def told(kept: Mapping[str, int]) -> str:

@@ -74,6 +74,7 @@ LOG_EVENTS: Mapping[str, str] = MappingProxyType(
         "handler.tripped": "A handler stands still because too many of its events died; see `advice`.",
         "handler.resumed": "A handler that stood still goes on where it was.",
         "entry.missing": "Something waits in the store for an entry that is not configured; `advice` says what to do.",
+        "replay.elsewhere": "A replay is to read another event log than this one; `advice` says what to do.",
         "rows.unread": "Something waits for an entry in topics that it does not read; `advice` says what to do.",
         "leftovers.unknown": "Whether anything waits for entries that are not configured cannot be asked.",
         "stops.unknown": "Which handlers are to stand still cannot be asked: the store is away; what was known holds.",

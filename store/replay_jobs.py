@@ -129,6 +129,11 @@ class ReplayJobs:
         statement = select(replay_jobs).order_by(_TABLE.id.desc()).limit(limit)
         return await self._jobs(statement)
 
+    async def unfinished(self) -> list[Job]:
+        """The jobs that something may still come of, the oldest first: events are looked for, or wait, or run."""
+        given = select(replays.c.job).where(IS_OPEN, replays.c.job.is_not(None))
+        return await self._jobs(select(replay_jobs).where(or_(IS_READING, _TABLE.id.in_(given))).order_by(_TABLE.id))
+
     async def get(self, number: int) -> Job | None:
         """One job; None if there is none of this number."""
         found = await self._jobs(select(replay_jobs).where(_TABLE.id == number))

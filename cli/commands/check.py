@@ -63,6 +63,9 @@ def stranded_events(here: Installation) -> Iterator[Finding]:
         return
     if found:
         yield Finding("event log", "failing", ways_on(here, found))
+    from cli.replays_left import embedded  # noqa: PLC0415 - only who changed the log needs it, and the state store
+
+    yield from asyncio.run(embedded(here))
 
 
 def findings(here: Installation) -> Iterator[Finding]:

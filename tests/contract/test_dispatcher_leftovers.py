@@ -19,6 +19,7 @@ from tests.contract.dispatchers import on_sqlite, quick, until
 from tests.contract.stores import AT, LOG, NOW
 from tests.contract.test_store_entry_rows import fill, timer
 from tests.contract.test_store_parked import to_park
+from tests.contract.test_store_replay_jobs import job_order
 from tests.contract.test_store_replays import order
 
 
@@ -59,6 +60,19 @@ async def test_what_waits_for_nobody_is_told(tmp_path: Path, monkeypatch: pytest
         },
         {"event": "leftovers.unknown", "log_level": "warning", "cause": "it does not answer"},
     ]
+
+
+async def test_a_replay_of_another_log_is_told(tmp_path: Path) -> None:
+    """Of an entry that runs: it would read on for ever, and nobody would know why."""
+    async with on_sqlite(tmp_path) as rig:
+        here = await rig.log.identity()
+        for handler_, log in (("h", LOG), ("h", here), ("other", LOG)):
+            await rig.store.replay_jobs.start(job_order(handler_, log=log), NOW)
+        with capture_logs() as logs:
+            await Leftovers(rig.equipment(configured=frozenset({"h", "other"})), lambda: {"h": ()}).look()
+    [told] = [line for line in logs if line["event"] == "replay.elsewhere"]
+    assert (told["handler"], told["replay"]) == ("h", 1)
+    assert told["advice"].endswith("`hookline replay cancel 1`")
 
 
 @handler("turned", on=ContactUpdated)

@@ -91,6 +91,16 @@ async def test_who_has_a_right_from_the_future_has_none(store: Store) -> None:
     assert await jobs.claim(one, now=minute(1), until=minute(2)) is None
 
 
+async def test_a_job_is_unfinished_while_something_may_come_of_it(store: Store) -> None:
+    """Events are looked for, or those that were found are not over."""
+    reading, mine, done = [await held(store) for _ in range(3)]
+    await give(store, mine, order(1), over=True)
+    await give(store, done, over=True)
+    assert [job.id for job in await store.replay_jobs.unfinished()] == [reading.job, mine.job]
+    await store.replay_jobs.cancel(mine.job, NOW)
+    assert [job.id for job in await store.replay_jobs.unfinished()] == [reading.job]
+
+
 async def test_events_and_how_far_it_is_are_written_at_once(store: Store) -> None:
     """With the job's number on each row, and the time of the next event."""
     mine = await held(store, spacing=SECOND)

@@ -80,6 +80,7 @@ CALLS: dict[str, Callable[[Store], Awaitable[Any]]] = {
     "traces.of": lambda store: store.traces.of("1"),
     "replay_jobs.start": lambda store: store.replay_jobs.start(JOB, NOW),
     "replay_jobs.all": lambda store: store.replay_jobs.all(limit=1),
+    "replay_jobs.unfinished": lambda store: store.replay_jobs.unfinished(),
     "replay_jobs.get": lambda store: store.replay_jobs.get(1),
     "replay_jobs.counts": lambda store: store.replay_jobs.counts([1]),
     "replay_jobs.decided": lambda store: store.replay_jobs.decided([]),
