@@ -3,11 +3,10 @@
 import traceback
 
 from clients.errors import ClientError
-from dispatcher.attempt import AttemptTimedOut, CancelledItself, TriedToExit
+from dispatcher.attempt import AttemptTimedOut, CancelledItself, TriedToExit, strangers_module
 from dispatcher.errors import EffectUncertain, describe, is_ours, package_of, place
 from dispatcher.observers import AttemptEnded
 from dispatcher.outcome import Dead
-from dispatcher.readable import text_of
 from handlers.api import GiveUp
 
 # Characters of an error's text on its line.
@@ -28,11 +27,17 @@ def cause(ended: AttemptEnded) -> str:
         return getattr(outcome, "detail", "")
     if isinstance(error, _TOLD):
         return describe(error)
-    words = " ".join(text_of(error).split())
+    words = " ".join(_text(error).split())
     short = words if len(words) <= _LONGEST else words[: _LONGEST - 1] + "…"
     told = ": ".join(filter(None, (type(error).__name__, short)))
     at = place(error) if isinstance(error, GiveUp | ClientError) or not is_ours(error) else ""
     return f"{told}  at {at}" if at else told
+
+
+def _text(error: BaseException) -> str:
+    with strangers_module():
+        return str(error)
+    return ""
 
 
 def trace(error: BaseException) -> str | None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from dispatcher.readable import readable
+from dispatcher.readable import mend, stand_in
 from handlers.api import Context
 from schemas.events import Event
 
@@ -53,6 +53,25 @@ def strangers_module() -> Iterator[Caught]:
             raise
         except BaseException as error:
             raise TriedToExit(f"it raised {type(error).__name__}, which would end the process") from error
+
+
+def readable(error: Exception) -> Exception:
+    """The error itself, mended if need be, or one that stands in for it: whoever reads it does not fail."""
+    try:
+        mend(error)
+    except BaseException:  # noqa: BLE001 - a stranger's property may raise anything, `SystemExit` too
+        return stand_in(error)
+    return error
+
+
+def leaves(error: Exception) -> list[Exception]:
+    """What an exception group holds, through all its levels, each readable; an error that is no group is the only one.
+
+    `asyncio.TaskGroup` raises what its tasks raised as a group.
+    """
+    if not isinstance(error, ExceptionGroup):
+        return [readable(error)]
+    return [leaf for each in error.exceptions for leaf in leaves(each)]
 
 
 async def attempt(

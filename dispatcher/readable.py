@@ -53,36 +53,18 @@ _CLIENT_ERRORS = {each for each in vars(errors).values() if isinstance(each, typ
 _PUBLIC: frozenset[type[Exception]] = frozenset(_CLIENT_ERRORS | set(_PROMISED))
 
 
-def readable(error: Exception) -> Exception:
-    """The error itself, mended if need be, or one that stands in for it: whoever reads it does not fail."""
-    try:
-        for each in _chain(error):
-            _read(each)
-        _mend(error)
-    except BaseException:  # noqa: BLE001 - a stranger's property may raise anything, `SystemExit` too
-        return _stand_in(error)
-    return error
+def mend(error: Exception) -> None:
+    """Read all that anybody reads of an error, and set right what is not as promised.
 
-
-def leaves(error: Exception) -> list[Exception]:
-    """What an exception group holds, through all its levels, each readable; an error that is no group is the only one.
-
-    `asyncio.TaskGroup` raises what its tasks raised as a group.
+    Raises:
+        BaseException: it cannot be; a stranger's property may raise anything.
     """
-    if not isinstance(error, ExceptionGroup):
-        return [readable(error)]
-    return [leaf for each in error.exceptions for leaf in leaves(each)]
+    for each in _chain(error):
+        _read(each)
+    _keep_promises(error)
 
 
-def text_of(error: BaseException) -> str:
-    """A stranger's text, to be shown to its author only; empty where it has none that can be read."""
-    try:
-        return str(error)
-    except BaseException:  # noqa: BLE001 - as above
-        return ""
-
-
-def _mend(error: Exception) -> None:
+def _keep_promises(error: Exception) -> None:
     for kind in filter(lambda kind: isinstance(error, kind), _PROMISED):
         for name, sane in _PROMISED[kind].items():
             given = getattr(error, name, None)
@@ -109,7 +91,7 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
         cause = cause.__cause__ or (None if cause.__suppress_context__ else cause.__context__)
 
 
-def _stand_in(error: Exception) -> Exception:
+def stand_in(error: Exception) -> Exception:
     """An error of the same name and of the same kind of ours, raised at the same place; it proves nothing."""
     # past whatever its metaclass or a property of its own says
     kind: type[Exception] = type(error)
@@ -117,5 +99,5 @@ def _stand_in(error: Exception) -> Exception:
     ours = next((each for each in mro if each in _PUBLIC), Exception)
     kind = type(name, (ours,), {"__module__": __name__, "nothing_happened": False})
     made = kind.__new__(kind, f"{name}, which cannot be read")
-    _mend(made)
+    _keep_promises(made)
     return made.with_traceback(BaseException.__dict__["__traceback__"].__get__(error))
