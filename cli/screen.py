@@ -35,14 +35,22 @@ def _called(event_type: str, name: str | None) -> str:
 class Screen:
     """Prints what happens. It shows ids and names; what people wrote stays in the log."""
 
-    def __init__(self, words: Sequence[str] = ("hookline",)) -> None:
-        """Args: words: what calls hookline on this installation."""
+    def __init__(self, words: Sequence[str] = ("hookline",), *, since: datetime | None = None) -> None:
+        """A screen with nothing on it.
+
+        Args:
+            words: what calls hookline on this installation.
+            since: of what was received before that, only failures are shown.
+        """
+        self._since = since
         self._out = stdout()
         self._words = tuple(words)
         self._width = _WIDTH
         # What was explained, so that what always fails does not hide everything else: entry, type and place.
         self._traced: set[tuple[str, str, str]] = set()
         self._buried: set[str] = set()
+        # Entries that are done with events of before.
+        self._catching_up: set[str] = set()
 
     def fit(self, names: Iterable[str]) -> None:
         """Make the column of names wide enough for sources and handlers of these names."""
@@ -108,6 +116,11 @@ class Screen:
         return not entry.get("exc_info")
 
     def _attempt(self, ended: AttemptEnded) -> None:
+        if isinstance(ended.outcome, Done) and self._is_of_before(ended):
+            if ended.entry not in self._catching_up:
+                self._catching_up.add(ended.entry)
+                self._note(ended.entry, "handles what was received before this start: only failures of that are shown")
+            return
         line = self._line(ended.entry, "magenta", indent=2)
         style = {Done: "green", Retry: "yellow", Dead: "red"}[type(ended.outcome)]
         # Asked for, and no failure: its reason belongs to it.
@@ -120,6 +133,9 @@ class Screen:
             self._trace(ended)
         if isinstance(ended.outcome, Dead):
             self._replayable(ended, ended.outcome)
+
+    def _is_of_before(self, ended: AttemptEnded) -> bool:
+        return self._since is not None and ended.received_at is not None and ended.received_at < self._since
 
     def _trace(self, ended: AttemptEnded) -> None:
         """The traceback, the first time that an entry fails in this way at this place."""

@@ -26,6 +26,8 @@ class AttemptEnded:
     offset: int
     # The event log of that place, where it is not the one that is read.
     other_log: str = ""
+    # When hookline received the event, if the attempt is for its arrival: not of timers and replays, which are due now.
+    received_at: datetime | None = None
     # From 1.
     attempt: int
     outcome: Outcome

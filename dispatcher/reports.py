@@ -1,7 +1,7 @@
 """Tells what became of attempts: log lines, metrics, observers, and what a dead letter says of its death."""
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import structlog
 
@@ -11,7 +11,7 @@ from dispatcher.metrics import EntryMetrics
 from dispatcher.observers import AttemptEnded
 from dispatcher.outcome import Dead, Done, Outcome, Retry
 from dispatcher.settings import Entry
-from dispatcher.work import Place, Work, names_of, place_of
+from dispatcher.work import Place, Received, Work, names_of, place_of
 
 log = structlog.get_logger()
 
@@ -38,6 +38,7 @@ class Reports:
             at=place.at,
             offset=place.offset,
             other_log=_other_log(place, work),
+            received_at=_received_at(work),
             attempt=work.tries.made,
             outcome=outcome,
             took=took,
@@ -80,6 +81,10 @@ def death_of(work: Work, outcome: Dead, error: BaseException | None, *, entry: E
         failed_at=now,
         version=equipment.version,
     )
+
+
+def _received_at(work: Work) -> datetime | None:
+    return datetime.fromtimestamp(work.record.timestamp / 1000, UTC) if isinstance(work, Received) else None
 
 
 def _other_log(place: Place, work: Work) -> str:

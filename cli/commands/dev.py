@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -59,7 +60,7 @@ def dev(
     found = installation(context)
     found = replace(found, places=found.places.of_dev(Dev(configured=configured)))
     with _data(found, ephemeral=ephemeral) as here:
-        screen = Screen(invocation.again(here.places))
+        screen = Screen(invocation.again(here.places), since=datetime.now(UTC))
         logs.configure(here.log_format, level=here.log_level, onlooker=screen.logged)
         roles = Roles(
             name="dev",

@@ -1,7 +1,7 @@
 """What `hookline dev` says when a handler fails."""
 
 import dataclasses
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -44,6 +44,22 @@ def said(capsys: pytest.CaptureFixture[str], *happened: Happening) -> list[str]:
     for each in happened:
         screen.happened(each)
     return capsys.readouterr().out.splitlines()
+
+
+START = datetime(2026, 11, 21, 12, tzinfo=UTC)
+
+
+def test_what_was_received_before_the_start_is_not_shown_one_by_one(capsys: pytest.CaptureFixture[str]) -> None:
+    """But for failures: an entry that is new to a log of weeks would fill the terminal before one's own first event."""
+    screen = Screen(since=START)
+    happened: list[tuple[int, Outcome]] = [(-3, Done()), (-2, Done()), (-1, DEAD), (1, Done())]
+    for number, (seconds, outcome) in enumerate(happened):
+        ended = failed(outcome, event_id=f"message.created:m{number}")
+        screen.happened(dataclasses.replace(ended, received_at=START + timedelta(seconds=seconds)))
+    screen.happened(failed(Done(), event_id="hookline.timer:t1"))
+    shown = capsys.readouterr().out
+    assert shown.count("handles what was received before this start: only failures of that are shown") == 1
+    assert [name in shown for name in ("m0", "m1", "m2", "m3", "t1")] == [False, False, True, True, True]
 
 
 RETRY = Retry(timedelta(seconds=2), "ValueError")

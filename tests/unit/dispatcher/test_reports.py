@@ -1,5 +1,6 @@
 """Where the event of some work stands, as log lines and observers are told of it."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import cast
@@ -10,12 +11,12 @@ from structlog.testing import capture_logs
 from dispatcher.equipment import Equipment
 from dispatcher.metrics import Metrics
 from dispatcher.observers import AttemptEnded, Happening
-from dispatcher.outcome import Dead
+from dispatcher.outcome import Dead, Done
 from dispatcher.partition import Partition, Recent
 from dispatcher.reports import Reports
 from dispatcher.settings import Entry
 from dispatcher.tracker import Tracker
-from dispatcher.work import Parked
+from dispatcher.work import Heading, Parked, Received
 from schemas.record import StoredRecord, TopicPartition
 from store.owners import Epoch
 from store.parked_rows import ParkedRow, Tried
@@ -52,3 +53,15 @@ def test_an_event_is_told_of_by_its_first_place(log: str, field: dict[str, str])
     [ended] = told
     assert isinstance(ended, AttemptEnded)
     assert (ended.at, ended.offset, ended.other_log) == (RECORD.at, 12, field.get("log", ""))
+
+
+def test_an_arrival_tells_when_it_was_received() -> None:
+    """So that whoever follows knows what is of before; a record that was parked is due now."""
+    told: list[Happening] = []
+    equipment = cast("Equipment", SimpleNamespace(observers=(told.append,), tell=told.append))
+    reports = Reports(cast("Entry", SimpleNamespace(name="h")), equipment, Metrics().of("h"))
+    record = replace(RECORD, timestamp=int(NOW.timestamp() * 1000))
+    parked = Parked.of(HERE, ParkedRow(id=1, record=record, log="kafka:new", position=12, tried=Tried(due=NOW)))
+    for work in (Received(HERE, record, Heading.of(record)), parked):
+        reports.ended(work, Done(), timedelta(), None)
+    assert [isinstance(each, AttemptEnded) and each.received_at for each in told] == [NOW, None]
