@@ -6,7 +6,8 @@ from types import MappingProxyType
 from typing import Any, Literal, TypeAlias
 
 from cli.dead_letters import Case
-from cli.entry_states import told
+from cli.entry_reports import Report
+from cli.entry_states import away_told, stuck_told, told
 from cli.event_rows import rfc3339
 from cli.pending import settled
 from dispatcher import metadata
@@ -41,6 +42,8 @@ class Seen:
     marks: Sequence[Mark] = ()
     # Why the entry stands still.
     stop: Stop | None = None
+    # What workers that run here say of the entry.
+    report: Report = field(default_factory=Report)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,4 +145,7 @@ def _decided(seen: Seen, mark: Mark, more: Mapping[str, Any] = _NOTHING) -> Fate
 
 
 def _standstill(seen: Seen) -> str:
-    return "" if seen.stop is None else f". The entry stands still: {told(seen.stop)}"
+    stop = seen.stop and f"The entry stands still: {told(seen.stop)}"
+    stuck = seen.report.stuck and f"An attempt of the entry is {stuck_told(seen.report.stuck)}"
+    away = seen.report.away and f"The entry waits: {away_told(seen.report.away)}"
+    return "".join(f". {why}" for why in (stop, stuck, away) if why)

@@ -1,12 +1,15 @@
 """Looks for one event, and for what became of it: in topics, the entries' positions, dead letters, and the store."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from cli.addresses import alive
 from cli.backwards import newest, span
 from cli.base import Installation
 from cli.dead_letters import Case, Letter, cases
+from cli.entry_reports import Report, ask
 from cli.errors import CommandFailed, Misconfigured
 from cli.event_fates import Fate, Seen, fate
 from cli.event_rows import holding, source_of, text
@@ -35,6 +38,8 @@ class Kept:
     # None: it does not answer.
     trace: Trace | None
     stops: Mapping[str, Stop]
+    # What the workers that run here say of their entries.
+    reports: Mapping[str, Report] = field(default_factory=dict)
     # The names that entries had: letters of that time keep them.
     renames: Sequence[Rename] = ()
     # Why it does not.
@@ -150,13 +155,15 @@ def _readings(raw: bytes) -> set[str]:
 
 
 async def _kept(here: Installation, event_id: str) -> Kept:
+    reports = await asyncio.to_thread(ask, alive(here.data))
     try:
         async with opened_store(here) as store:
             with store_errors_explained():
                 trace, stops = await store.traces.of(event_id), await store.stops.all()
-                return Kept(trace=trace, stops=stops, renames=await store.entry_rows.renames())
+                renames = await store.entry_rows.renames()
+                return Kept(trace=trace, stops=stops, reports=reports, renames=renames)
     except CommandFailed as error:
-        return Kept(trace=None, stops={}, trouble=str(error))
+        return Kept(trace=None, stops={}, reports=reports, trouble=str(error))
 
 
 async def _letters(
@@ -199,4 +206,5 @@ async def _seen(
         if trace is None
         else [one for one in trace.marks if (one.letter.handler, one.letter.source) == (entry, source)],
         stop=kept.stops.get(entry),
+        report=kept.reports.get(entry, Report()),
     )

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from cli.entry_reports import Report
 from cli.event_fates import FateState, Seen, ahead, fate
 from dispatcher import metadata
 from dispatcher.tracker import Finished, Progress
@@ -81,6 +82,15 @@ def test_an_entry_that_stands_still_says_why() -> None:
     stop = Stop(handler="h", reason="paused", detail="the CRM moves", by="ann", at=NOW)
     told = fate(seen((Commit(10), 14), stop=stop)).detail
     assert "before it. The entry stands still: paused since 2026-11-21 12:00 UTC by ann: the CRM moves" in told
+
+
+def test_what_workers_say_of_its_entry_is_told() -> None:
+    """Why its turn does not come, or does not end."""
+    report = Report(stuck={"e1": NOW}, away={"crm": NOW})
+    told = fate(seen((Commit(10), 10), report=report)).detail
+    assert "waited for. An attempt of the entry is stuck since " in told
+    assert ". The entry waits: the platform of the account crm is away since " in told
+    assert fate(seen(report=report)).detail == ""
 
 
 def test_an_entry_without_a_position_never_ran() -> None:
