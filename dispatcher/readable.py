@@ -11,15 +11,16 @@ from datetime import timedelta
 
 from clients import errors
 from clients.errors import ClientError
+from clients.waits import LONGEST
 from handlers.api import GiveUp, RetryLater, Unavailable
-from schemas.durations import LONGEST, duration
+from schemas.durations import duration
 
 
 def _seconds(given: object) -> float | None:
     """Seconds to wait; None, which leaves it to the policy, for what is none."""
     if not isinstance(given, (int, float)) or not math.isfinite(given) or given < 0:
         return None
-    return min(given, LONGEST.total_seconds())
+    return min(given, LONGEST)
 
 
 def _span(given: object) -> timedelta | None:
