@@ -298,7 +298,7 @@ async def _add_worker(
     for account in plugins.accounts.values():
         stack.push_async_callback(account.aclose)
     entries = await _entries(here, plugins, roles)
-    store = await stack.enter_async_context(opened_store(here))
+    store = await stack.enter_async_context(opened_store(here, patient=True))
     found.dispatcher = Dispatcher(
         entries,
         Equipment(

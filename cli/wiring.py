@@ -1,10 +1,12 @@
 """The composition root: settings become the parts of a running role."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING
+
+import structlog
 
 from cli.base import Installation
 from cli.errors import CommandFailed, Misconfigured
@@ -17,10 +19,14 @@ if TYPE_CHECKING:
     from store.dedupe import Dedupe
     from store.store import Store
 
+log = structlog.get_logger()
+
 # How long the parts of a role may take to close, whatever hangs.
 CLOSING = timedelta(seconds=10)
 # Seconds a start waits for the dedupe store, and between later tries.
 _FIRST_TRY, _TRY_AGAIN = 2.0, 2.0
+# Seconds that a role waits at its start for a state store that does not answer.
+_PATIENCE = 30.0
 
 
 @asynccontextmanager
@@ -52,8 +58,12 @@ async def opened_log(here: Installation, *, patient: bool = False) -> AsyncItera
 
 
 @asynccontextmanager
-async def opened_store(here: Installation) -> AsyncIterator["Store"]:
+async def opened_store(here: Installation, *, patient: bool = False) -> AsyncIterator["Store"]:
     """The state store of the configuration, started.
+
+    Args:
+        here: whose.
+        patient: it may be slow just now, and is tried again for a while, as by a role.
 
     Raises:
         Misconfigured: it is not migrated, or waiting would not make it work.
@@ -65,11 +75,30 @@ async def opened_store(here: Installation) -> AsyncIterator["Store"]:
     settings = here.settings.store
     with store_errors_explained():
         store = Store.open(store_url(here), deadline=settings.deadline, connections=settings.connections)
-        await store.start()
+        await answering(store.start, within=_PATIENCE if patient else 0)
     try:
         yield store
     finally:
         await store.stop()
+
+
+async def answering(start: Callable[[], Awaitable[None]], *, within: float, pause: float = _TRY_AGAIN) -> None:
+    """Start a store, again while it does not answer, for so many seconds.
+
+    Raises:
+        StoreUnavailable: it does not answer.
+        StoreMisconfigured: waiting would not make it work.
+    """
+    now = asyncio.get_running_loop().time
+    end = now() + within
+    while True:
+        try:
+            return await start()
+        except StoreUnavailable as error:
+            if now() >= end:
+                raise
+            log.warning("store.awaited", cause=str(error))
+        await asyncio.sleep(pause)
 
 
 @asynccontextmanager

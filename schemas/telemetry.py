@@ -66,6 +66,7 @@ LOG_EVENTS: Mapping[str, str] = MappingProxyType(
         "member.unstopped": "A group member could not leave in order; its partitions come free by timeout.",
         "handler.rejoining": "A handler's worker leaves its group and joins anew; `cause` says why.",
         "store.left": "The data folder holds a state store that is not the configured one; `cause` says what to do.",
+        "store.awaited": "The state store does not answer at the start, and is tried again for half a minute.",
         "store.uncleaned": "Old rows of the store could not be thrown away; the next round goes on.",
         "background.ended": "Work beside the handlers came to an end by a defect; `next` says what to do.",
         "handler.stopped": "A handler does not run; `reason` says why and what to do.",
