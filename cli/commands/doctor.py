@@ -8,7 +8,8 @@ import shutil
 import time
 import urllib.error
 import urllib.request
-from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Coroutine, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -83,8 +84,9 @@ async def _doctor(here: Installation, *, as_json: bool) -> int:
         if not lacks:
             found += [one async for one in undealt(here, patience=PATIENCE)]
         found += [*_machine(here), *crashed, *missing(here, roles)]
+        listed = [stop for stop in stops.values() if any(told(stop) in one.detail for one in found)]
         for role in roles:
-            found += look_at(role)
+            found += [pointing(one, listed) for one in look_at(role)]
     return 0 if show(found, as_json=as_json) else 1
 
 
@@ -203,6 +205,14 @@ def stopped(stop: Stop, lag: int | None) -> Finding:
     """How an entry stands that is to stand still: nobody is told anew of what he did himself."""
     waits = f"{lag:,} behind, " if lag else ""
     return Finding(f"handler {stop.handler}", "degraded" if stop.reason == "paused" else "failing", waits + told(stop))
+
+
+def pointing(finding: Finding, listed: Iterable[Stop]) -> Finding:
+    """What a role says of itself, without what is told of entries that stand still and have a finding of their own."""
+    detail = finding.detail
+    for stop in listed:
+        detail = detail.replace(told(stop), f"see handler {stop.handler}")
+    return replace(finding, detail=detail)
 
 
 def reported(entry: str, lag: int | None, report: Report) -> Finding | None:

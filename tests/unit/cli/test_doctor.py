@@ -9,14 +9,16 @@ import pytest
 
 from cli.addresses import Address
 from cli.base import Installation
-from cli.commands.doctor import asked, behind, clock, ended_without_a_word, missing, reported, room, stale
+from cli.commands.doctor import asked, behind, clock, ended_without_a_word, missing, pointing, reported, room, stale
 from cli.entry_reports import Report
+from cli.entry_states import told
 from cli.errors import CommandFailed
 from cli.findings import Finding
 from cli.places import Places
 from cli.settings import Settings
 from eventlog.errors import EventLogError
 from store.errors import StoreError
+from store.stops import Stop
 
 # Above the largest process id that Linux gives.
 NOBODY = 2**22 + 1
@@ -183,3 +185,11 @@ async def test_what_answers_is_no_finding_yet() -> None:
         return None
 
     assert await asked("event log", "kafka://broker:9092", answers()) is None
+
+
+def test_what_stops_an_entry_is_told_once() -> None:
+    """The role that runs it points to the finding of the entry."""
+    stop = Stop(handler="lab", reason="dead-letters", detail="20 of the last 21 events died", by="work", at=AT)
+    said = Finding("role work (pid 1)", "failing", f"handlers: lab: {told(stop)}; log: it is slow")
+    assert pointing(said, [stop]).detail == "handlers: lab: see handler lab; log: it is slow"
+    assert pointing(said, []) == said
