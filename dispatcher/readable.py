@@ -11,16 +11,15 @@ from datetime import timedelta
 
 from clients import errors
 from clients.errors import ClientError
-from clients.waits import LONGEST
 from handlers.api import GiveUp, RetryLater, Unavailable
-from schemas.durations import duration
+from schemas.durations import LONGEST, duration
 
 
 def _seconds(given: object) -> float | None:
     """Seconds to wait; None, which leaves it to the policy, for what is none."""
     if not isinstance(given, (int, float)) or not math.isfinite(given) or given < 0:
         return None
-    return min(given, LONGEST)
+    return min(given, LONGEST.total_seconds())
 
 
 def _span(given: object) -> timedelta | None:

@@ -13,6 +13,7 @@ from dispatcher.attempt import attempt, readable
 from dispatcher.errors import describe, frames
 from dispatcher.outcome import Dead, Outcome, Policy, Retry, decide
 from handlers.api import Context, GiveUp, RetryLater, Unavailable
+from schemas.durations import LONGEST
 from schemas.events import Event
 
 POLICY = Policy(attempts=3, backoff=timedelta(seconds=4), max_backoff=timedelta(minutes=1))
@@ -112,7 +113,7 @@ ODD: dict[str, tuple[Callable[[], BaseException], Outcome]] = {
     "a text as seconds": (lambda: limited("30"), Retry(OWN, "", counts=False)),
     "not a number": (lambda: limited(math.nan), Retry(OWN, "", counts=False)),
     "for ever": (lambda: limited(math.inf), Retry(OWN, "", counts=False)),
-    "nearly for ever": (lambda: limited(1e300), Retry(timedelta(days=1) + OWN, "", counts=False)),
+    "nearly for ever": (lambda: limited(1e300), Retry(LONGEST + OWN, "", counts=False)),
     "a number beyond floats": (lambda: limited(10**400), Retry(OWN, "", counts=False)),
     "back in time": (lambda: limited(-3600.0), Retry(OWN, "", counts=False)),
     "later, back in time": (lambda: RetryLater("x", after=timedelta(days=-3000)), Retry(OWN, "")),
