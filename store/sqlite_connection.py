@@ -1,5 +1,6 @@
 """Opening a SQLite file, in its log mode."""
 
+import asyncio
 import functools
 import sqlite3
 import time
@@ -24,8 +25,14 @@ async def connect(path: Path, *, patience: timedelta) -> aiosqlite.Connection:
     """
     connection = aiosqlite.Connection(functools.partial(open_file, path, patience.total_seconds()), iter_chunk_size=64)
     # A thread that waits for a lock must not keep the process from ending.
-    connection._thread.daemon = True  # noqa: SLF001 - as SQLAlchemy does for connections it makes itself
-    return await connection
+    thread = connection._thread  # noqa: SLF001 - as SQLAlchemy does for connections it makes itself
+    thread.daemon = True
+    try:
+        return await connection
+    except sqlite3.Error:
+        # It tells this loop of its end, which must not be closed by then.
+        await asyncio.to_thread(thread.join)
+        raise
 
 
 def open_file(path: Path, patience: float) -> sqlite3.Connection:

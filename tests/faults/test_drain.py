@@ -224,7 +224,8 @@ async def test_a_stop_while_the_broker_is_frozen(kafka_private: MakeBroker, tmp_
                 shop.writes_on()
                 broker.stop()
                 frozen_at = time.monotonic()
-                wait_for(lambda: senders.answers(frozen_at), seconds=5, what="a refusal")
+                # whoever asked before that has waited for his refusal first, and then for this one
+                wait_for(lambda: senders.answers(frozen_at), seconds=8, what="a refusal")
                 stop_at = time.monotonic()
                 for role in (receiver, worker):
                     role.signal(signal.SIGTERM)

@@ -1,6 +1,7 @@
 """The embedded log when its file is locked, full, gone or damaged."""
 
 import asyncio
+import contextlib
 import sqlite3
 from pathlib import Path
 
@@ -99,7 +100,9 @@ async def test_nothing_is_acknowledged_into_a_file_that_a_reader_found_damaged(t
     leaf = sound.index(b"x" * KIB) // 4096 * 4096
     path.write_bytes(sound[:leaf] + b"\xff" * 4096 + sound[leaf + 4096 :])
     async with running(tmp_path) as log:
-        assert await append(log) == [50]
+        with contextlib.suppress(LogUnavailable):
+            # unless what cleans up beside it has met the damage first
+            assert await append(log) == [50]
         with pytest.raises(LogUnavailable, match="is damaged"):
             _ = [each async for each in log.read({AT: 0}, follow=False)]
         assert "is damaged" in log.health().detail
