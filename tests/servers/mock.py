@@ -6,6 +6,7 @@ four partitions when asked for. So it serves conformance and error tests, and st
 
 import asyncio
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -96,8 +97,9 @@ class MockCluster(Broker):
         self._process.wait()
 
     def stop(self) -> None:
-        """Freeze it (SIGSTOP)."""
+        """Freeze it (SIGSTOP), all its threads: on a busy machine one may answer while another takes the signal."""
         self._process.send_signal(signal.SIGSTOP)
+        os.waitid(os.P_PID, self._process.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
 
     def cont(self) -> None:
         """Let it run on (SIGCONT)."""
