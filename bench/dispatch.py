@@ -24,7 +24,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import structlog
 
-from cli.process import collect_less
+from cli.garbage import collect_less
 from dispatcher.dispatcher import Dispatcher
 from dispatcher.equipment import Equipment
 from dispatcher.settings import CommonSettings, entry_of

@@ -27,7 +27,7 @@ from typing import cast
 import structlog
 import uvloop
 
-from cli.process import collect_less
+from cli.garbage import collect_less
 from eventlog.open import EventLogSettings, open_log
 from receiver.server import ReceiverParts, ReceiverServer
 from receiver.settings import ReceiverSettings, SourceSettings

@@ -12,7 +12,6 @@ from receiver.settings import ReceiverSettings, SourceSettings
 from receiver.sources.opening import open_sources
 from schemas.envelope import decode
 from schemas.events import Event
-from schemas.record import StoredRecord
 from schemas.topics import Topics
 
 
@@ -52,17 +51,4 @@ def events_in(
         raise ValueError(
             f"no delivery of {platform}: {getattr(outcome, 'reason', 'it does not fit what is documented')}"
         )
-    return [
-        decode(
-            StoredRecord(
-                topic=one.record.topic,
-                key=one.record.key,
-                value=one.record.value,
-                headers=one.record.headers,
-                timestamp=one.record.timestamp,
-                partition=0,
-                offset=number,
-            )
-        )
-        for number, one in enumerate(outcome.records)
-    ]
+    return [decode(one.record.stored(partition=0, offset=number)) for number, one in enumerate(outcome.records)]

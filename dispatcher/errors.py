@@ -13,7 +13,6 @@ DispatcherError
 """
 
 import traceback
-from collections.abc import Iterator
 from datetime import timedelta
 from itertools import dropwhile
 from pathlib import Path
@@ -21,6 +20,7 @@ from types import FrameType
 
 from clients.errors import ClientError
 from dispatcher.attempt import AttemptTimedOut, CancelledItself, TriedToExit
+from dispatcher.readable import chain
 from eventlog.errors import EventLogError
 from handlers.api import GiveUp, RetryLater, Unavailable
 from schemas.envelope import EnvelopeError
@@ -140,7 +140,7 @@ def place(error: BaseException) -> str:
 
     Without any such line the innermost one of all; empty for an error that was never raised.
     """
-    found = next(filter(None, map(_own_line, _chain(error))), None)
+    found = next(filter(None, map(_own_line, chain(error))), None)
     if found is None:
         found = next(reversed(list(traceback.walk_tb(error.__traceback__))), None)
     if found is None:
@@ -161,16 +161,6 @@ def _own_line(error: BaseException) -> tuple[FrameType, int] | None:
     return next((line for line in reversed(called) if package_of(line[0]) == package_of(called[0][0])), None)
 
 
-def _chain(error: BaseException) -> Iterator[BaseException]:
-    """An error, what caused it, and so on."""
-    seen: set[int] = set()
-    cause: BaseException | None = error
-    while cause is not None and id(cause) not in seen:
-        seen.add(id(cause))
-        yield cause
-        cause = cause.__cause__ or (None if cause.__suppress_context__ else cause.__context__)
-
-
 def frames(error: BaseException, *, limit: int) -> str:
     """The traceback of an error without any value: types, files, lines and the code that stands there.
 
@@ -180,7 +170,7 @@ def frames(error: BaseException, *, limit: int) -> str:
     """
     told = (
         "".join([*traceback.format_tb(cause.__traceback__), f"{type(cause).__module__}.{type(cause).__qualname__}\n"])
-        for cause in _chain(error)
+        for cause in chain(error)
     )
     text = "-- caused by, or while handling --\n".join(told).encode("utf-8", "replace")
     return text[-limit:].decode("utf-8", "ignore")

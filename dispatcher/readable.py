@@ -59,7 +59,7 @@ def mend(error: Exception) -> None:
     Raises:
         BaseException: it cannot be; a stranger's property may raise anything.
     """
-    for each in _chain(error):
+    for each in chain(error):
         _read(each)
     _keep_promises(error)
 
@@ -81,7 +81,7 @@ def _read(error: BaseException) -> None:
         str(error)
 
 
-def _chain(error: BaseException) -> Iterator[BaseException]:
+def chain(error: BaseException) -> Iterator[BaseException]:
     """An error, what caused it, and so on."""
     seen: set[int] = set()
     cause: BaseException | None = error

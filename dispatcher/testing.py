@@ -31,7 +31,7 @@ from eventlog.log import EventLog
 from handlers.api import Handler
 from schemas.envelope import encode
 from schemas.events import Data, Event, Timer
-from schemas.record import StoredRecord, TopicPartition
+from schemas.record import TopicPartition
 from store.schedule import TimerSet
 from store.store import Store
 
@@ -224,18 +224,9 @@ class Harness:
     async def _received(self, event: Event[Any]) -> Received:
         """The record of an event, as it comes from a log."""
         topics = self._runner.equipment.topics
-        record = encode(event, topics.of(event.type))
         offset = self._partition.tracker.position
         self._partition.tracker.add(offset)
-        stored = StoredRecord(
-            topic=record.topic,
-            key=record.key,
-            value=record.value,
-            headers=record.headers,
-            timestamp=record.timestamp,
-            partition=0,
-            offset=offset,
-        )
+        stored = encode(event, topics.of(event.type)).stored(partition=0, offset=offset)
         return Received(self._partition, stored, Heading.of(stored))
 
     async def _firing(self, event: Event[Timer]) -> Firing:

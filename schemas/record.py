@@ -40,6 +40,18 @@ class Record:
         """The first header of that name."""
         return next((value for key, value in self.headers if key == name), None)
 
+    def stored(self, *, partition: int, offset: int) -> "StoredRecord":
+        """This record as it is read from a place of its topic."""
+        return StoredRecord(
+            topic=self.topic,
+            key=self.key,
+            value=self.value,
+            headers=self.headers,
+            timestamp=self.timestamp,
+            partition=partition,
+            offset=offset,
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredRecord(Record):

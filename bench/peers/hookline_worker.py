@@ -12,7 +12,7 @@ import structlog
 import uvloop
 
 from bench.peers.measured import Measured
-from cli.process import collect_less
+from cli.garbage import collect_less
 from dispatcher.dispatcher import Dispatcher
 from dispatcher.equipment import Equipment
 from dispatcher.settings import CommonSettings, entry_of
