@@ -25,6 +25,9 @@ class CancelledItself(Exception):
     """The handler ended by a cancellation that nobody asked for, of a task of its own for instance."""
 
 
+_HELD = BaseExceptionGroup.exceptions.__get__
+
+
 class AttemptTimedOut(Exception):
     """The handler took longer than its timeout and was cancelled."""
 
@@ -69,9 +72,16 @@ def leaves(error: Exception) -> list[Exception]:
 
     `asyncio.TaskGroup` raises what its tasks raised as a group.
     """
-    if not isinstance(error, ExceptionGroup):
-        return [readable(error)]
-    return [leaf for each in error.exceptions for leaf in leaves(each)]
+    found: list[Exception] = []
+    left = [error]
+    while left:
+        each = left.pop()
+        if isinstance(each, ExceptionGroup):
+            # past whatever a subclass says of itself, and however deep
+            left += reversed(_HELD(each))
+        else:
+            found.append(readable(each))
+    return found
 
 
 async def attempt(

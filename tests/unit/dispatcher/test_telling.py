@@ -59,6 +59,27 @@ def test_what_is_no_group_is_itself() -> None:
     assert telling(None) is None
 
 
+def test_a_group_counts_at_any_depth() -> None:
+    """A plugin cannot end its entry by how deep its groups are."""
+    away = PlatformDown("503")
+    error: Exception = away
+    for _ in range(5_000):
+        error = ExceptionGroup("g", [error])
+    assert telling(error) is away
+
+
+def test_a_group_that_hides_what_it_holds_is_looked_into() -> None:
+    """Whatever a subclass says of itself, or raises when asked."""
+
+    class Shy(ExceptionGroup[Exception]):
+        @property
+        def exceptions(self) -> tuple[Exception, ...]:
+            raise RuntimeError("no")
+
+    away = PlatformDown("503")
+    assert telling(Shy("g", [away])) is away
+
+
 def test_a_group_proves_that_nothing_happened_if_all_its_leaves_do() -> None:
     """One that may have done something is enough to ask."""
     refused = ExceptionGroup("g", [GiveUp("no"), ExceptionGroup("in it", [ConnectionRefusedError()])])
