@@ -1,5 +1,6 @@
 """Which events an operator means, as the order of a replay."""
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -76,7 +77,7 @@ class Asked:
 
 
 async def begin(here: Installation, log: EventLog, store: Store, asked: Asked) -> int | None:
-    """Ask for a replay; its number, None if it would replay nothing.
+    """Ask for a replay, and warn of what it will do; its number, None if it would replay nothing.
 
     Raises:
         Misconfigured: there is no such entry.
@@ -84,6 +85,8 @@ async def begin(here: Installation, log: EventLog, store: Store, asked: Asked) -
         StoreError: the store failed.
     """
     order, plan = await look(here, log, store, asked)
+    if plan.warning:
+        sys.stderr.write(f"hookline: {plan.warning}\n")
     return await store.replay_jobs.start(order, datetime.now(UTC)) if plan.events else None
 
 

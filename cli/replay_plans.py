@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from dispatcher import replay_cursor
+from dispatcher.dead_limit import LEAST
 from dispatcher.replay_reading import Pick, page
 from dispatcher.work import Heading
 from eventlog.log import EventLog
@@ -28,6 +29,8 @@ class Plan:
     """What was counted so far."""
 
     spacing: timedelta | None
+    # Whether effects are forgotten first, also those of which nobody knows.
+    redo_effects: bool = False
     # Event type and reason → events.
     counts: Counter[tuple[str, str]] = field(default_factory=Counter)
     # Events that are meant and are dealt with, or under way.
@@ -46,6 +49,18 @@ class Plan:
     def lasts(self) -> timedelta | None:
         """How long that takes at least, with a rate."""
         return None if self.spacing is None else self.spacing * self.events
+
+    @property
+    def warning(self) -> str:
+        """What it would do that nobody wants; empty: nothing that a letter tells of."""
+        uncertain = sum(count for (_, reason), count in self.counts.items() if reason == "uncertain")
+        if self.redo_effects or not uncertain:
+            return ""
+        return (
+            f"{uncertain:,} of them died as uncertain: each dies again at once unless its effect of `once` has a probe "
+            f"by now, and {LEAST} such deaths can stop the handler. Give the effect a probe first, or say "
+            "--redo-effects, which runs effects anew, also those that happened"
+        )
 
     def add(self, orders: Collection[Order], decided: Decisions) -> None:
         """Count some more."""
@@ -81,6 +96,7 @@ class Plan:
             "last": None if self.last is None else rfc3339(self.last),
             "sample": self.sample,
             "seconds": None if self.lasts is None else self.lasts.total_seconds(),
+            "warning": self.warning or None,
         }
 
     def lines(self) -> list[str]:
@@ -95,6 +111,8 @@ class Plan:
         if self.lasts is not None and self.events:
             whole = timedelta(seconds=max(1, round(self.lasts.total_seconds())))
             told.append(f"at this rate it takes at least {in_words(whole)}")
+        if self.warning:
+            told.append(self.warning)
         return told
 
 
@@ -105,7 +123,7 @@ async def planned(log: EventLog, store: Store, order: JobOrder, picked: Pick) ->
         EventLogError: the log failed.
         StoreError: the store failed.
     """
-    plan, cursor = Plan(order.spacing), replay_cursor.decode(order.cursor)
+    plan, cursor = Plan(order.spacing, order.redo_effects), replay_cursor.decode(order.cursor)
     while replay_cursor.left(cursor):
         found = await page(log, cursor, picked, steps=_PAGE)
         orders = [step.order for step in found.steps]

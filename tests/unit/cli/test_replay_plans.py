@@ -47,6 +47,24 @@ def test_a_plan_shows_a_few_ids() -> None:
     assert len(plan.row()["sample"]) == 5
 
 
+@pytest.mark.parametrize(("redo", "warns"), [(False, True), (True, False)])
+def test_a_plan_warns_of_letters_that_die_again(redo: bool, warns: bool) -> None:
+    """Nobody can tell from a letter whether its handler has a probe by now."""
+    plan = Plan(None, redo)
+    uncertain = [replace(order(number), death=(("x-dlq-reason", b"uncertain"),)) for number in (1, 2)]
+    plan.add([*uncertain, order(3)], NOTHING)
+    assert plan.warning.startswith("2 of them died as uncertain: each dies again at once unless") is warns
+    assert ("20 such deaths can stop the handler" in plan.lines()[-1]) is warns
+    assert (plan.row()["warning"] is not None) is warns
+
+
+def test_a_plan_of_other_letters_warns_of_nothing() -> None:
+    """They may be handled."""
+    plan = Plan(None)
+    plan.add([order(1)], NOTHING)
+    assert (plan.warning, plan.row()["warning"]) == ("", None)
+
+
 def standing(counts: dict[State, int] | None = None, **changes: Any) -> Standing:
     values: dict[str, Any] = {
         "handler": "h",
