@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 from dispatcher import replay_cursor
+from dispatcher.leftovers import elsewhere_told
 from schemas.durations import in_words
 from schemas.envelope import rfc3339
 from store.replay_jobs import Job
@@ -15,12 +16,17 @@ COLUMNS = ("id", "handler", "from", "state", "found", "waiting", "done", "dead",
 """What a person sees of each."""
 
 
+Home: TypeAlias = Literal["here", "elsewhere", "unknown"]
+"""Whether the event log of a replay is the one that is read; `unknown` while that one is away."""
+
+
 @dataclass(frozen=True, slots=True)
 class Standing:
     """A replay, and how many of its events are in which state."""
 
     job: Job
     counts: Mapping[State, int]
+    home: Home = "here"
 
     @property
     def open(self) -> int:
@@ -49,15 +55,22 @@ class Standing:
 
     @property
     def state(self) -> str:
-        """reading, running, done, trimmed (over, and not all could be read) or cancelled."""
-        if self.job.state != "read":
-            return self.job.state
+        """reading, elsewhere, running, done, trimmed (over, and not all could be read) or cancelled.
+
+        elsewhere: it has not read all its events, and their log is not read any more.
+        """
+        if self.job.state == "reading":
+            return "elsewhere" if self.home == "elsewhere" else "reading"
+        if self.job.state == "cancelled":
+            return "cancelled"
         return "running" if self.open else "trimmed" if self.trimmed else "done"
 
     def left(self, now: datetime) -> timedelta | None:
         """About how long it takes from now on; None if nobody can tell yet."""
         if self.is_over:
             return timedelta()
+        if self.job.state == "reading" and self.home != "here":
+            return None
         cursor = replay_cursor.decode(self.job.cursor)
         looked, left = replay_cursor.looked(cursor), replay_cursor.left(cursor)
         if self.job.state == "reading" and not looked:
@@ -91,6 +104,7 @@ class Standing:
             "asked_at": rfc3339(job.asked_at),
             "asked_by": job.by,
             "ended_at": None if job.ended_at is None else rfc3339(job.ended_at),
+            "advice": self.advice or None,
         }
 
     def shown(self, now: datetime) -> dict[str, Any]:
@@ -105,6 +119,11 @@ class Standing:
             else in_words(timedelta(seconds=round(left.total_seconds())))
         )
         return row | {"waiting": waiting, "rate": "" if row["rate"] is None else f"{row['rate']:g}/s", "left": told}
+
+    @property
+    def advice(self) -> str:
+        """What to do about it, in a sentence; empty: nothing."""
+        return elsewhere_told(self.job) if self.state == "elsewhere" else ""
 
     def summary(self) -> str:
         """What came of it, in a line."""

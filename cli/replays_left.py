@@ -1,10 +1,13 @@
 """Replays of many events that are not over: of the log that is read, and of another one, where nobody reads on."""
 
-from collections.abc import Collection
+import sys
+from collections.abc import Collection, Sequence
+from dataclasses import replace
 
 from cli.base import Installation
 from cli.errors import CommandFailed
 from cli.findings import Finding
+from cli.replay_states import Standing
 from cli.stranded import left_log
 from cli.wiring import opened_log, opened_store, store_errors_explained, store_url
 from dispatcher.leftovers import elsewhere_told
@@ -24,6 +27,19 @@ async def unfinished(here: Installation, entries: Collection[str]) -> list[str]:
     except EventLogError as error:
         raise CommandFailed(f"the event log does not answer: {error}") from error
     return [told(job) for job in jobs if job.handler in entries and job.log == identity]
+
+
+async def placed(here: Installation, standings: Sequence[Standing]) -> Sequence[Standing]:
+    """The same, of this log or of another one; while the log is away stderr is told so, and nothing is claimed."""
+    if all(each.job.state != "reading" for each in standings):
+        return standings
+    try:
+        async with opened_log(here) as log:
+            identity = await log.identity()
+    except (EventLogError, CommandFailed) as error:
+        sys.stderr.write(f"hookline: whether these replays read this event log or another one is not known: {error}\n")
+        return [replace(each, home="unknown") for each in standings]
+    return [replace(each, home="here" if each.job.log == identity else "elsewhere") for each in standings]
 
 
 def told(job: Job) -> str:

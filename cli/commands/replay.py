@@ -16,6 +16,7 @@ from cli.output import json_line, listing, printable, stdout
 from cli.replay_orders import Asked, Said, begin, look, spacing
 from cli.replay_states import COLUMNS, Standing
 from cli.replay_waits import advice, standing
+from cli.replays_left import placed
 from cli.wiring import opened_log, opened_store, store_errors_explained
 from store.store import Store
 
@@ -128,9 +129,12 @@ def status(
                 jobs = await store.replay_jobs.all(limit=limit)
                 counts = await store.replay_jobs.counts([job.id for job in jobs])
                 found = [Standing(job, counts[job.id]) for job in reversed(jobs)]
-        now = datetime.now(UTC)
+        found, now = list(await placed(here, found)), datetime.now(UTC)
         rows = [each.row(now) if as_json else each.shown(now) for each in found]
         listing(rows, COLUMNS, as_json=as_json, empty="there was no replay of many events yet")
+        for each in [] if as_json else found:
+            if each.advice:
+                stdout().print(f"replay {each.job.id}: {each.advice}")
         return 0
 
     return process.run(lambda _stopping: shown())

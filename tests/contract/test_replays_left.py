@@ -7,7 +7,8 @@ import pytest
 
 from cli.base import Installation
 from cli.places import Places
-from cli.replays_left import elsewhere, embedded, unfinished
+from cli.replay_waits import standing
+from cli.replays_left import elsewhere, embedded, placed, unfinished
 from cli.wiring import opened_log, opened_store, store_url
 from store.migrations import migrate
 from tests.contract.stores import NOW
@@ -57,3 +58,14 @@ async def test_replays_of_the_embedded_log_are_found_without_a_broker(here: Inst
 async def test_without_a_broker_nothing_is_said_of_other_logs(here: Installation) -> None:
     """That it is away is told by others."""
     assert await elsewhere(on_kafka(here)) == []
+
+
+async def test_replays_stand_elsewhere_when_their_log_is_not_read(
+    here: Installation, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """While the log is away nobody can tell, and it is told why."""
+    async with opened_store(here) as store:
+        found = [await standing(store, number) for number in (1, 2)]
+    assert [each.state for each in await placed(here, found)] == ["reading", "elsewhere"]
+    assert [each.home for each in await placed(on_kafka(here), found)] == ["unknown", "unknown"]
+    assert capsys.readouterr().err.startswith("hookline: whether these replays read this event log or another one is ")

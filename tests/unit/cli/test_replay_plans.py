@@ -9,7 +9,7 @@ import pytest
 from cli.errors import Misconfigured
 from cli.replay_orders import Said, spacing
 from cli.replay_plans import Plan
-from cli.replay_states import Standing
+from cli.replay_states import Home, Standing
 from store.decisions import Decisions
 from store.replay_jobs import Job
 from store.replay_rows import State
@@ -65,7 +65,7 @@ def test_a_plan_of_other_letters_warns_of_nothing() -> None:
     assert (plan.warning, plan.row()["warning"]) == ("", None)
 
 
-def standing(counts: dict[State, int] | None = None, **changes: Any) -> Standing:
+def standing(counts: dict[State, int] | None = None, home: Home = "here", **changes: Any) -> Standing:
     values: dict[str, Any] = {
         "handler": "h",
         "log": LOG,
@@ -81,7 +81,7 @@ def standing(counts: dict[State, int] | None = None, **changes: Any) -> Standing
         "next_at": NOW,
         "held_until": None,
     }
-    return Standing(Job(**values | changes), counts or {})
+    return Standing(Job(**values | changes), counts or {}, home)
 
 
 READ = '[["t",0,0,100,100]]'
@@ -120,6 +120,21 @@ def test_a_replay_is_over_when_nothing_more_comes_of_it(one: Standing, state: st
 def test_how_long_it_takes_is_estimated(one: Standing, seconds: int | None) -> None:
     """As if the rest held as many events as what was read."""
     assert one.row(minute(1))["seconds_left"] == seconds
+
+
+def test_a_replay_of_a_log_that_nobody_reads_is_told() -> None:
+    """Nobody can say when it is over; one that has read its events goes on all the same."""
+    away = standing({"waiting": 2, "done": 6}, home="elsewhere", spacing=timedelta(seconds=3))
+    assert (away.state, away.row(NOW)["seconds_left"], away.shown(NOW)["left"]) == ("elsewhere", None, "unknown")
+    assert away.advice.endswith("if its events are to be left there, `hookline replay cancel 3`")
+    read = standing({"waiting": 2}, home="elsewhere", state="read", cursor=READ)
+    assert (read.state, read.row(NOW)["advice"]) == ("running", None)
+
+
+def test_of_a_replay_whose_log_may_be_another_nothing_is_claimed() -> None:
+    """Its log is away just now."""
+    unknown = standing({"waiting": 2, "done": 6}, home="unknown", spacing=timedelta(seconds=3))
+    assert (unknown.state, unknown.shown(NOW)["left"], unknown.advice) == ("reading", "unknown", "")
 
 
 def test_what_came_of_a_replay_is_told_in_a_line() -> None:
