@@ -18,16 +18,26 @@ class TopicsWatch:
     def __init__(self, log: EventLog, wanted: Mapping[str, TopicSettings]) -> None:
         self._log = log
         self._wanted = wanted
-        # What is wrong and what to do; empty when all is well.
-        self.problem = "the event log has not answered yet"
+        # What is wrong with them; empty when all is well.
+        self._differs = ""
+        # Why the log does not say.
+        self._silence = "it has not answered yet"
+
+    @property
+    def problem(self) -> str:
+        """What is wrong and what to do; empty when all is well."""
+        if self._silence:
+            # of a log that is known to be away others tell in these words
+            return f"the event log does not answer: {self._log.health().detail or self._silence}"
+        return self._differs
 
     async def run(self) -> None:
         """Look for ever."""
         while True:
             try:
-                self.problem = _told(await look(self._log, self._wanted))
+                self._differs, self._silence = _told(await look(self._log, self._wanted)), ""
             except EventLogError as error:
-                self.problem = f"the event log does not answer: {error}"
+                self._silence = str(error)
             await asyncio.sleep(_SOON if self.problem else _LATER)
 
 

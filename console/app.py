@@ -24,6 +24,20 @@ Check = Callable[[], Found]
 """Costs nothing: it tells the last known state."""
 
 
+def told_once(found: Mapping[str, Found]) -> Mapping[str, Found]:
+    """What checks found, each cause once: where one repeats what an earlier one says, it points to that."""
+    told: dict[str, Found] = {}
+    causes: dict[str, str] = {}
+    for name, one in found.items():
+        detail = one.detail
+        for cause, earlier in causes.items():
+            detail = detail.replace(cause, f"see {earlier}")
+        told[name] = one._replace(detail=detail)
+        if one.detail:
+            causes.setdefault(one.detail, name)
+    return told
+
+
 Document = Callable[[Mapping[str, str]], object]
 """What is told as JSON under a path, of its variables and the query; a `KeyError` is a 404, a `ValueError` a 400."""
 
@@ -56,7 +70,7 @@ def build_app(
         return web.json_response({"status": "ok"})
 
     async def ready(_request: web.Request) -> web.Response:
-        found = {name: check() for name, check in checks.items()}
+        found = told_once({name: check() for name, check in checks.items()})
         good, told = all(one.ok for one in found.values()), any(one.detail for one in found.values())
         status = "failing" if not good else "degraded" if told else "ok"
         body = {"status": status, "checks": {name: one._asdict() for name, one in found.items()}}

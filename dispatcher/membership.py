@@ -87,6 +87,7 @@ class Membership:
             entry=entry, equipment=equipment, holdings=hold, metrics=metrics, on_lost=self._lost, on_stop=self._fail
         )
         self._reader = Reader(
+            entry=entry.name,
             member=self._member,
             holdings=self.holdings,
             wanted=Wanted.of(entry),
@@ -112,7 +113,8 @@ class Membership:
     @property
     def trouble(self) -> str:
         """Why nothing can be read now; empty while all is well."""
-        return self._reader.away or self.equipment.log.health().detail
+        # Of a log that is away every entry says the same, however each came to notice.
+        return self.equipment.log.health().detail or self._reader.away
 
     @property
     def renewals(self) -> int:

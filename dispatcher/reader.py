@@ -57,6 +57,7 @@ class Wanted:
 class Reader:
     """The fetch loop of one membership."""
 
+    entry: str
     member: Member
     holdings: Holdings
     wanted: Wanted
@@ -92,7 +93,7 @@ class Reader:
                     # the member is gone because we leave
                     return
                 if not self.away:
-                    log.warning("log.lost", cause=describe(error))
+                    log.warning("log.lost", handler=self.entry, cause=describe(error))
                 self.away = describe(error)
                 await asyncio.sleep(error.retry_after.total_seconds())
             else:

@@ -115,7 +115,7 @@ class KafkaMember:
             if found or _now() >= until:
                 break
         if not found and polling.silence.seconds >= AWAY_AFTER:
-            raise self._unavailable(f"no broker answered for {polling.silence.seconds:.0f} s")
+            raise self._unavailable(f"no broker has answered for {AWAY_AFTER:.0f} s or longer")
         return found
 
     def seek(self, at: TopicPartition, offset: int) -> None:
@@ -270,8 +270,8 @@ class KafkaMember:
         return self._unavailable(f"{what} failed: {cause.text}")
 
     def _unavailable(self, text: str) -> LogUnavailable:
-        detail = self._health().detail
-        return LogUnavailable(f"group {self._group}: {text}" + (f"; {detail}" if detail else ""))
+        # Nothing of one member, and no count: what several of them say is to be one cause.
+        return LogUnavailable("; ".join(filter(None, (text, self._health().detail))))
 
 
 def _now() -> float:

@@ -6,7 +6,7 @@ import aiohttp
 import pytest
 from prometheus_client import CollectorRegistry, Gauge
 
-from console.app import Found
+from console.app import Found, told_once
 from console.server import AdminServer
 
 
@@ -89,6 +89,25 @@ async def test_a_check_that_is_well_and_says_something_is_told_and_leaves_the_ro
             assert (answer.status, (await answer.json())["status"]) == (200, "degraded")
     finally:
         await server.stop()
+
+
+def test_a_cause_that_several_checks_tell_is_told_once() -> None:
+    """The others point to the first one and say what it keeps from working."""
+    away = "Kafka is away: nothing listens on kafka:9092"
+    found = {
+        "log": Found(ok=False, detail=away),
+        "topics": Found(ok=False, detail=f"the event log does not answer: {away}"),
+        "store": Found(ok=True),
+        "handlers": Found(ok=False, detail=f"a, b: {away}; c: paused"),
+        "polling": Found(ok=False, detail=f"s: not polled for 301 s: {away}"),
+    }
+    assert {name: one.detail for name, one in told_once(found).items()} == {
+        "log": away,
+        "topics": "the event log does not answer: see log",
+        "store": "",
+        "handlers": "a, b: see log; c: paused",
+        "polling": "s: not polled for 301 s: see log",
+    }
 
 
 async def test_metrics_are_served(url: str) -> None:

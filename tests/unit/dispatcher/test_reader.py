@@ -21,7 +21,15 @@ LIMITS = Limits(records=3)
 
 def reading(member: FakeMember) -> tuple[Reader, Holdings]:
     holdings = Holdings()
-    reader = Reader(member=member, holdings=holdings, wanted=Wanted.of(quick(h)), limits=LIMITS, on_work=lambda: None)
+    entry = quick(h)
+    reader = Reader(
+        entry=entry.name,
+        member=member,
+        holdings=holdings,
+        wanted=Wanted.of(entry),
+        limits=LIMITS,
+        on_work=lambda: None,
+    )
     return reader, holdings
 
 
