@@ -76,6 +76,7 @@ async def _doctor(here: Installation, *, as_json: bool) -> int:
         found += away
         lacks = {one.name for one in away}
         stops = {} if "state store" in lacks else await _stops(here)
+        reports: Mapping[str, Report] = {}
         if "event log" not in lacks:
             reports = await asyncio.to_thread(ask, roles)
             found += [one async for one in _log(here, roles, stops, reports)]
@@ -84,7 +85,7 @@ async def _doctor(here: Installation, *, as_json: bool) -> int:
         if not lacks:
             found += [one async for one in undealt(here, patience=PATIENCE)]
         found += [*_machine(here), *crashed, *missing(here, roles)]
-        listed = [stop for stop in stops.values() if any(told(stop) in one.detail for one in found)]
+        listed = causes_in(found, stops, reports)
         for role in roles:
             found += [pointing(one, listed) for one in look_at(role)]
     return 0 if show(found, as_json=as_json) else 1
@@ -207,21 +208,33 @@ def stopped(stop: Stop, lag: int | None) -> Finding:
     return Finding(f"handler {stop.handler}", "degraded" if stop.reason == "paused" else "failing", waits + told(stop))
 
 
-def pointing(finding: Finding, listed: Iterable[Stop]) -> Finding:
-    """What a role says of itself, without what is told of entries that stand still and have a finding of their own."""
+def causes_in(found: Iterable[Finding], stops: Mapping[str, Stop], reports: Mapping[str, Report]) -> Mapping[str, str]:
+    """What is wrong with entries and stands in a finding already → the first entry of which it does."""
+    causes = [(told(stop), name) for name, stop in stops.items()]
+    causes += [(cause, name) for name, report in reports.items() for cause in _causes(report)]
+    details = [one.detail for one in found]
+    return {cause: name for cause, name in reversed(causes) if any(cause in detail for detail in details)}
+
+
+def pointing(finding: Finding, listed: Mapping[str, str]) -> Finding:
+    """What a role says of itself, without the causes that the findings of entries tell."""
     detail = finding.detail
-    for stop in listed:
-        detail = detail.replace(told(stop), f"see handler {stop.handler}")
+    for cause, entry in listed.items():
+        detail = detail.replace(cause, f"see handler {entry}")
     return replace(finding, detail=detail)
 
 
 def reported(entry: str, lag: int | None, report: Report) -> Finding | None:
     """How an entry stands that a worker says something of; None if it says nothing."""
-    if not (causes := [*filter(None, [report.failed, stuck_told(report.stuck), away_told(report.away)])]):
+    if not (causes := _causes(report)):
         return None
     waits = f"{lag:,} behind, " if lag else ""
     state: State = "failing" if report.failed or report.stuck else "degraded"
     return Finding(f"handler {entry}", state, waits + "; ".join(causes))
+
+
+def _causes(report: Report) -> list[str]:
+    return [*filter(None, [report.failed, stuck_told(report.stuck), away_told(report.away)])]
 
 
 def behind(entry: str, lag: int | None, *, stuck: bool, worked: bool, start: str) -> Finding:

@@ -9,9 +9,20 @@ import pytest
 
 from cli.addresses import Address
 from cli.base import Installation
-from cli.commands.doctor import asked, behind, clock, ended_without_a_word, missing, pointing, reported, room, stale
+from cli.commands.doctor import (
+    asked,
+    behind,
+    causes_in,
+    clock,
+    ended_without_a_word,
+    missing,
+    pointing,
+    reported,
+    room,
+    stale,
+)
 from cli.entry_reports import Report
-from cli.entry_states import told
+from cli.entry_states import away_told, stuck_told, told
 from cli.errors import CommandFailed
 from cli.findings import Finding
 from cli.places import Places
@@ -187,9 +198,23 @@ async def test_what_answers_is_no_finding_yet() -> None:
     assert await asked("event log", "kafka://broker:9092", answers()) is None
 
 
-def test_what_stops_an_entry_is_told_once() -> None:
-    """The role that runs it points to the finding of the entry."""
-    stop = Stop(handler="lab", reason="dead-letters", detail="20 of the last 21 events died", by="work", at=AT)
-    said = Finding("role work (pid 1)", "failing", f"handlers: lab: {told(stop)}; log: it is slow")
-    assert pointing(said, [stop]).detail == "handlers: lab: see handler lab; log: it is slow"
-    assert pointing(said, []) == said
+STOP = Stop(handler="lab", reason="dead-letters", detail="20 of the last 21 events died", by="work", at=AT)
+
+
+@pytest.mark.parametrize(
+    ("cause", "stops", "reports"),
+    [
+        (told(STOP), {"lab": STOP}, {}),
+        (stuck_told({"e1": AT}), {}, {"lab": Report(stuck={"e1": AT})}),
+        (away_told({"crm": AT}), {}, {"lab": Report(away={"crm": AT}), "other": Report(away={"crm": AT})}),
+        ("its position is lost", {}, {"lab": Report(failed="its position is lost")}),
+    ],
+)
+def test_what_stops_an_entry_is_told_once(cause: str, stops: dict[str, Stop], reports: dict[str, Report]) -> None:
+    """The role that runs it points to the finding of the entry, if there is one."""
+    said = Finding("role work (pid 1)", "failing", f"handlers: lab: {cause}; log: it is slow")
+    above = Finding("handler lab", "failing", f"7 behind, {cause}")
+    listed = causes_in([above], stops, reports)
+    assert pointing(said, listed).detail == "handlers: lab: see handler lab; log: it is slow"
+    assert causes_in([], stops, reports) == {}
+    assert pointing(said, {}) == said
