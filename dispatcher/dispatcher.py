@@ -13,12 +13,14 @@ from dispatcher.hanging import Hanging
 from dispatcher.housekeeping import Housekeeping
 from dispatcher.metrics import Load
 from dispatcher.replay_feeder import ReplayFeeder
+from dispatcher.replays_awaited import ReplaysAwaited
 from dispatcher.settings import Entry
 from dispatcher.stops import Stops
 from dispatcher.watch import Watch
 from dispatcher.worker import Phase, Worker
 from eventlog.errors import LogUnavailable
 from schemas.record import TopicPartition
+from store.errors import StoreUnavailable
 from store.stops import Stop
 
 log = structlog.get_logger()
@@ -108,11 +110,13 @@ class Dispatcher:
     async def until_empty(self) -> None:
         """Wait until the groups of all running entries have settled all there is in their topics.
 
-        What one publishes for another is waited for too. Timers that are not due and parked events are not, nor is an
-        entry that failed, is to stand still, or does nothing more because an attempt does not end: see `states`.
+        What one publishes for another is waited for too, and replays of many events of theirs that go on. Timers that
+        are not due and parked events are not, nor is an entry that failed, is to stand still, or does nothing more
+        because an attempt does not end: see `states`.
         """
         hanging = Hanging(self._equipment.limits.hanging.total_seconds())
-        while not await self._is_empty(without=hanging.look(self.loads(), self._equipment.clock.monotonic())):
+        replays = ReplaysAwaited(self._equipment)
+        while not await self._is_empty(hanging.look(self.loads(), self._equipment.clock.monotonic()), replays):
             await self._equipment.clock.sleep(_LOOK_AGAIN)
 
     def is_resting(self, ends: Mapping[TopicPartition, int]) -> bool:
@@ -162,7 +166,7 @@ class Dispatcher:
     def _reads(self) -> Mapping[str, tuple[str, ...]]:
         return {name: worker.topics for name, worker in self._workers.items()}
 
-    async def _is_empty(self, without: Collection[str]) -> bool:
+    async def _is_empty(self, without: Collection[str], replays: ReplaysAwaited) -> bool:
         log = self._equipment.log
         workers = [
             worker
@@ -170,6 +174,9 @@ class Dispatcher:
             if worker.phase is Phase.RUNNING and self._stops.of(name) is None and name not in without
         ]
         try:
+            # Asked first: what a replay publishes is in the topics when it is over.
+            if await replays.go_on([worker.entry for worker in workers]):
+                return False
             counts = await log.partitions({topic for worker in workers for topic in worker.topics})
             parts = {topic: [TopicPartition(topic, one) for one in range(count)] for topic, count in counts.items()}
             positions = [
@@ -181,7 +188,7 @@ class Dispatcher:
             ]
             # Asked last: whoever had settled all of this before can have published nothing since.
             ends = await log.offsets([at for those in parts.values() for at in those], "end")
-        except LogUnavailable:
+        except (LogUnavailable, StoreUnavailable):
             # asked again: an absent log is not an empty one
             return False
         return all(

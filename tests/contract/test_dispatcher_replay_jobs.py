@@ -287,6 +287,33 @@ async def test_an_entry_that_is_paused_is_given_nothing(rig: Rig) -> None:
         assert await over(rig, number) == {"done": 1}
 
 
+async def test_a_replay_is_waited_for_like_other_work(rig: Rig) -> None:
+    """At its rate: `until_empty` ends when the last of its events is handled."""
+    one = await buried(rig, *(message(number) for number in range(4)))
+    number = await begun(rig, spacing=SECOND / 10)
+    await rig.settle(one.handler)
+    assert one.handled == ids(0, 1, 2, 3)
+    assert (await rig.store.replay_jobs.counts([number]))[number] == {"done": 4}
+
+
+async def test_a_replay_that_does_not_go_on_is_not_waited_for(rig: Rig) -> None:
+    """Of an entry that is paused, of another log, or when nothing comes of it for longer than an attempt waits."""
+    one = await buried(rig, message(1))
+    away = await begun(rig, log="kafka:elsewhere")
+    await rig.settle(one.handler)
+    await rig.store.stops.stop(Stop(handler="h", reason="paused", by="ann", at=NOW))
+    paused = await begun(rig)
+    await rig.settle(one.handler)
+    await rig.store.stops.resume("h")
+
+    @handler("h", on=MessageCreated)
+    async def h(event: Event[MessageCreated], ctx: Context) -> None:
+        raise RetryLater("not yet", after="1h")
+
+    await rig.settle(quick(h, timeout="100ms"), limits=replace(SOON, lane_wait=timedelta(milliseconds=100)))
+    assert [job.id for job in await rig.store.replay_jobs.unfinished()] == [away, paused]
+
+
 async def test_a_renamed_entry_has_the_dead_letters_of_its_old_name(rig: Rig) -> None:
     """Its worker handles them."""
     one = await buried(rig, message(1))
