@@ -1,13 +1,11 @@
 """What is wrong with a configuration, told so that it can be mended: the key, why, and what was probably meant."""
 
 import difflib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, get_args
-from urllib.parse import urlsplit
 
-from pydantic import BaseModel, SecretStr, ValidationError
+from pydantic import BaseModel, ValidationError
 
-from cli.secrets import is_reference
 from schemas.wording import Path, faults
 
 # What `schemas.wording` says of a key that is not there.
@@ -57,24 +55,6 @@ def _stands(path: Path, file: object) -> bool:
     return True
 
 
-def literal_secrets(raw: dict[str, Any], model: type[BaseModel]) -> list[Path]:
-    """The keys of a configuration file whose secret stands in the file itself."""
-    found = (path for path, value in _values(raw, model, (), _holds_secret) if not _may_stand_in_a_file(value))
-    return list(dict.fromkeys(found))
-
-
-def _may_stand_in_a_file(value: object) -> bool:
-    """References, and addresses without a password in them."""
-    return is_reference(value) or (isinstance(value, str) and "://" in value and not _holds_password(value))
-
-
-def _holds_password(url: str) -> bool:
-    try:
-        return urlsplit(url).password is not None
-    except ValueError:
-        return "@" in url
-
-
 def suggestion(wrong: str, known: list[str]) -> str:
     """`; did you mean …?` where a known word is near, else the known words."""
     near = difflib.get_close_matches(wrong, known, n=1)
@@ -104,47 +84,3 @@ def _models(annotation: Any) -> Iterator[type[BaseModel]]:
         yield annotation
     for inner in get_args(annotation):
         yield from _models(inner)
-
-
-def numbers_as_bools(raw: Any, model: type[BaseModel]) -> list[Path]:
-    """The keys where true or false stands for a number: pydantic takes them as 1 and 0."""
-    return [path for path, value in _values(raw, model, (), _is_number) if isinstance(value, bool)]
-
-
-def _values(
-    raw: Any, model: type[BaseModel], path: Path, wanted: Callable[[Any], bool]
-) -> Iterator[tuple[Path, object]]:
-    """What stands at the fields whose type is a wanted one; of lists each item."""
-    if not isinstance(raw, dict):
-        return
-    for name, field in model.model_fields.items():
-        if name not in raw:
-            continue
-        value = raw[name]
-        if wanted(field.annotation):
-            yield from (((*path, name), item) for item in (value if isinstance(value, list) else [value]))
-        for nested in _models(field.annotation):
-            yield from _nested(value, field.annotation, nested, (*path, name), wanted)
-
-
-def _nested(
-    value: Any, annotation: Any, model: type[BaseModel], path: Path, wanted: Callable[[Any], bool]
-) -> Iterator[tuple[Path, object]]:
-    if _is_mapping(annotation) and isinstance(value, dict):
-        for key, item in value.items():
-            yield from _values(item, model, (*path, key), wanted)
-    else:
-        yield from _values(value, model, path, wanted)
-
-
-def _is_number(annotation: Any) -> bool:
-    inner = [annotation, *get_args(annotation)]
-    return bool not in inner and any(one in (int, float) for one in inner)
-
-
-def _is_mapping(annotation: Any) -> bool:
-    return getattr(annotation, "__origin__", None) is dict
-
-
-def _holds_secret(annotation: Any) -> bool:
-    return annotation is SecretStr or any(_holds_secret(inner) for inner in get_args(annotation) if inner is not dict)

@@ -3,8 +3,9 @@
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import structlog
 
@@ -12,11 +13,13 @@ from cli import belongings
 from cli.base import Installation
 from cli.blame import Blame
 from cli.errors import Misconfigured
+from cli.field_values import IN_THE_FILE, literal_secrets
 from cli.probe import dangers
 from cli.settings import blame
 from clients.account import Account
 from clients.http import Edges, Exchange, unheard
 from clients.settings import open_account
+from dispatcher.errors import EntryMisconfigured
 from dispatcher.registry import Registry, load
 from dispatcher.settings import Plan, Surroundings, plan
 
@@ -76,8 +79,22 @@ def loaded(
         rebalance_timeout=settings.eventlog.rebalance_timeout,
     )
     sections = frozenset(name for name, table in settings.handlers.items() if isinstance(table, Mapping))
-    made = plan(settings.handlers, registry, around)
-    return Plugins(registry, made, accounts, account_of, blame(here.places), sections, _allow_broken(here))
+    made, blamed = plan(settings.handlers, registry, around), blame(here.places)
+    made = _without_secrets(made, registry, blamed.file.get("handlers", {}))
+    return Plugins(registry, made, accounts, account_of, blamed, sections, _allow_broken(here))
+
+
+def _without_secrets(made: Plan, registry: Registry, sections: Any) -> Plan:
+    """The plan without entries of whose sections of the file a secret of the plugin's own stands in the file itself."""
+    found = []
+    for name, table in sections.items() if isinstance(sections, Mapping) else ():
+        used = table.get("use", name) if isinstance(table, Mapping) else None
+        if isinstance(used, str) and used in registry.handlers:
+            keys = literal_secrets(table, registry.handlers[used].handler.config)
+            found += [EntryMisconfigured(name, f"{'.'.join(key)}: {IN_THE_FILE}", under=key[0]) for key in keys]
+    refused = {problem.entry for problem in found}
+    entries = tuple(entry for entry in made.entries if entry.name not in refused)
+    return replace(made, entries=entries, problems=(*made.problems, *found))
 
 
 @contextmanager

@@ -10,7 +10,8 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from cli.explain import explain, literal_secrets, numbers_as_bools, origin_of, parts_of
+from cli.explain import explain, origin_of, parts_of
+from cli.field_values import IN_THE_FILE, literal_secrets, numbers_as_bools
 from cli.overlay import Overlaid
 from cli.secrets import References
 from schemas.wording import Path
@@ -50,10 +51,7 @@ def read_parts(raw: dict[str, Any], over: Overlaid, references: References, mode
     found = Read({}, list(over.problems))
     unread: dict[Path, str] = dict(references.problems)
     for key in literal_secrets(raw, model):
-        unread[key] = (
-            'is a secret that stands in the file itself: write "env:NAME" or "file:PATH" there, and put the secret '
-            "into that variable or file"
-        )
+        unread[key] = IN_THE_FILE
     for path, words in unread.items():
         found.broken.add(path)
         found.problems.append(told(path, words, raw, over))

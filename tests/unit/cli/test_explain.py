@@ -3,7 +3,7 @@
 import pytest
 from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
 
-from cli.explain import explain, literal_secrets, origin_of
+from cli.explain import explain, origin_of
 
 
 class Source(BaseModel):
@@ -47,22 +47,6 @@ def test_a_wrong_type_names_the_key_and_not_the_value() -> None:
     assert problems({"sources": {"a": {"account": {"hidden": "s3cret"}}}}) == {
         ("sources", "a", "account"): "write text, in quotes"
     }
-
-
-def test_a_secret_in_the_file_is_named() -> None:
-    """Secrets are references."""
-    raw = {"sources": {"a": {"secrets": ["env:A", "written-down"]}}}
-    assert literal_secrets(raw, Whole) == [("sources", "a", "secrets")]
-
-
-def test_an_address_without_a_password_is_no_secret() -> None:
-    """`postgresql://localhost/hookline` may stand in the file."""
-    assert literal_secrets({"store": {"url": "postgresql://localhost/hookline"}}, Whole) == []
-
-
-def test_an_address_with_a_password_is_a_secret() -> None:
-    """A password in an address is a secret like any other."""
-    assert literal_secrets({"store": {"url": "postgresql://u:p@localhost/hookline"}}, Whole) == [("store", "url")]
 
 
 ORIGINS = {("receiver", "port"): "HOOKLINE_RECEIVER__PORT", ("topics",): "HOOKLINE_TOPICS"}

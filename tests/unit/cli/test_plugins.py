@@ -56,3 +56,50 @@ def test_it_is_true_or_false(tmp_path: Path) -> None:
     """Anything else is a mistake that must not be taken for consent."""
     with pytest.raises(Misconfigured, match="neither true nor false"):
         plugins(tmp_path, 'allow_broken = "maybe"\n')
+
+
+SECRETIVE = """
+from pydantic import BaseModel, SecretStr
+from hookline import Context, Event, MessageCreated, handler
+
+class Login(BaseModel):
+    password: SecretStr
+
+class Crm(BaseModel):
+    key: SecretStr
+    login: Login | None = None
+
+@handler("crm", on=MessageCreated, config=Crm)
+async def crm(event: Event[MessageCreated], ctx: Context[Crm]) -> None:
+    ...
+"""
+
+
+def secretive(folder: Path, section: str, **environ: str) -> Plugins:
+    """Of a plugin that wants secrets."""
+    (folder / "crm.py").write_text(SECRETIVE, encoding="utf-8")
+    (folder / "hookline.toml").write_text(f'[handlers]\npath = ["."]\n{section}', encoding="utf-8")
+    places = Places(config=folder / "hookline.toml", data=folder / "data", environ=environ)
+    return loaded(Installation(places, "auto"))
+
+
+def test_a_secret_of_a_plugin_must_not_stand_in_the_file(tmp_path: Path) -> None:
+    """As none of hookline's own: the entry does not run, and the secret is not told."""
+    section = '[handlers.crm-two]\nuse = "crm"\nkey = "env:A"\nlogin = {password = "s3cret"}\n'
+    found = secretive(tmp_path, section, A="a")
+    problem = (
+        '[handlers.crm-two]: login.password: is a secret that stands in the file itself: write "env:NAME" or '
+        '"file:PATH" there, and put the secret into that variable or file'
+    )
+    assert found.problems == [problem]
+    assert "crm-two" not in {entry.name for entry in found.plan.entries}
+
+
+def test_references_to_secrets_of_a_plugin_may(tmp_path: Path) -> None:
+    """To a variable or a file, and a variable may hold one itself."""
+    (tmp_path / "password").write_text("p\n", encoding="utf-8")
+    section = '[handlers.crm]\nlogin = {password = "file:password"}\n'
+    found = secretive(tmp_path, section, HOOKLINE_HANDLERS__CRM__KEY="k")
+    assert found.problems == []
+    config = next(entry.config for entry in found.plan.entries if entry.name == "crm")
+    assert config.model_dump()["login"]["password"].get_secret_value() == "p"
