@@ -1,5 +1,6 @@
 """What a handler is given beside its event: the plugin API's `Context`, for one attempt."""
 
+import asyncio
 import json
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
@@ -56,6 +57,8 @@ class AttemptContext:
     # Whether the attempt has ended: nobody would carry out what is wished from now on.
     over: bool = False
     _published_bytes: int = 0
+    # The handler's: effects and the store's connections belong to it.
+    loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.get_running_loop)
     _contacts: EntryContacts | None = None
 
     @property
@@ -217,11 +220,23 @@ class AttemptContext:
 
 def _span(call: str, value: str | timedelta) -> timedelta:
     try:
+        if _running_loop() is not self.loop:
+            raise ContextMisused(
+                f"ctx.{name} was used outside the handler's event loop, in a thread or by asyncio.run: await it in the "
+                "handler itself; a thread hands it back by asyncio.run_coroutine_threadsafe(…, loop)"
+            )
         return duration(value)
     except ValueError:
         longest = in_words(LONGEST)
         # What was given may be a visitor's words.
         raise ContextMisused(f"{call}: write a number and a unit, 20s, 10m or 7d, of at most {longest}") from None
+
+def _running_loop() -> asyncio.AbstractEventLoop | None:
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None
+
 
 
 def _timer_data(data: Mapping[str, JsonValue]) -> str:

@@ -2,8 +2,9 @@
 
 import asyncio
 import math
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -103,6 +104,41 @@ async def test_after_its_attempt_a_context_is_of_no_use(rig: Rig) -> None:
     done.set()
     await tasks[0]
     assert sent == []
+
+
+async def test_another_event_loop_cannot_use_a_context(rig: Rig) -> None:
+    """It is told so before anything begins; a thread may hand the call to the handler's loop."""
+    sent, ada = list[str](), Identity(source="support", platform="gptbots", id="ada")
+
+    async def send() -> None:
+        sent.append("hello")
+
+    @handler("threads", on=(MessageCreated, Timer))
+    async def threads(event: Event[MessageCreated | Timer], ctx: Context) -> None:
+        loop, held = asyncio.get_running_loop(), ctx.contacts
+        uses: list[Callable[[], Coroutine[Any, Any, object]]] = [
+            lambda: ctx.once("send", send),
+            lambda: ctx.allow("c", "k", limit=1, per="1h"),
+            lambda: ctx.schedule("t", after="1h"),
+            lambda: ctx.cancel("x"),
+            lambda: ctx.publish(ConversationCompleted(conversation_id="c"), key="k"),
+            lambda: held.find(identity=ada),
+        ]
+
+        def in_a_thread() -> None:
+            for use in uses:
+                with pytest.raises(RuntimeError, match="outside the handler's event loop"):
+                    asyncio.run(use())
+            with pytest.raises(RuntimeError, match=r"ctx\.contacts was used outside"):
+                _ = ctx.contacts
+            asyncio.run_coroutine_threadsafe(uses[0](), loop).result()
+
+        await asyncio.to_thread(in_a_thread)
+
+    await rig.append(message(0))
+    await rig.settle(threads)
+    assert [attempt.outcome for attempt in rig.attempts] == [Done()]
+    assert sent == ["hello"]
 
 
 async def test_an_outage_that_a_group_of_tasks_meets_uses_up_no_attempt(rig: Rig) -> None:
