@@ -56,9 +56,9 @@ class AttemptContext:
     timers: dict[str, TimerSet | TimerName] = field(default_factory=dict)
     # Whether the attempt has ended: nobody would carry out what is wished from now on.
     over: bool = False
-    _published_bytes: int = 0
     # The handler's: effects and the store's connections belong to it.
     loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.get_running_loop)
+    _published_bytes: int = 0
     _contacts: EntryContacts | None = None
 
     @property
@@ -212,24 +212,16 @@ class AttemptContext:
                 f"ctx.{name} was used after the attempt at the event {self.event.id} had ended, so nothing of "
                 "it is done: await in the handler what it begins (asyncio.TaskGroup), or set a timer"
             )
-
-    def _bound_timers(self, name: str) -> None:
-        if len(self.timers) >= _MAX_WISHES and name not in self.timers:
-            raise GiveUp(f"it set or cancelled more than {_MAX_WISHES:,} timers in one attempt: one name is one timer")
-
-
-def _span(call: str, value: str | timedelta) -> timedelta:
-    try:
         if _running_loop() is not self.loop:
             raise ContextMisused(
                 f"ctx.{name} was used outside the handler's event loop, in a thread or by asyncio.run: await it in the "
                 "handler itself; a thread hands it back by asyncio.run_coroutine_threadsafe(…, loop)"
             )
-        return duration(value)
-    except ValueError:
-        longest = in_words(LONGEST)
-        # What was given may be a visitor's words.
-        raise ContextMisused(f"{call}: write a number and a unit, 20s, 10m or 7d, of at most {longest}") from None
+
+    def _bound_timers(self, name: str) -> None:
+        if len(self.timers) >= _MAX_WISHES and name not in self.timers:
+            raise GiveUp(f"it set or cancelled more than {_MAX_WISHES:,} timers in one attempt: one name is one timer")
+
 
 def _running_loop() -> asyncio.AbstractEventLoop | None:
     try:
@@ -237,6 +229,14 @@ def _running_loop() -> asyncio.AbstractEventLoop | None:
     except RuntimeError:
         return None
 
+
+def _span(call: str, value: str | timedelta) -> timedelta:
+    try:
+        return duration(value)
+    except ValueError:
+        longest = in_words(LONGEST)
+        # What was given may be a visitor's words.
+        raise ContextMisused(f"{call}: write a number and a unit, 20s, 10m or 7d, of at most {longest}") from None
 
 
 def _timer_data(data: Mapping[str, JsonValue]) -> str:
