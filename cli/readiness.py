@@ -1,11 +1,12 @@
-"""Whether the handlers of a role are ready: for `/readyz`."""
+"""Whether the handlers and pollers of a role are ready: for `/readyz`."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from cli.entry_states import away_told, stuck_told, told
 from console.app import Found
 from dispatcher.dispatcher import Dispatcher, EntryState
 from dispatcher.worker import Phase
+from receiver.polling.poller import Poller
 
 
 def handlers_found(dispatcher: Dispatcher) -> Found:
@@ -18,6 +19,12 @@ def handlers_found(dispatcher: Dispatcher) -> Found:
     failing = _by_cause({state.entry: _failure(state) for state in states})
     standing = _by_cause({state.entry: _standstill(state) for state in states})
     return Found(not failing, "; ".join((*failing, *standing)))
+
+
+def polled_found(polling: Sequence[Poller]) -> Found:
+    """Whether the news of every polled source is fresh, or another process sees to it."""
+    stale = "; ".join(filter(None, (poller.stale for poller in polling)))
+    return Found(not stale, stale)
 
 
 def _failure(state: EntryState) -> str:

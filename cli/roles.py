@@ -3,11 +3,10 @@
 import asyncio
 import os
 import sys
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from typing import Any
 
 import structlog
 from prometheus_client import CollectorRegistry
@@ -26,11 +25,12 @@ from cli.plugins import Plugins, loaded
 from cli.poll_states import has_polled
 from cli.polling import pollers
 from cli.ports import listening, refuse_equal
-from cli.readiness import handlers_found
+from cli.readiness import handlers_found, polled_found
 from cli.replays_left import unfinished
 from cli.settings import blame
 from cli.store_watch import StoreWatch
 from cli.stranded import refuse_stranded
+from cli.tasks import background, unless
 from cli.topics_watch import TopicsWatch
 from cli.version import version
 from cli.wiring import opened_dedupe, opened_log, opened_store
@@ -48,7 +48,6 @@ from dispatcher.settings import Entry
 from eventlog.log import EventLog
 from receiver.errors import AddressTaken, ReceiverError, SourceMisconfigured
 from receiver.polling.metrics import PollMetrics
-from receiver.polling.poller import Poller
 from receiver.polling.publishing import Published
 from receiver.reports import Report
 from receiver.server import ReceiverParts, ReceiverServer, utc_now
@@ -131,7 +130,9 @@ async def serve(here: Installation, roles: Roles, stopping: asyncio.Event) -> in
         Misconfigured: they cannot run as configured.
         CommandFailed: a port is taken, or the store does not answer.
     """
-    async with serving(here, roles) as running:
+    async with serving(here, roles, stopping) as running:
+        if running is None:
+            return 0
         running.end = stopping.set
         await stopping.wait()
     return running.status
@@ -145,7 +146,10 @@ async def serve_until_empty(here: Installation, roles: Roles, stopping: asyncio.
         CommandFailed: a port is taken, or the store does not answer.
     """
     emptying = Emptying()
-    async with serving(here, replace(roles, observers=(emptying.happened,))) as running:
+    async with serving(here, replace(roles, observers=(emptying.happened,)), stopping) as running:
+        if running is None:
+            sys.stderr.write("hookline: told to stop before anything was handled\n")
+            return 1
         running.end = stopping.set
         if running.dispatcher is not None:
             await emptying.wait(running.dispatcher, stopping)
@@ -161,7 +165,18 @@ async def serve_until_empty(here: Installation, roles: Roles, stopping: asyncio.
 
 
 @asynccontextmanager
-async def serving(here: Installation, roles: Roles) -> AsyncIterator[Serving]:
+async def serving(here: Installation, roles: Roles, stopping: asyncio.Event) -> AsyncIterator[Serving | None]:
+    """The roles, running; None if they were told to stop before they were. Leaving drains and closes them."""
+    async with AsyncExitStack() as stack:
+        running = await unless(stopping, stack.enter_async_context(_started(here, roles)))
+        if running is None:
+            log.info("role.stopping", role=roles.name)
+        yield running
+    log.info("role.stopped", role=roles.name)
+
+
+@asynccontextmanager
+async def _started(here: Installation, roles: Roles) -> AsyncIterator[Serving]:
     """The roles, running. Leaving drains and closes them, the receiver first."""
     registry = CollectorRegistry()
     found = Serving()
@@ -192,7 +207,6 @@ async def serving(here: Installation, roles: Roles) -> AsyncIterator[Serving]:
         log.info("role.started", role=roles.name, receiver=address.receiver, admin=address.admin, log=event_log.kind)
         yield found
         log.info("role.stopping", role=roles.name)
-    log.info("role.stopped", role=roles.name)
 
 
 def listening_ports(here: Installation, roles: Roles) -> dict[str, int]:
@@ -270,12 +284,6 @@ async def _add_pollers(
         # Told to stop by being cancelled, at any moment: a round that is broken off loses nothing.
         await stack.enter_async_context(background(poller.run(asyncio.Event())))
     found.checks["polling"] = lambda: polled_found(polling)
-
-
-def polled_found(polling: Sequence[Poller]) -> Found:
-    """Whether the news of every polled source is fresh, or another process sees to it."""
-    stale = "; ".join(filter(None, (poller.stale for poller in polling)))
-    return Found(not stale, stale)
 
 
 def _url(host: str, port: int) -> str:
@@ -380,16 +388,3 @@ async def _add_admin(
         root = here.places.root
         raise listening(error, port=port, what="admin port", option="--admin-port", root=root) from error
     stack.push_async_callback(found.admin.stop)
-
-
-@asynccontextmanager
-async def background(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
-    """A task that runs beside a block and ends with it."""
-    task = asyncio.create_task(work)
-    try:
-        yield
-    finally:
-        task.cancel()
-        await asyncio.wait({task})
-        if not task.cancelled() and (error := task.exception()) is not None:
-            raise error

@@ -21,9 +21,10 @@ from cli.greeting import greet
 from cli.places import Dev
 from cli.ports import Wanted, chosen, listening, refuse_equal
 from cli.reloading import Reloading
-from cli.roles import Roles, Serving, background, listening_ports, serving
+from cli.roles import Roles, Serving, listening_ports, serving
 from cli.screen import Screen
 from cli.settings import Settings
+from cli.tasks import background
 from cli.wiring import log_url, opened_log, store_errors_explained, store_url
 from clients.settings import AccountSettings, CustomGPTSettings, MyGPTAssistantsSettings, YourGPTSettings
 from eventlog.errors import EventLogError
@@ -115,7 +116,9 @@ async def _dev(
         roles = replace(roles, simulator=simulator.url)
         here = replace(here, given=redirected(here.settings, simulator))
         await _prepare(here)
-        async with serving(here, roles) as running:
+        async with serving(here, roles, stopping) as running:
+            if running is None:
+                return 0
             await _connect(here, running, simulator)
             greet(here, roles, running, screen, {one for one in wanted if ports[one] != wanted[one].port})
             for platform in () if quiet else visited(here.settings, simulator):
