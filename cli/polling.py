@@ -86,6 +86,7 @@ async def pollers(
     *,
     told: Sequence[Callable[[str, Published], None]] = (),
     on_exchange: Callable[[Exchange], None] = unheard,
+    patient: bool = False,
 ) -> AsyncIterator[list[Poller]]:
     """A poller for each polled source, over one store. Leaving closes what they use; they must not run any more.
 
@@ -94,6 +95,7 @@ async def pollers(
         log: where to.
         told: called after each round that went well.
         on_exchange: called after each request to a platform.
+        patient: the store may be slow just now, and is tried again for a while, as by a role.
 
     Raises:
         Misconfigured: a source cannot be asked as configured.
@@ -109,7 +111,7 @@ async def pollers(
         accounts = {source.name: asker(here, source, on_exchange=on_exchange) for source in polled}
         for account in accounts.values():
             stack.push_async_callback(account.aclose)
-        store = await stack.enter_async_context(opened_store(here))
+        store = await stack.enter_async_context(opened_store(here, patient=patient))
         dedupe = await stack.enter_async_context(opened_dedupe(here))
         publisher = Publisher(log, dedupe, clock=utc_now)
         rounds = [_round(here, source, store, publisher) for source in polled]

@@ -278,7 +278,7 @@ async def _add_pollers(
     metrics = PollMetrics(registry, utc_now)
     told: list[Callable[[str, Published], None]] = [metrics, *([roles.polled] if roles.polled else [])]
     exchanged = found.exchanged = found.exchanged or ClientMetrics(registry)
-    polling = await stack.enter_async_context(pollers(here, event_log, told=told, on_exchange=exchanged))
+    polling = await stack.enter_async_context(pollers(here, event_log, told=told, on_exchange=exchanged, patient=True))
     for poller in polling:
         metrics.watch(poller.standing)
         # Told to stop by being cancelled, at any moment: a round that is broken off loses nothing.

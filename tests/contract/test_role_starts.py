@@ -39,6 +39,7 @@ def here(tmp_path: Path) -> Installation:
     ("roles", "by", "status"),
     [
         (Roles(name="work", work=True), serve, 0),
+        (Roles(name="poll", poll=True), serve, 0),
         (Roles(name="work", work=True), serve_until_empty, 1),
     ],
 )
