@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import sys
 from collections.abc import Awaitable, Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -58,6 +57,39 @@ def strangers_module() -> Iterator[Caught]:
             raise TriedToExit(f"it raised {type(error).__name__}, which would end the process") from error
 
 
+@contextmanager
+def strangers_task() -> Iterator[Caught]:
+    """The same around code that waits, in a task of ours; a cancellation that nobody asked for is an error too.
+
+    That this task is cancelled passes through. A process that the code forked ends here.
+    """
+    caught, began = Caught(), os.getpid()
+    try:
+        yield caught
+    except BaseException as error:
+        end_if_forked(began, error)
+        if isinstance(error, asyncio.CancelledError) and _is_cancelled():
+            raise
+        caught.error = readable(_as_error(error))
+    else:
+        end_if_forked(began, None)
+
+
+def _is_cancelled() -> bool:
+    """Whether somebody cancelled this task."""
+    return (task := asyncio.current_task()) is None or task.cancelling() > 0
+
+
+def _as_error(error: BaseException) -> Exception:
+    if isinstance(error, Exception):
+        return error
+    told: Exception = TriedToExit(f"the handler raised {type(error).__name__}, which would end the process")
+    if isinstance(error, asyncio.CancelledError):
+        told = CancelledItself("the handler was cancelled by something of its own")
+    told.__cause__ = error
+    return told
+
+
 def readable(error: Exception) -> Exception:
     """The error itself, mended if need be, or one that stands in for it: whoever reads it does not fail."""
     try:
@@ -101,29 +133,17 @@ async def attempt(
     Raises:
         asyncio.CancelledError: this task was cancelled.
     """
-    with strangers_code() as caught:
+    with strangers_task() as caught:
         deadline: asyncio.Timeout | None = None
-        began = os.getpid()
         try:
-            try:
-                if (rest := _begun(run(event, ctx))) is not None:
-                    deadline = asyncio.timeout(timeout.total_seconds())
-                    async with deadline:
-                        await rest
-            finally:
-                end_if_forked(began, sys.exception())
+            if (rest := _begun(run(event, ctx))) is not None:
+                deadline = asyncio.timeout(timeout.total_seconds())
+                async with deadline:
+                    await rest
         except TimeoutError as error:
             if deadline is None or not deadline.expired():
                 raise
             raise AttemptTimedOut(f"no result within {timeout.total_seconds():g} s") from error
-        except asyncio.CancelledError as error:
-            if (task := asyncio.current_task()) is None or task.cancelling():
-                raise
-            raise CancelledItself("the handler was cancelled by something of its own") from error
-        except Exception:
-            raise
-        except BaseException as error:
-            raise TriedToExit(f"the handler raised {type(error).__name__}, which would end the process") from error
     return caught.error
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cached_property, partial
@@ -21,7 +22,7 @@ from dispatcher.errors import ContextMisused
 from dispatcher.publish import Publication
 from dispatcher.settings import Entry
 from dispatcher.work import Tries
-from handlers.api import GiveUp
+from handlers.api import GiveUp, S, Ts
 from schemas.durations import LONGEST, duration, in_words
 from schemas.events import BY_TYPE, Data, Event, Timer
 from schemas.record import TopicPartition
@@ -134,6 +135,13 @@ class AttemptContext:
         if platform is not None and not isinstance(account, platform):
             raise GiveUp(f"the account {wanted!r} is of {account.platform}, not of {platform.platform}")
         return account
+
+    async def shared(self, make: Callable[[*Ts], AbstractAsyncContextManager[S]], *args: *Ts) -> S:
+        """What is kept open from one attempt to the next."""
+        self._require_under_way("shared")
+        within = self.entry.timeout.total_seconds()
+        found: S = await self.equipment.shared.use(self.entry.name, make, args, within=within)
+        return found
 
     async def once(
         self,

@@ -12,6 +12,7 @@ from dispatcher.dead_limit import LEAST
 from dispatcher.hearing import Hearing
 from dispatcher.metrics import Metrics
 from dispatcher.observers import Happening, Observer
+from dispatcher.shared import Shared
 from eventlog.log import EventLog
 from schemas.topics import Topics
 from store.store import Store
@@ -81,6 +82,8 @@ class Equipment:
     metrics: Metrics = field(default_factory=Metrics)
     # What runs now, of all entries.
     attempts: Attempts = field(default_factory=Attempts)
+    # What handlers keep open from one attempt to the next.
+    shared: Shared = field(default_factory=Shared)
     # Told of exchanges with platforms by the clients of `accounts`.
     hearing: Hearing = field(default_factory=Hearing)
     # So many deaths, when they are most of what ends, stop an entry; infinite: none do.

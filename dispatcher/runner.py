@@ -89,6 +89,7 @@ class Runner:
         self.holdings.room.set()
         self.holdings.rescheduled.set()
         self.poke()
+        self._let_go()
 
     def halt(self) -> None:
         """Begin no attempt from now on."""
@@ -158,6 +159,12 @@ class Runner:
         if not task.cancelled() and (error := task.exception()) is not None:
             self.on_stop(error)
         self.poke()
+        self._let_go()
+
+    def _let_go(self) -> None:
+        """An entry that stands still keeps nothing open."""
+        if not self._tasks and self.holdings.brakes.stopped():
+            self.equipment.shared.let_go(self.entry.name)
 
     async def _run(self, lane: Lane[Work]) -> None:
         following: Lane[Work] | None = lane

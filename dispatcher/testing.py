@@ -26,7 +26,7 @@ from dispatcher.runner import Runner
 from dispatcher.settings import Entry, entry_of
 from dispatcher.tracker import Tracker
 from dispatcher.work import Firing, Heading, Received, Work
-from dispatcher.world import NOW, FakeClock, ends, events_since, opened_world
+from dispatcher.world import NOW, STOPS, FakeClock, ends, events_since, opened_world
 from eventlog.log import EventLog
 from handlers.api import Handler
 from schemas.envelope import encode
@@ -146,7 +146,10 @@ class Harness:
         given = config if isinstance(config, BaseModel) else handler.config.model_validate(config or {})
         entry, clock, happened = entry_of(handler, config=given), FakeClock(now), list[Happening]()
         async with opened_world(clock, happened, account=account, accounts=accounts) as equipment:
-            yield await cls._of(entry, equipment, clock, happened)
+            try:
+                yield await cls._of(entry, equipment, clock, happened)
+            finally:
+                await equipment.shared.left(entry.name, STOPS.total_seconds())
 
     @classmethod
     async def _of(cls, entry: Entry, equipment: Equipment, clock: FakeClock, happened: list[Happening]) -> "Harness":
@@ -197,6 +200,7 @@ class Harness:
     async def restart(self) -> None:
         """Forget what is only in memory, as a crash does: another owner takes over, with the timers of the store."""
         store, entry, before = self.store, self._entry, self._partition
+        await self._runner.equipment.shared.left(entry.name, STOPS.total_seconds())
         log = before.epoch.log
         epoch = (await store.owners.claim(entry.name, [before.at], log))[before.at]
         self._partition = Partition(

@@ -27,6 +27,8 @@ log = structlog.get_logger()
 
 # After a membership broke, in seconds.
 _REJOIN_AFTER = 1.0
+# What handlers share has so long to be left in any case, in seconds.
+_LEAST = 0.5
 
 
 class Phase(Enum):
@@ -81,12 +83,12 @@ class Worker:
         self._task.add_done_callback(self._died)
 
     async def stop(self, within: timedelta) -> bool:
-        """Let running attempts finish, commit, and leave the group, all within this time.
+        """Let running attempts finish, commit, leave the group and what handlers share, all within this time.
 
         Returns:
             Whether every attempt ended by itself and all progress is stored.
         """
-        self._stopping = within
+        self._stopping, began = within, asyncio.get_running_loop().time()
         if self._membership is not None:
             self._membership.end(within)
         if self._task is None:
@@ -97,6 +99,8 @@ class Worker:
             await asyncio.wait({self._task})
         if self.phase is Phase.RUNNING:
             self.phase = Phase.STOPPED
+        left = within.total_seconds() - (asyncio.get_running_loop().time() - began)
+        await self.equipment.shared.left(self.entry.name, max(_LEAST, left))
         return bool(done) and not self._task.cancelled() and self._task.exception() is None and self._task.result()
 
     @property
@@ -170,6 +174,7 @@ class Worker:
         self.phase, self.reason = Phase.FAILED, _reason(self.entry.name, error)
         log.error("handler.stopped", handler=self.entry.name, reason=self.reason)
         self.equipment.tell(HandlerStopped(entry=self.entry.name, reason=self.reason))
+        self.equipment.shared.let_go(self.entry.name)
 
     def _died(self, task: asyncio.Task[bool]) -> None:
         """A defect of ours stops this handler only, and says so."""

@@ -25,7 +25,8 @@ from store.store import Store
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 """What the clock shows unless you set it."""
 
-_STOPS = timedelta(seconds=5)
+STOPS = timedelta(seconds=5)
+"""How long the parts of a world may take to stop."""
 
 
 @dataclass(slots=True)
@@ -94,7 +95,7 @@ async def opened_world(
                 **more,
             )
         finally:
-            await log.stop(_STOPS)
+            await log.stop(STOPS)
             await store.stop()
 
 

@@ -9,9 +9,10 @@ registers nothing: the dispatcher finds handlers by entry point or in the plugin
 """
 
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Annotated, Any, Generic, Protocol, TypeAlias, cast, overload
+from typing import Annotated, Any, Generic, Protocol, TypeAlias, TypeVarTuple, cast, overload
 
 from pydantic import BaseModel, ConfigDict, JsonValue
 from structlog.typing import FilteringBoundLogger
@@ -59,6 +60,8 @@ class NoConfig(BaseModel):
 E = TypeVar("E", bound=Data)
 R = TypeVar("R")
 P = TypeVar("P", bound=Account)
+S = TypeVar("S")
+Ts = TypeVarTuple("Ts")
 C = TypeVar("C", bound=BaseModel, default=NoConfig)
 C_co = TypeVar("C_co", bound=BaseModel, default=NoConfig, covariant=True)
 A1 = TypeVar("A1", bound=Data)
@@ -208,6 +211,18 @@ class Context(Protocol[C_co]):
 
         Raises:
             GiveUp: there is no such account, or it is of another platform.
+        """
+
+    async def shared(self, make: Callable[[*Ts], AbstractAsyncContextManager[S]], *args: *Ts) -> S:
+        """What this entry keeps open in this process from one attempt to the next, such as a session or a pool.
+
+        `make(*args)` is entered by the first attempt that asks, once for all of them; an error of that fails the
+        attempts that wait for it, and the next one tries again. It is left by the task that entered it, when no
+        attempt is under way any more: when the process or the entry stops, is paused, or is loaded anew.
+
+        Args:
+            make: returns an async context manager; a function or class of the module, no lambda.
+            args: what it is called with, such as `ctx.config`; other arguments make another one, 100 at the most.
         """
 
     @overload

@@ -88,6 +88,7 @@ async def test_after_its_attempt_a_context_is_of_no_use(rig: Rig) -> None:
                 lambda: ctx.cancel("x"),
                 lambda: ctx.once("send", send),
                 lambda: ctx.allow("c", "k", limit=1, per="1h"),
+                lambda: ctx.shared(asyncio.Lock),
                 lambda: held.find(identity=ada),
                 lambda: held.save(ada, at=event.time, name="Ada"),
                 lambda: held.merge("a", "b", at=event.time),

@@ -1,7 +1,10 @@
 """Handlers as authors write them: mypy --strict accepts each."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import timedelta
 
+from aiohttp import ClientSession
 from pydantic import BaseModel
 
 from hookline import (
@@ -124,6 +127,25 @@ async def outside(event: Event[MessageCreated], ctx: Context) -> None:
         )
         await ctx.contacts.publish(contact.id)
     await ctx.publish(event.data, key=event.key)
+
+
+@asynccontextmanager
+async def numbered(config: AskConfig, size: int = 10) -> AsyncIterator[list[int]]:
+    yield [size, config.after.seconds]
+
+
+def session() -> ClientSession:
+    return ClientSession(base_url="https://crm")
+
+
+@handler("sharing", on=MessageCreated, config=AskConfig)
+async def sharing(event: Event[MessageCreated], ctx: Context[AskConfig]) -> None:
+    numbers: list[int] = await ctx.shared(numbered, ctx.config)
+    more: list[int] = await ctx.shared(numbered, ctx.config, 20)
+    ours: ClientSession = await ctx.shared(session)
+    plain: ClientSession = await ctx.shared(ClientSession)
+    async with ours.get("/notes"), plain.get(f"https://crm/{numbers + more}"):
+        ctx.log.info(event.id)
 
 
 named: Handler[MessageCreated | Timer, NoConfig] = how_did_it_go

@@ -3,6 +3,9 @@
 The marks are read by the test that runs mypy.
 """
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
 from pydantic import BaseModel
 
 from hookline import ContactCreated, Context, Event, MessageCreated, MessageUpdated, Timer, handler
@@ -11,6 +14,15 @@ from hookline.clients import MyGPTAssistants, Sent
 
 class AskConfig(BaseModel):
     after: str = "10m"
+
+
+@asynccontextmanager
+async def numbered(size: int) -> AsyncIterator[list[int]]:
+    yield [size]
+
+
+async def unmanaged(size: int) -> list[int]:
+    return [size]
 
 
 # 1. another event type in the annotation
@@ -80,3 +92,11 @@ async def inside(event: Event[MessageCreated | Timer], ctx: Context) -> None:
     event.data = Timer(name="x", due=event.time)  # rejected: [misc]
     # 18. a config field without a config
     ctx.config.after  # rejected: [attr-defined]
+    # 19. an argument that what is shared is not made of
+    await ctx.shared(numbered, "10")  # rejected: [arg-type]
+    # 20. another type than that of what is shared
+    text: str = await ctx.shared(numbered, 10)  # rejected: [arg-type]
+    # 21. what cannot be left
+    await ctx.shared(unmanaged, 10)  # rejected: [arg-type]
+    # 22. what is another one each time
+    await ctx.shared(numbered(10))  # rejected: [arg-type]
