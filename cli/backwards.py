@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Literal, TypeAlias
 
+from cli.overtaken import read_on
 from eventlog.log import EventLog
 from schemas.record import StoredRecord, TopicPartition
 
@@ -72,16 +73,17 @@ async def newest(
         enough: with so many it ends, whether or not these are the newest; by default none but the newest will do.
 
     Raises:
-        EventLogError: the log does not answer, or dropped what was to be read.
+        EventLogError: the log does not answer.
     """
-    low, size, told = dict(part.end), FIRST, _Progress()
-    left = {at for at, first in part.first.items() if first < part.end[at]}
+    begin, low, size, told = dict(part.first), dict(part.end), FIRST, _Progress()
+    left = {at for at, first in begin.items() if first < low[at]}
     found: list[StoredRecord] = []
     while left:
-        start = {at: max(part.first[at], low[at] - size) for at in left}
+        start = {at: max(begin[at], low[at] - size) for at in left}
         # Of the older half of each page. Where all of that is older than what was found, so is what is before it.
         latest: dict[TopicPartition, int] = {}
-        async for record in log.read(start, follow=False, until={at: low[at] for at in left}):
+        until = {at: low[at] for at in left}
+        async for record in read_on(log, start, until=until, moved=begin.__setitem__):
             told()
             if 2 * record.offset < start[record.at] + low[record.at]:
                 latest[record.at] = max(record.timestamp, latest.get(record.at, record.timestamp))
@@ -94,7 +96,7 @@ async def newest(
         if enough is not None and len(found) >= enough:
             break
         floor = found[0].timestamp if len(found) == limit else None
-        left = {at for at in left if low[at] > part.first[at] and (floor is None or latest.get(at, floor) >= floor)}
+        left = {at for at in left if low[at] > begin[at] and (floor is None or latest.get(at, floor) >= floor)}
         size *= FACTOR
     return found
 

@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import Any, Literal, TypeAlias
 
 from cli.output import printable
+from cli.overtaken import read_on
 from cli.records import as_object
 from dispatcher import dead
 from eventlog.log import EventLog
@@ -149,7 +150,7 @@ async def letters(log: EventLog, topic: str) -> AsyncIterator[Letter]:
     if not partitions:
         return
     start, home = await log.offsets(partitions, "earliest"), await log.identity()
-    async for record in log.read(start, follow=False):
+    async for record in read_on(log, start):
         yield Letter(record, home=home)
 
 

@@ -14,6 +14,7 @@ from cli.errors import CommandFailed, Misconfigured
 from cli.event_fates import Fate, Seen, fate
 from cli.event_rows import holding, source_of, text
 from cli.output import printable
+from cli.overtaken import read_on
 from cli.picked import Picked
 from cli.plugins import loaded
 from cli.wiring import opened_store, store_errors_explained
@@ -130,7 +131,7 @@ async def elsewhere(here: Installation, log: EventLog, event_id: str) -> Elsewhe
     part = await span(log, holding(partitions, event_id.encode("utf-8", "replace")))
     quarantined = [
         delivery
-        async for record in log.read(part.first, follow=False, until=part.end)
+        async for record in read_on(log, part.first, until=part.end)
         if (delivery := opened(record)) is not None and delivery.id == event_id
     ]
     kept = await _kept(here, event_id)
@@ -176,7 +177,7 @@ async def _letters(
     since = None if record is None else datetime.fromtimestamp(record.timestamp / 1000, UTC)
     part = await span(log, partitions, since)
     home = await log.identity()
-    letters = (Letter(one, renames, home) async for one in log.read(part.first, follow=False, until=part.end))
+    letters = (Letter(one, renames, home) async for one in read_on(log, part.first, until=part.end))
     return [letter async for letter in letters if event_id in {letter.id, printable(letter.id)}]
 
 

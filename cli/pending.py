@@ -5,6 +5,7 @@ import contextlib
 from datetime import timedelta
 
 from cli.output import printable
+from cli.overtaken import read_on
 from dispatcher import metadata
 from eventlog.log import Commit, EventLog
 from schemas.record import TopicPartition
@@ -39,7 +40,7 @@ async def _is_unsettled(topics: Topics, log: EventLog, entry: str, event_id: str
     positions = {at: commit for at, commit in found.items() if commit is not None}
     if not positions:
         return False
-    async for record in log.read({at: commit.offset for at, commit in positions.items()}, follow=False):
+    async for record in read_on(log, {at: commit.offset for at, commit in positions.items()}):
         there = (record.header("ce_id") or b"").decode("utf-8", "replace")
         if event_id in (there, printable(there)) and not settled(positions[record.at], record.offset):
             return True

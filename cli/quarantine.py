@@ -11,6 +11,7 @@ from typing import Any, Literal, TypeAlias
 
 from cli.event_rows import holding, rfc3339
 from cli.output import printable
+from cli.overtaken import read_on
 from dispatcher.alone import partitions_of
 from eventlog.errors import RecordRefused
 from eventlog.log import EventLog
@@ -186,7 +187,7 @@ async def in_order(log: EventLog, topic: str, chosen: Chosen) -> AsyncIterator[S
         await partitions_of(log, [topic]), None if chosen.id is None else chosen.id.encode("utf-8", "replace")
     )
     start = await log.offsets(partitions, chosen.since or "earliest")
-    streams = [log.read({at: offset}, follow=False) for at, offset in start.items()]
+    streams = [read_on(log, {at: offset}) for at, offset in start.items()]
     # Of each partition one record is held: bodies may be large.
     heads = {place: record for place, one in enumerate(streams) if (record := await anext(one, None)) is not None}
     while heads:

@@ -15,6 +15,7 @@ from cli.errors import CommandFailed, Misconfigured
 from cli.event_rows import COLUMNS, holding, is_event, place, row
 from cli.moments import moment
 from cli.output import json_line, listing, printable
+from cli.overtaken import read_on
 from cli.picked import Picked
 from cli.records import as_object as record_object
 from cli.wiring import opened_log
@@ -105,7 +106,7 @@ def show(
 
 async def _whole(log: EventLog, record: StoredRecord) -> StoredRecord:
     """The record with its value; as it is when retention dropped it meanwhile."""
-    one = log.read({record.at: record.offset}, follow=False, until={record.at: record.offset + 1})
+    one = read_on(log, {record.at: record.offset}, until={record.at: record.offset + 1})
     return await anext(aiter(one), record)
 
 

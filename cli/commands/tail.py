@@ -14,6 +14,7 @@ from cli import logs, process
 from cli.base import Installation, installation
 from cli.errors import CommandFailed
 from cli.output import json_line, stdout
+from cli.overtaken import read_on
 from cli.picked import Picked
 from cli.records import as_lines, as_object, wrapped
 from cli.wiring import opened_log
@@ -115,12 +116,12 @@ async def _show(log: EventLog, wanted: Wanted, show: Show) -> None:
     start = end if begin is From.END else await log.offsets(partitions, "earliest")
     if begin is None:
         near = _near(start, end) if picked.is_all else start
-        for record in await _last(log.read(near, follow=False), picked):
+        for record in await _last(read_on(log, near), picked):
             show(record)
         if not wanted.follow:
             return
         start = end
-    async for record in log.read(start, follow=wanted.follow):
+    async for record in read_on(log, start, follow=wanted.follow):
         if picked(record):
             show(record)
 

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Mapping
 from typing import cast
 
 from cli.backwards import FACTOR, FIRST, Span, newest
+from eventlog.errors import PositionLost
 from eventlog.log import EventLog
 from schemas.record import StoredRecord, TopicPartition
 
@@ -13,8 +14,10 @@ A, B = TopicPartition("t", 0), TopicPartition("t", 1)
 class Shelf:
     """A log of records that have nothing but their times; keeps what was read of it."""
 
-    def __init__(self, times: Mapping[TopicPartition, list[int]]) -> None:
+    def __init__(self, times: Mapping[TopicPartition, list[int]], *, earliest: int = 0) -> None:
         self.times = times
+        # What is before it was dropped since somebody asked where the log begins.
+        self.earliest = earliest
         self.reads: list[dict[TopicPartition, tuple[int, int]]] = []
 
     @property
@@ -28,6 +31,8 @@ class Shelf:
         assert not follow
         self.reads.append({at: (first, until[at]) for at, first in start.items()})
         for at, first in start.items():
+            if first < self.earliest:
+                raise PositionLost("dropped", at=at, wanted=first, earliest=self.earliest)
             for offset in range(first, until[at]):
                 yield StoredRecord(
                     topic=at.topic,
@@ -89,3 +94,10 @@ async def test_no_more_is_kept_than_is_asked_for() -> None:
     """The newest of many, though all are wanted."""
     shelf = Shelf({A: list(range(500))})
     assert await shelf.newest(3) == [(0, 497), (0, 498), (0, 499)]
+
+
+async def test_what_retention_drops_meanwhile_is_not_looked_for() -> None:
+    """The search ends where the log begins now."""
+    shelf = Shelf({A: list(range(700))}, earliest=300)
+    assert await shelf.newest(1, divisor=1_000) == []
+    assert [read[A] for read in shelf.reads] == [(636, 700), (124, 636), (300, 636)]
