@@ -67,6 +67,8 @@ class Elsewhere:
     quarantined: Sequence[Quarantined]
     letters: Sequence[Letter]
     kept: Kept
+    # The identity of the event log.
+    log: str
 
 
 async def find(here: Installation, log: EventLog, event_id: str, picked: Picked) -> list[StoredRecord]:
@@ -136,7 +138,7 @@ async def elsewhere(here: Installation, log: EventLog, event_id: str) -> Elsewhe
     ]
     kept = await _kept(here, event_id)
     letters = await _letters(here, log, event_id, kept.renames)
-    return Elsewhere(quarantined=quarantined, letters=letters, kept=kept)
+    return Elsewhere(quarantined=quarantined, letters=letters, kept=kept, log=await log.identity())
 
 
 def _is_called(record: StoredRecord, event_id: str) -> bool:

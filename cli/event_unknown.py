@@ -7,6 +7,8 @@ from schemas.durations import in_words
 from schemas.topics import Topics
 from store.traces import Trace
 
+_DROPPED = "its topic has dropped it"
+_ELSEWHERE = "it stands in the event log that was read before this one"
 _EVENTS = ("conversations", "contacts", "platform")
 
 
@@ -18,7 +20,7 @@ def unknown(topics: Topics, name: str, where: Elsewhere) -> str:
         name: the id, safe to print.
         where: where else it is met.
     """
-    found = [*_quarantined(where, name), *_dead(where, name), *_stored(where.kept.trace, name)]
+    found = [*_quarantined(where, name), *_dead(where, name), *_stored(where.kept.trace, name, where.log)]
     if found:
         return "\n  ".join([f"no event of the topics has the id {name}, but", *found])
     kept = ", ".join(f"{topic} {_kept(topics, topic)}" for topic in _EVENTS)
@@ -47,13 +49,11 @@ def _dead(where: Elsewhere, name: str) -> list[str]:
     entries = sorted({letter.handler for letter in where.letters})
     if not entries:
         return []
-    why = "its topic has dropped it"
-    if any(letter.is_of_another_log for letter in where.letters):
-        why = "it stands in the event log that was read before this one"
+    why = _ELSEWHERE if any(letter.is_of_another_log for letter in where.letters) else _DROPPED
     return [f"a dead letter of {printable(', '.join(entries))}: {why}. See `hookline dead show {name}`"]
 
 
-def _stored(trace: Trace | None, name: str) -> list[str]:
+def _stored(trace: Trace | None, name: str, log: str) -> list[str]:
     if trace is None:
         return []
     firings = [
@@ -63,7 +63,8 @@ def _stored(trace: Trace | None, name: str) -> list[str]:
         if one.firing == name
     ]
     parked = [
-        f"parked by {one.handler} until {rfc3339(one.due)}, after {one.attempts} attempts: {printable(one.detail)}"
+        f"parked by {one.handler} until {rfc3339(one.due)}, after {one.attempts} attempts: {printable(one.detail)}. "
+        f"The store holds it whole: {_DROPPED if one.log == log else f'{_ELSEWHERE}, {printable(one.log)}'}"
         for one in trace.parked
     ]
     effects = [

@@ -26,6 +26,8 @@ class ParkedTrace:
     handler: str
     source: str
     at: TopicPartition
+    # The identity of the event log that holds its record: another than that of the partition, if it was taken over.
+    log: str
     # When it is tried next, if it is the first of its lane.
     due: datetime
     # Attempts begun, and what came of the last one.
@@ -111,7 +113,7 @@ def _lanes(event_id: str) -> Select[Any]:
         .where(*(before.c[name] == parked.c[name] for name in lane), before.c.position < parked.c.position)
         .scalar_subquery()
     )
-    wanted = ("handler", "source", "topic", "partition", "due", "made", "detail")
+    wanted = ("handler", "source", "topic", "partition", "record_log", "due", "made", "detail")
     found = select(*(parked.c[name] for name in wanted), count.label("behind"))
     return found.where(parked.c.event_id == event_id).order_by(parked.c.id)
 
@@ -121,6 +123,7 @@ def _parked(row: Any) -> ParkedTrace:
         handler=row.handler,
         source=row.source.decode("utf-8", "replace"),
         at=TopicPartition(row.topic, row.partition),
+        log=row.record_log,
         due=row.due,
         attempts=row.made,
         detail=row.detail,

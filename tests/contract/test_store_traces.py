@@ -42,7 +42,7 @@ async def test_a_parked_event_is_found_with_what_is_before_it(store: Store) -> N
     await store.parked.park("h", AT, await owned(store), parked, {}, bound=9, now=NOW)
     [one] = (await store.traces.of(EVENT)).parked
     assert one == ParkedTrace(
-        handler="h", source="support", at=AT, due=minute(7), attempts=3, detail="TimedOut", behind=1
+        handler="h", source="support", at=AT, log=LOG, due=minute(7), attempts=3, detail="TimedOut", behind=1
     )
 
 

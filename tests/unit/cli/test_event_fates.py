@@ -21,6 +21,7 @@ PARKED = ParkedTrace(
     handler="h",
     source="support",
     at=ORIGIN,
+    log="sqlite:1",
     due=datetime(2026, 11, 21, 13, tzinfo=UTC),
     attempts=3,
     detail="TimedOut",

@@ -9,12 +9,12 @@ from cli.event_unknown import unknown
 from receiver.delivery import Delivery, Headers, Target
 from receiver.quarantine import Quarantined
 from schemas.topics import Topics
-from store.traces import EffectTrace, TimerTrace, Trace
-from tests.unit.cli.dead_cases import NOW, letter
+from store.traces import EffectTrace, ParkedTrace, TimerTrace, Trace
+from tests.unit.cli.dead_cases import NOW, ORIGIN, letter
 
 AT = "2026-11-21T12:00:00.000Z"
 MENDED = "When what reads it is mended: `hookline replay --quarantine --id q1`"
-NOWHERE = Elsewhere(quarantined=(), letters=(), kept=Kept(trace=Trace(), stops={}))
+NOWHERE = Elsewhere(quarantined=(), letters=(), kept=Kept(trace=Trace(), stops={}), log="sqlite:2")
 QUARANTINED = Quarantined(
     id="q1",
     source="support",
@@ -27,6 +27,10 @@ QUARANTINED = Quarantined(
 TIMER = TimerTrace(
     handler="h", name="ask", source="support", key="c1", state="set", due=NOW, setter_id="e0", firing="f1"
 )
+PARKED = ParkedTrace(
+    handler="h", source="support", at=ORIGIN, log="sqlite:1", due=NOW, attempts=3, detail="TimedOut", behind=0
+)
+PARKED_SAYS = f"parked by h until {AT}, after 3 attempts: TimedOut. The store holds it whole"
 EFFECT = EffectTrace(handler="h", source="support", name="tell", begun_at=NOW, done=False)
 
 
@@ -73,12 +77,22 @@ def test_a_silent_store_is_told() -> None:
             f"the firing of the timer ask of h, set for {AT}, by the event e0",
         ),
         (
+            replace(NOWHERE, kept=Kept(trace=Trace(parked=[PARKED]), stops={})),
+            "e1",
+            f"{PARKED_SAYS}: it stands in the event log that was read before this one, sqlite:1",
+        ),
+        (
+            replace(NOWHERE, kept=Kept(trace=Trace(parked=[PARKED]), stops={}), log="sqlite:1"),
+            "e1",
+            f"{PARKED_SAYS}: its topic has dropped it",
+        ),
+        (
             replace(NOWHERE, kept=Kept(trace=Trace(effects=[EFFECT]), stops={})),
             "e1",
             f"an event of support whose effect tell h began at {AT}, uncertain: no topic of this event log has it",
         ),
     ],
-    ids=["quarantine", "dead", "dead of another log", "timer", "effect"],
+    ids=["quarantine", "dead", "dead of another log", "timer", "parked of another log", "parked", "effect"],
 )
 def test_what_is_met_elsewhere_is_told_alone(where: Elsewhere, name: str, says: str) -> None:
     """With the next step, and nothing of what it says."""
