@@ -1,8 +1,8 @@
 """What keeps an entry from beginning attempts and from reading: somebody wants it to stop, or a platform is away.
 
 It stays a member of its group meanwhile; attempts under way end, timers and lanes are kept. Of each account whose
-platform is away one lane is tried all the same, the one that failed last when that was found. Where failures cost
-events (an effect without a probe is uncertain, and its event dead) the lane that asks is always another one.
+platform is away one lane is tried all the same, first the one that failed last when that was found. After each failure
+another one asks, if one is ready: what a platform answers to one event must not stand for all of them.
 """
 
 import math
@@ -49,14 +49,18 @@ class _Account:
     probe: AnyLane | None = None
     # The lanes whose latest attempt failed because its platform is away.
     failed: set[AnyLane] = field(default_factory=set)
-    # Events died of it: never more than one lane is to find out; and how long the next one has to wait for that.
-    dear: bool = False
+    # The lane that asks has failed: it is another one's turn, if one is ready.
+    tired: bool = False
+    # How long the one that asks next has to wait for that.
     rest: timedelta = timedelta()
 
-    def failure(self, away: ClientError, now: datetime, *, probe: bool, dear: bool = False) -> bool:
-        """An attempt failed by it; whether that opened the breaker for the first time."""
-        known = self.breaker.since is not None
-        self.breaker.failed(now, probe=probe, dear=dear)
+    def failure(self, lane: AnyLane, away: ClientError, now: datetime, *, dear: bool = False) -> bool:
+        """A lane's attempt failed by it; whether that opened the breaker for the first time."""
+        known, probe = self.breaker.since is not None, self.probe is lane
+        # one that fails again and again may do so by its own event
+        if dear or known or lane not in self.failed:
+            self.breaker.failed(now, probe=probe, dear=dear)
+        self.tired = self.tired or probe
         self.rest = max(self.breaker.wait, timedelta(seconds=away.retry_after or 0))
         return self.breaker.is_open and not known
 
@@ -115,9 +119,9 @@ class Brakes:
             # it met an outage that is over
             return timedelta(seconds=heard.away.retry_after or 0)
         account = self._accounts.setdefault(heard.account, _Account())
-        account.failed.add(lane)
-        if account.failure(heard.away, now, probe=account.probe is lane):
+        if account.failure(lane, heard.away, now):
             self._tell(heard.away, _AWAY)
+        account.failed.add(lane)
         if account.breaker.is_open and account.probe is None:
             account.probe = lane
         return account.rest if account.probe is lane else wait
@@ -134,25 +138,21 @@ class Brakes:
         if heard.away is None or self._returned.get(heard.account, 0) > since:
             return
         account = self._accounts.setdefault(heard.account, _Account())
-        account.dear = True
-        if account.failure(heard.away, now, probe=account.probe is lane, dear=True):
+        if account.failure(lane, heard.away, now, dear=True):
             self._tell(heard.away, _DEAR)
         if account.probe in {lane, None}:
             account.probe = None
             account.breaker.unprobed()
 
     def unasked(self) -> Mapping[str, timedelta]:
-        """The accounts that one lane is to ask and none does, and how long it has to wait for that."""
-        return {
-            name: one.rest
-            for name, one in self._accounts.items()
-            if one.dear and one.probe is None and one.breaker.since is not None
-        }
+        """The accounts that another lane is to ask than the one that does, if any does, and how long it has to wait."""
+        away = {name: one for name, one in self._accounts.items() if one.breaker.since is not None}
+        return {name: one.rest for name, one in away.items() if one.probe is None or one.tired}
 
     def asks(self, account: str, lane: AnyLane) -> None:
         """A lane waits, to ask an account."""
         found = self._accounts[account]
-        found.probe = lane
+        found.probe, found.tired = lane, False
         found.failed.add(lane)
         found.breaker.asked()
 
@@ -186,8 +186,10 @@ class Brakes:
     def _unprobe(self, lane: AnyLane, *, except_: str = "") -> None:
         """A lane does not wait for any account, but for one perhaps: where it was the probe, any lane may find out."""
         for name, account in self._accounts.items():
+            if name == except_:
+                continue
             account.failed.discard(lane)
-            if account.probe is lane and name != except_:
+            if account.probe is lane:
                 account.probe, account.rest = None, timedelta()
                 account.breaker.unprobed()
 

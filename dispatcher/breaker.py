@@ -24,7 +24,7 @@ class Breaker:
     is_open: bool = False
     # When it opened first since the last answer.
     since: datetime | None = None
-    # In a row, without an answer between.
+    # In a row, without an answer between; until it opens each of another lane (`brakes.py`).
     failures: int = 0
     # Of them, those of probes.
     probes: int = 0

@@ -211,7 +211,7 @@ class Runner:
             self.go_on(freed)
 
     def _have_asked(self) -> None:
-        """Where a platform that is away costs events, one ready lane waits to ask it, and the others stand still."""
+        """Where a platform is away and another lane is to ask, one that is ready waits to; the others stand still."""
         for account, wait in self.holdings.brakes.unasked().items():
             if (lane := self.holdings.lanes.take()) is None:
                 return
@@ -266,6 +266,7 @@ class Runner:
         if isinstance(work, Replayed | Parked) and type(event.data) not in self.entry.handler.on:
             return Doomed(Dead("rejected", f"the handler is not given {event.type} any more"), event=event)
         context = self._context(work, event)
+        self._reports.began(work)
         begun = self.equipment.clock.monotonic()
         with self.equipment.hearing.attempt() as listening:
             raised = listening.cause(await self._watched(event, context), self.entry.timeout)

@@ -33,6 +33,8 @@ class Platform:
     """Takes messages while it is up, else answers 503; keeps what it took and counts what it was asked."""
 
     up: bool = True
+    # Messages that it never takes.
+    fails_for: frozenset[str] = frozenset()
     # Whether it tells histories while it is not.
     reads: bool = False
     taken: list[str] = field(default_factory=list)
@@ -50,7 +52,9 @@ class Platform:
             return web.Response(status=503, body=b"{}")
         if request.method == "GET":
             return web.json_response(sample("history")["answer"]["body"])
-        self.taken.append((await request.json())["message"])
+        if (text := (await request.json())["message"]) in self.fails_for:
+            return web.Response(status=500, body=b"{}")
+        self.taken.append(text)
         return web.json_response(sample("send")["answer"]["body"])
 
 
@@ -221,6 +225,36 @@ async def test_an_event_that_asks_nobody_speaks_for_no_platform(rig: Rig) -> Non
             await rig.append(message(number, key=f"u{number}"), role)
         await until(lambda: bool(dispatcher.states()["tells"].away), "it is seen")
     assert {each.outcome.counts for each in rig.attempts if isinstance(each.outcome, Retry)} == {False}
+
+
+async def test_events_that_a_platform_never_takes_are_no_outage(rig: Rig) -> None:
+    """Four of them fail again and again, and nobody else waits for them."""
+    others = [f"m{number}" for number in range(4, 20)]
+    async with called(rig) as platform, rig.running(quick(TELLS)) as dispatcher:
+        platform.fails_for = frozenset(f"m{number}" for number in range(4))
+        await rig.append(*messages(0, 4))
+        await until(lambda: platform.asked >= 20, "they are tried again")
+        await rig.append(*messages(4, 20, lanes=20))
+        await until(lambda: sorted(platform.taken) == sorted(others), "the others go on")
+        assert dict(dispatcher.states()["tells"].away) == {}
+    assert await rig.records("dead") == []
+
+
+async def test_the_lanes_take_turns_in_asking(rig: Rig) -> None:
+    """After an outage the one that asks may be of an event that the platform never takes: another one finds out."""
+    clock = LeapingClock()
+    async with called(rig) as platform, rig.running(quick(TELLS), clock=clock) as dispatcher:
+        platform.up = False
+        await rig.append(*messages(0, 20, lanes=20))
+        await until(lambda: bool(dispatcher.states()["tells"].away), "it is seen")
+        probes = dispatcher._workers["tells"]._brakes.probes
+        await until(lambda: dispatcher.loads()["tells"].running == 0, "attempts end")
+        asks = {lane.head.event().data.message_id for lane in probes()}
+        platform.fails_for, platform.up = frozenset(asks), True
+        await let_time_pass(dispatcher, clock, timedelta(minutes=2))
+        await until(lambda: len(platform.taken) == 19, "all others go on")
+    assert asks.isdisjoint(platform.taken)
+    assert await rig.records("dead") == []
 
 
 async def test_another_entry_does_not_wait(rig: Rig) -> None:

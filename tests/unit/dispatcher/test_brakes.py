@@ -78,10 +78,32 @@ def test_an_answer_between_failures_keeps_it_going() -> None:
     """Five in a row is what counts."""
     brakes = Brakes("h")
     for _ in range(3):
-        for _ in range(4):
-            brakes.failed(lane("c"), down(), USUAL, NOW)
+        for number in range(4):
+            brakes.failed(lane(f"c{number}"), down(), USUAL, NOW)
         brakes.answered({"support"}, NOW)
     assert not brakes.on
+
+
+def test_lanes_that_fail_again_and_again_are_no_outage() -> None:
+    """Their events may be what the platform cannot take: it takes five of them to say that it is away."""
+    brakes = Brakes("h")
+    lanes = [lane(f"c{number}") for number in range(5)]
+    for _ in range(10):
+        assert {brakes.failed(each, down(), USUAL, NOW) for each in lanes[:4]} == {USUAL}
+    assert not brakes.on
+    assert brakes.failed(lanes[4], down(), USUAL, NOW) == SECOND
+
+
+def test_after_each_failure_another_lane_is_to_ask() -> None:
+    """If one is ready; else the same asks again."""
+    brakes, probe = opened()
+    assert brakes.unasked() == {}
+    assert brakes.failed(probe, down(), USUAL, NOW) == 2 * SECOND
+    assert (brakes.unasked(), brakes.probes()) == ({"support": 2 * SECOND}, [probe])
+    brakes.asks("support", another := lane("c9"))
+    assert (brakes.unasked(), brakes.probes()) == ({}, [another])
+    assert brakes.failed(probe, down(), USUAL, NOW) == USUAL
+    assert brakes.unasked() == {}
 
 
 def test_accounts_do_not_stand_for_each_other() -> None:
