@@ -9,7 +9,7 @@ from rich.text import Text
 from cli import failures, invocation
 from cli.output import printable, stdout
 from dispatcher.errors import place
-from dispatcher.observers import AttemptEnded, HandlerStopped, Happening, TimerChanged
+from dispatcher.observers import AttemptBegan, AttemptEnded, HandlerStopped, Happening, TimerChanged
 from dispatcher.outcome import Dead, Done, Retry
 from handlers.api import RetryLater
 from receiver.polling.publishing import Published
@@ -40,7 +40,7 @@ class Screen:
 
         Args:
             words: what calls hookline on this installation.
-            since: of what was received before that, only failures are shown.
+            since: of what was received before that, only failures and warnings are shown.
         """
         self._since = since
         self._out = stdout()
@@ -51,6 +51,8 @@ class Screen:
         self._buried: set[str] = set()
         # Entries that are done with events of before.
         self._catching_up: set[str] = set()
+        # Attempts at events of before: entry, source and event.
+        self._of_before: set[tuple[str, str, str]] = set()
 
     def fit(self, names: Iterable[str]) -> None:
         """Make the column of names wide enough for sources and handlers of these names."""
@@ -91,7 +93,11 @@ class Screen:
     def happened(self, happening: Happening) -> None:
         """Something happened in the dispatcher."""
         match happening:
+            case AttemptBegan():
+                if self._is_of_before(happening):
+                    self._of_before.add(_attempted(happening))
             case AttemptEnded():
+                self._of_before.discard(_attempted(happening))
                 self._attempt(happening)
             case TimerChanged(due=None):
                 self._note(happening.entry, f"timer {printable(happening.name)} cancelled  {printable(happening.key)}")
@@ -110,6 +116,9 @@ class Screen:
             return True
         if not entry.keys() >= _OF_A_HANDLER:
             return False
+        attempted = (str(entry["handler"]), str(entry["source"]), str(entry["event_id"]))
+        if attempted in self._of_before and level not in _LEVELS:
+            return True
         told = {name: value for name, value in entry.items() if name not in (*_OF_A_HANDLER, "event", "exc_info")}
         fields = "".join(f"  {name}={printable(value)}" for name, value in told.items())
         self._note(str(entry["handler"]), printable(entry.get("event")) + fields, _LEVELS.get(level, ""))
@@ -134,8 +143,8 @@ class Screen:
         if isinstance(ended.outcome, Dead):
             self._replayable(ended, ended.outcome)
 
-    def _is_of_before(self, ended: AttemptEnded) -> bool:
-        return self._since is not None and ended.received_at is not None and ended.received_at < self._since
+    def _is_of_before(self, one: AttemptBegan | AttemptEnded) -> bool:
+        return self._since is not None and one.received_at is not None and one.received_at < self._since
 
     def _trace(self, ended: AttemptEnded) -> None:
         """The traceback, the first time that an entry fails in this way at this place."""
@@ -182,6 +191,10 @@ class Screen:
         line = Text(datetime.now().astimezone().strftime("%H:%M:%S") + "  " + " " * indent, style="")
         line.append(f"{printable(name):<{self._width - indent - 2}}  ", style=style)
         return line
+
+
+def _attempted(one: AttemptBegan | AttemptEnded) -> tuple[str, str, str]:
+    return one.entry, one.source, one.event_id
 
 
 def short(event_id: str, event_type: str) -> str:

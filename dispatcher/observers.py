@@ -13,6 +13,17 @@ from schemas.record import TopicPartition
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptBegan:
+    """A handler is called."""
+
+    entry: str
+    event_id: str
+    source: str
+    # When hookline received the event, as of `AttemptEnded`.
+    received_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptEnded:
     """A handler returned or failed."""
 
@@ -69,7 +80,7 @@ class TimerChanged:
     due: datetime | None
 
 
-Happening: TypeAlias = AttemptEnded | HandlerStarted | HandlerStopped | TimerChanged
+Happening: TypeAlias = AttemptBegan | AttemptEnded | HandlerStarted | HandlerStopped | TimerChanged
 Observer: TypeAlias = Callable[[Happening], None]
 
 

@@ -8,7 +8,7 @@ import structlog
 from dispatcher.dead import Death
 from dispatcher.equipment import Equipment
 from dispatcher.metrics import EntryMetrics
-from dispatcher.observers import AttemptEnded
+from dispatcher.observers import AttemptBegan, AttemptEnded
 from dispatcher.outcome import Dead, Done, Outcome, Retry
 from dispatcher.settings import Entry
 from dispatcher.work import Place, Received, Work, names_of, place_of
@@ -23,6 +23,16 @@ class Reports:
     entry: Entry
     equipment: Equipment
     metrics: EntryMetrics
+
+    def began(self, work: Work) -> None:
+        """An attempt begins."""
+        if not self.equipment.observers:
+            return
+        names = names_of(work)
+        began = AttemptBegan(
+            entry=self.entry.name, event_id=names.event_id, source=names.source, received_at=_received_at(work)
+        )
+        self.equipment.tell(began)
 
     def ended(self, work: Work, outcome: Outcome, took: timedelta, error: BaseException | None) -> None:
         """An attempt ended."""

@@ -9,7 +9,7 @@ from cli.screen import Screen
 from clients.errors import PlatformDown
 from dispatcher.attempt import AttemptTimedOut
 from dispatcher.errors import EffectUncertain
-from dispatcher.observers import AttemptEnded, HandlerStopped, Happening, TimerChanged
+from dispatcher.observers import AttemptBegan, AttemptEnded, HandlerStopped, Happening, TimerChanged
 from dispatcher.outcome import Dead, Done, Outcome, Retry
 from handlers.api import GiveUp, RetryLater
 from receiver.diagnosis.hint import Hint
@@ -60,6 +60,25 @@ def test_what_was_received_before_the_start_is_not_shown_one_by_one(capsys: pyte
     shown = capsys.readouterr().out
     assert shown.count("handles what was received before this start: only failures of that are shown") == 1
     assert [name in shown for name in ("m0", "m1", "m2", "m3", "t1")] == [False, False, True, True, True]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "level", "shown"), [(-1, "info", False), (-1, "warning", True), (1, "info", True), (None, "info", True)]
+)
+def test_what_a_handler_logs_for_an_event_of_before_is_not_shown(
+    seconds: int | None, level: str, shown: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """But for warnings and errors; it is a line of this attempt alone, and the log is not given it either."""
+    screen, received = Screen(since=START), None if seconds is None else START + timedelta(seconds=seconds)
+    screen.happened(AttemptBegan(entry="h", event_id="e1", source="support", received_at=received))
+    for handler in ("h", "other"):
+        entry = {"event": f"pushed by {handler}", "handler": handler, "event_id": "e1", "source": "support"}
+        assert screen.logged(level, entry | {"attempt": 1})
+    lines = capsys.readouterr().out
+    assert ("pushed by h" in lines, "pushed by other" in lines) == (shown, True)
+    screen.happened(dataclasses.replace(failed(Done(), event_id="e1"), received_at=received))
+    assert screen.logged(level, {"event": "later", "handler": "h", "event_id": "e1", "source": "support", "attempt": 1})
+    assert "later" in capsys.readouterr().out
 
 
 RETRY = Retry(timedelta(seconds=2), "ValueError")

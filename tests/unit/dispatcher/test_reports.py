@@ -10,7 +10,7 @@ from structlog.testing import capture_logs
 
 from dispatcher.equipment import Equipment
 from dispatcher.metrics import Metrics
-from dispatcher.observers import AttemptEnded, Happening
+from dispatcher.observers import AttemptBegan, AttemptEnded, Happening
 from dispatcher.outcome import Dead, Done
 from dispatcher.partition import Partition, Recent
 from dispatcher.reports import Reports
@@ -63,5 +63,7 @@ def test_an_arrival_tells_when_it_was_received() -> None:
     record = replace(RECORD, timestamp=int(NOW.timestamp() * 1000))
     parked = Parked.of(HERE, ParkedRow(id=1, record=record, log="kafka:new", position=12, tried=Tried(due=NOW)))
     for work in (Received(HERE, record, Heading.of(record)), parked):
+        reports.began(work)
         reports.ended(work, Done(), timedelta(), None)
-    assert [isinstance(each, AttemptEnded) and each.received_at for each in told] == [NOW, None]
+    found = [(type(each), each.received_at) for each in told if isinstance(each, AttemptBegan | AttemptEnded)]
+    assert found == [(AttemptBegan, NOW), (AttemptEnded, NOW), (AttemptBegan, None), (AttemptEnded, None)]
