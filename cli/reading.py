@@ -82,7 +82,7 @@ def _validate(
         names = {key[len(path)] for key in more if len(key) > len(path)}
         taken_out |= {(*path, name) for name in names}
         left = _without(part, names)
-        if left == part:
+        if left is part or left == part:  # nan equals nothing
             part = dict(_STAND_INS[path[0]]) if len(path) == 2 else None  # noqa: PLR2004 - one that has a stand-in
             break
         part = left

@@ -260,6 +260,12 @@ def test_no_text_and_no_variable_ends_the_reading(tmp_path: Path, text: str, var
         read(Places(config=file, data=tmp_path, environ=environ))
 
 
+def test_a_key_that_is_no_number_at_all_ends_no_reading_either(tmp_path: Path) -> None:
+    """It equals nothing, itself neither."""
+    with pytest.raises(Misconfigured, match="x: is no known key"):
+        load(places(tmp_path, "x = nan"))
+
+
 def durations(model: type[BaseModel], seen: set[type[BaseModel]]) -> Iterator[tuple[type[BaseModel], str]]:
     """Every field of a settings model, and of those in it, that is a duration."""
     seen.add(model)
