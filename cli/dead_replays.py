@@ -26,6 +26,8 @@ class Told:
     mark: Mark
     # Whether somebody seems to read the event's topic for the entry; None: it was not looked up.
     owned: bool | None = None
+    # Why the entry stands still, in a sentence; empty: it does not.
+    still: str = ""
 
     def row(self) -> dict[str, Any]:
         """For programs."""
@@ -47,6 +49,8 @@ class Told:
                 return "done" if self.case.state != "done" else "was replayed before and is done: nothing was repeated"
             case "dead":
                 return f"failed again, {mark.reason}: {mark.detail}. `hookline dead list` shows the new dead letter"
+            case "running" | "waiting" if self.still:
+                return f"waits: {self.still}"
             case "running":
                 return "not over: it waits for its turn in its lane, or is tried again. `hookline dead list` shows it"
             case "waiting":
@@ -155,7 +159,10 @@ async def told(store: Store, log: str, case: Case, mark: Mark, *, waited: bool) 
     Raises:
         StoreError: the store failed.
     """
-    if mark.state != "waiting" or not waited:
+    if mark.state not in ("waiting", "running"):
         return Told(case, mark)
-    topic = mark.origin.topic if mark.origin else ""
-    return Told(case, mark, await store.owners.is_owned(mark.letter.handler, topic, log))
+    from cli.replay_waits import stands_still  # noqa: PLC0415 - the other commands need no dispatcher
+
+    handler, topic = mark.letter.handler, mark.origin.topic if mark.origin else ""
+    owned = await store.owners.is_owned(handler, topic, log) if mark.state == "waiting" and waited else None
+    return Told(case, mark, owned, await stands_still(store, handler))

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 from datetime import UTC, datetime, timedelta
 
+from cli.entry_states import told
 from cli.errors import CommandFailed
 from cli.replay_states import Standing
 from store.store import Store
@@ -43,10 +44,26 @@ async def waited(store: Store, number: int, within: timedelta, stopping: asyncio
                 await stopping.wait()
 
 
-def advice(found: Standing) -> str:
-    """What to do about a replay that is not over."""
+async def stands_still(store: Store, handler: str) -> str:
+    """That an entry stands still, why, and what to do; empty: it does not.
+
+    Raises:
+        StoreError: the store failed.
+    """
+    stop = (await store.stops.all()).get(handler)
+    return f"{handler} is {told(stop)}" if stop else ""
+
+
+async def advice(store: Store, found: Standing) -> str:
+    """What to do about a replay that is not over.
+
+    Raises:
+        StoreError: the store failed.
+    """
     job = found.job
     follow = "`hookline replay status` shows how it goes on"
+    if still := await stands_still(store, job.handler):
+        return f"it waits: {still}. {follow}"
     if job.state != "reading" or (job.held_until is not None and job.held_until > datetime.now(UTC)):
         return follow
     taken = f"a worker of {job.handler} begins within about a second; if none runs, start one with `hookline work`"

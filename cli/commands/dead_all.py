@@ -4,7 +4,7 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 
 from cli.base import Installation
-from cli.output import json_line, stdout
+from cli.output import json_line, printable, stdout
 from cli.replay_orders import Asked, begin
 from cli.replay_waits import advice, waited
 from cli.wiring import opened_log, opened_store, store_errors_explained
@@ -33,10 +33,11 @@ async def replay_all(
                 stdout().print("there are no open dead letters of this entry")
                 return 0
             found = await waited(store, begun, within, stopping)
+            then = "" if found.is_over else await advice(store, found)
     if as_json:
         json_line(found.row(datetime.now(UTC)))
     else:
         stdout().print(found.summary() or "nothing was replayed yet")
-        if not found.is_over:
-            stdout().print(advice(found))
+        if then:
+            stdout().print(printable(then))
     return 0 if not within or found.is_done else 1

@@ -188,11 +188,12 @@ async def _plan(here: Installation, asked: Asked, *, as_json: bool) -> int:
 async def _start(here: Installation, asked: Asked, *, as_json: bool) -> int:
     async with opened_log(here) as log, _store(here) as store:
         number = await begin(here, log, store, asked)
-        found = None if number is None else await standing(store, number)
-    if found is None:
-        raise CommandFailed("there is nothing to replay: `replay plan` with these options tells what was left out")
+        if number is None:
+            raise CommandFailed("there is nothing to replay: `replay plan` with these options tells what was left out")
+        found = await standing(store, number)
+        then = await advice(store, found)
     if as_json:
         json_line(found.row(datetime.now(UTC)))
     else:
-        stdout().print(f"replay {found.job.id}: {advice(found)}")
+        stdout().print(printable(f"replay {number}: {then}"))
     return 0

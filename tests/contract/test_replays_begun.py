@@ -1,5 +1,7 @@
 """Asking for a replay of many events, with a real log and store."""
 
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -8,27 +10,64 @@ import pytest
 from cli.base import Installation
 from cli.places import Places
 from cli.replay_orders import Asked, begin
+from cli.replay_waits import advice, standing
 from cli.wiring import opened_log, opened_store, store_url
+from eventlog.log import EventLog
 from schemas.record import Record
 from schemas.topics import TopicSettings
 from store.migrations import migrate
+from store.stops import Stop
+from store.store import Store
 from tests.unit.cli.dead_cases import letter
 
 HANDLER = "sync-contact"
 
 
-async def test_who_replays_uncertain_letters_is_warned(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """On stderr, where programs that read what was begun do not stumble over it."""
+@dataclass(frozen=True)
+class At:
+    """An installation with letters of reason `uncertain`."""
+
+    here: Installation
+    log: EventLog
+    store: Store
+
+    async def bury(self, *ids: str) -> None:
+        for event_id in ids:
+            one = letter(event_id, handler=HANDLER).record
+            headers = (*one.headers, ("x-dlq-reason", b"uncertain"))
+            fresh = int(datetime.now(UTC).timestamp() * 1000)  # retention looks at it
+            record = Record(topic=one.topic, key=b"c", value=b"{}", headers=headers, timestamp=fresh)
+            await self.log.append(record).offset()
+
+
+@pytest.fixture
+async def at(tmp_path: Path) -> AsyncIterator[At]:
+    """With one letter."""
     here = Installation(Places(config=None, data=tmp_path, environ={}), "auto")
     here.make_data()
     await migrate(store_url(here))
     async with opened_log(here) as log, opened_store(here) as store:
         await log.create({"hookline.dead": TopicSettings(partitions=1)})
-        one = letter("e1", handler=HANDLER).record
-        headers = (*one.headers, ("x-dlq-reason", b"uncertain"))
-        fresh = int(datetime.now(UTC).timestamp() * 1000)  # retention looks at it
-        await log.append(Record(topic=one.topic, key=b"c", value=b"{}", headers=headers, timestamp=fresh)).offset()
-        assert await begin(here, log, store, Asked(handler=HANDLER)) == 1
-        assert capsys.readouterr().err.startswith("hookline: 1 of them died as uncertain: each dies again at once")
-        assert await begin(here, log, store, Asked(handler=HANDLER, redo_effects=True)) == 2
-        assert capsys.readouterr().err == ""
+        one = At(here, log, store)
+        await one.bury("e1")
+        yield one
+
+
+async def test_who_replays_uncertain_letters_is_warned(at: At, capsys: pytest.CaptureFixture[str]) -> None:
+    """On stderr, where programs that read what was begun do not stumble over it."""
+    assert await begin(at.here, at.log, at.store, Asked(handler=HANDLER)) == 1
+    assert capsys.readouterr().err.startswith("hookline: 1 of them died as uncertain: each dies again at once")
+    assert await begin(at.here, at.log, at.store, Asked(handler=HANDLER, redo_effects=True)) == 2
+    assert capsys.readouterr().err == ""
+
+
+async def test_that_the_entry_stands_still_is_told_to_who_begins(at: At) -> None:
+    """A worker that runs takes none of it."""
+    assert await begin(at.here, at.log, at.store, Asked(handler=HANDLER)) == 1
+    begun = await standing(at.store, 1)
+    assert (await advice(at.store, begun)).startswith(f"a worker of {HANDLER} begins within about a second")
+    now = datetime.now(UTC)
+    await at.store.stops.stop(Stop(handler=HANDLER, reason="dead-letters", detail="20 died", by="ops", at=now))
+    told = await advice(at.store, begun)
+    assert told.startswith(f"it waits: {HANDLER} is stopped since")
+    assert f"then `hookline handlers resume {HANDLER}`" in told

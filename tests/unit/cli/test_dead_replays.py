@@ -8,12 +8,14 @@ from typing import Any, cast
 
 import pytest
 
+from cli import dead_replays
 from cli.dead_letters import Letter
 from cli.dead_replays import Told, order_of, picked, wait
 from cli.errors import CommandFailed, Misconfigured
 from store.replay_rows import Mark, State
+from store.stops import Stop
 from store.store import Store
-from tests.unit.cli.dead_cases import ORIGIN, case, letter, mark
+from tests.unit.cli.dead_cases import NOW, ORIGIN, case, letter, mark
 
 
 def told(state: State, *, owned: bool | None = None, before: State | None = None, **changes: Any) -> Told:
@@ -93,6 +95,25 @@ def test_that_no_worker_runs_is_told_with_what_to_do() -> None:
     """The replay waits for one."""
     assert told("waiting", owned=False).sentence().startswith("no worker runs for h: start one with `hookline work`")
     assert told("waiting", owned=True).sentence().startswith("no worker has taken it yet: the one of h is busy")
+
+
+@pytest.mark.parametrize("state", ["waiting", "running"])
+@pytest.mark.parametrize("waited", [True, False])
+async def test_that_the_entry_stands_still_is_told_before_anything_of_its_worker(state: State, waited: bool) -> None:
+    """A worker that runs takes nothing for it; whoever only asks is told too."""
+
+    async def is_owned(*_place: str) -> bool:
+        return True
+
+    async def stops() -> dict[str, Stop]:
+        return {"h": Stop(handler="h", reason="paused", by="ops", at=NOW)}
+
+    store = SimpleNamespace(owners=SimpleNamespace(is_owned=is_owned), stops=SimpleNamespace(all=stops))
+    one = letter()
+    found = await dead_replays.told(cast("Store", store), "here", case(one), mark(one, state), waited=waited)
+    assert found.sentence() == (
+        "waits: h is paused since 2026-11-21 12:00 UTC by ops. `hookline handlers resume h` lets it go on where it was"
+    )
 
 
 def test_a_program_is_told_in_fields() -> None:
