@@ -59,19 +59,6 @@ async def lags(log: EventLog, topics: Topics, entries: Iterable[Entry]) -> Mappi
     return found
 
 
-async def unbegun(log: EventLog, topics: Topics, entry: Entry) -> int:
-    """How many events an entry that never ran would be given if it began now.
-
-    Raises:
-        EventLogError: the log does not answer.
-    """
-    if entry.start == "now":
-        return 0
-    partitions = await _partitions(log, topics, entry)
-    begin, end = await log.offsets(partitions, entry.start), await log.offsets(partitions, "end")
-    return sum(end[at] - begin[at] for at in partitions)
-
-
 async def _partitions(log: EventLog, topics: Topics, entry: Entry) -> list[TopicPartition]:
     counts = await log.partitions(topics_of(entry, topics))
     return [TopicPartition(name, number) for name, count in counts.items() for number in range(count)]

@@ -1,18 +1,22 @@
 """Refuses Kafka while the embedded log of the same data folder holds what an entry has not settled."""
 
 import shlex
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import replace
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cli import invocation
 from cli.base import Installation
 from cli.errors import CommandFailed, Misconfigured
-from cli.wiring import log_url, opened_log, store_url
+from cli.left_store import left_store
+from cli.wiring import log_url, opened_log
 from dispatcher.settings import Entry
 from eventlog.errors import EventLogError
+
+if TYPE_CHECKING:
+    from cli.unsettled import Unsettled
 
 LeaveBehind = Annotated[
     bool, typer.Option("--leave-behind", help="With Kafka: leave unhandled what the embedded log holds.")
@@ -24,29 +28,24 @@ def leaves_embedded(here: Installation) -> bool:
     return log_url(here).startswith("kafka://") and (here.data / "events.db").exists()
 
 
-async def stranded(here: Installation, entries: Iterable[Entry]) -> Mapping[str, int]:
-    """Entry → events of the embedded log that it has not settled, for the entries that have some; empty without Kafka.
-
-    An entry that never ran there counts only where none ever did: one that is added later does not look back.
+async def stranded(here: Installation, entries: Iterable[Entry]) -> "Unsettled | None":
+    """What some entries have not settled in the embedded log; None if there is nothing, or without Kafka.
 
     Raises:
         CommandFailed: the embedded log cannot be read.
     """
     if not leaves_embedded(here):
-        return {}
-    from cli.lags import lags, unbegun  # noqa: PLC0415 - only who changed the log needs them, and they the state store
+        return None
+    from cli.unsettled import unsettled  # noqa: PLC0415 - only who changed the log needs it, and it the state store
 
-    listed, topics = list(entries), here.settings.topics.topics()
     try:
-        async with opened_log(_embedded(here)) as log:
-            found = await lags(log, topics, listed)
-            if all(lag is None for lag in found.values()):
-                found = {entry.name: await unbegun(log, topics, entry) for entry in listed}
+        async with opened_log(embedded(here)) as log:
+            found = await unsettled(log, here.settings.topics.topics(), entries)
     except EventLogError as error:
         raise Misconfigured(
             f"{here.data / 'events.db'} cannot be read: {error}. To leave it: --leave-behind"
         ) from error
-    return {name: lag for name, lag in found.items() if lag}
+    return found if found.events else None
 
 
 async def refuse_stranded(here: Installation, entries: Iterable[Entry]) -> None:
@@ -55,7 +54,7 @@ async def refuse_stranded(here: Installation, entries: Iterable[Entry]) -> None:
     Raises:
         Misconfigured: there are some; the text says how many, and what can be done.
     """
-    if found := await stranded(here, entries):
+    if (found := await stranded(here, entries)) is not None:
         raise Misconfigured(ways_on(here, found))
 
 
@@ -64,30 +63,44 @@ async def left_log(here: Installation) -> str | None:
     if not leaves_embedded(here):
         return None
     try:
-        async with opened_log(_embedded(here)) as log:
+        async with opened_log(embedded(here)) as log:
             return await log.identity()
     except (EventLogError, CommandFailed):
         return None
 
 
-def ways_on(here: Installation, found: Mapping[str, int]) -> str:
-    """What would be left behind, and the two ways on."""
-    words = [f"HOOKLINE_EVENTLOG__URL={(here.data / 'events.db').absolute()}"]
-    if not store_url(here).startswith("sqlite") and (store := here.data / "state.db").exists():
-        # What the embedded log's positions belong to.
-        words.append(f"HOOKLINE_STORE__URL=sqlite:///{store.absolute()}")
-    command = shlex.join([*words, *invocation.again(here.places), "work", "--until-empty"])
-    counts = ", ".join(f"{name} {count:,}" for name, count in sorted(found.items()))
+def ways_on(here: Installation, found: "Unsettled") -> str:
+    """What would be left behind, and the ways on."""
+    counts = ", ".join(f"{name} {count:,}" for name, count in sorted(found.events.items()))
     return (
         f"the embedded log in {here.data} holds events that were not handled, and with Kafka nobody would: {counts}. "
-        f"Handle them first, with `{command}`, or leave them there with --leave-behind"
+        f"{_renaming(here, found)}Handle them first, with `{command(here, 'work', '--until-empty')}`, or leave them "
+        f"there with --leave-behind, or for good by moving {here.data / 'events.db'} away"
     )
 
 
-def _embedded(here: Installation) -> Installation:
+def command(here: Installation, *words: str) -> str:
+    """A command of hookline on the embedded log, as a shell takes it."""
+    variables = [f"HOOKLINE_EVENTLOG__URL={(here.data / 'events.db').absolute()}"]
+    if left_store(here) is not None:
+        # What the embedded log's positions belong to. One that was copied goes on as the store that has its id.
+        variables.append(f"HOOKLINE_STORE__URL=sqlite:///{(here.data / 'state.db').absolute()}")
+    return shlex.join([*variables, *invocation.again(here.places), *words])
+
+
+def embedded(here: Installation) -> Installation:
     """The same installation with the log of its data folder."""
     settings = here.settings
     return replace(
         here,
         given=settings.model_copy(update={"eventlog": settings.eventlog.model_copy(update={"url": None})}),
     )
+
+
+def _renaming(here: Installation, found: "Unsettled") -> str:
+    if not found.former:
+        return ""
+    old, new = found.former[0], min(found.events)
+    whose = f"{' and '.join(found.former)} read that log before, and no longer run{'s' * (len(found.former) == 1)}"
+    renaming = command(here, "handlers", "rename", old, new)
+    return f"{whose}: if {old} is called {new} now, give it its position there by `{renaming}`. "

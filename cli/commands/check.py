@@ -61,7 +61,7 @@ def stranded_events(here: Installation) -> Iterator[Finding]:
     except CommandFailed as error:
         yield Finding("event log", "failing", str(error))
         return
-    if found:
+    if found is not None:
         yield Finding("event log", "failing", ways_on(here, found))
     from cli.replays_left import embedded  # noqa: PLC0415 - only who changed the log needs it, and the state store
 

@@ -1,0 +1,135 @@
+"""What stands in an embedded log that Kafka took the place of, and the commands that are told: they work."""
+
+import asyncio
+import shlex
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from cli.base import Installation
+from cli.commands.check import stranded_events
+from cli.main import app
+from cli.places import find
+from cli.plugins import loaded
+from cli.roles import Roles, serve_until_empty
+from cli.stranded import stranded
+from cli.wiring import opened_log, opened_store, store_url
+from schemas.envelope import encode
+from schemas.topics import Topics, TopicSettings
+from store.copying import copy
+from tests.contract.dispatchers import message
+from tests.contract.stores import prepare
+
+PLUGIN = '''
+from handlers.api import Context, GiveUp, handler
+from schemas.events import Event, MessageCreated
+
+
+@handler("zoo", on=MessageCreated)
+async def zoo(event: Event[MessageCreated], ctx: Context) -> None:
+    """Gives up what it is told to."""
+    if event.data.content == "no":
+        raise GiveUp("no")
+'''
+ENTRIES = "[handlers]\npath = ['.']\n[handlers.sync-contact]\nenabled = false\n[console]\nport = 0\n"
+RENAMED = f"{ENTRIES}[handlers.zoo]\nenabled = false\n[handlers.zoo4]\nuse = 'zoo'\n"
+KAFKA = {"HOOKLINE_EVENTLOG__URL": "kafka://127.0.0.1:1"}
+TOPICS = Topics()
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """One with a configuration, a plugin and a store, in which commands are called."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.argv", ["hookline"])
+    (tmp_path / "zoo.py").write_text(PLUGIN, encoding="utf-8")
+    (tmp_path / "hookline.toml").write_text(ENTRIES, encoding="utf-8")
+    return tmp_path
+
+
+def here(**environ: str) -> Installation:
+    """The installation as a command finds it."""
+    return Installation(find(None, None, environ, Path.cwd()), "auto")
+
+
+async def append(*contents: str) -> None:
+    """Have the embedded log hold messages."""
+    async with opened_log(here()) as log:
+        await log.create({name: TopicSettings(partitions=2) for name in TOPICS.all()})
+        for number, content in enumerate(contents):
+            event = message(number, content=content)
+            await log.append(encode(event, TOPICS.of(event.type))).offset()
+
+
+async def work(**environ: str) -> int:
+    """`hookline work --until-empty`."""
+    return await serve_until_empty(here(**environ), Roles(name="work", work=True, admin_port=0), asyncio.Event())
+
+
+async def left(environ: Mapping[str, str]) -> Mapping[str, int]:
+    """What the embedded log keeps Kafka from being used for."""
+    at = here(**environ)
+    found = await stranded(at, loaded(at).plan.entries)
+    return {} if found is None else found.events
+
+
+def told(text: str, *words: str) -> tuple[dict[str, str], list[str]]:
+    """The variables and the words of the command that a text names."""
+    [line] = [one for one in text.split("`") if f" hookline {shlex.join(words)}" in one]
+    said = shlex.split(line)
+    at = said.index("hookline")
+    return dict(one.split("=", 1) for one in said[:at]), said[at + 1 :]
+
+
+def obey(text: str, *words: str, **environ: str) -> str:
+    """Call it where some variables are set; what it prints."""
+    more, said = told(text, *words)
+    done = CliRunner().invoke(app(said), said, env={**environ, **more}, catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    return done.stdout
+
+
+@pytest.fixture
+def copied(folder: Path) -> dict[str, str]:
+    """Where things are once the store was copied and Kafka took over; a message was handled before."""
+
+    async def stepped_up() -> None:
+        here().make_data()
+        await prepare(store_url(here()))
+        await prepare(f"sqlite:///{folder / 'new.db'}")
+        await append("yes")
+        assert await work() == 0
+        await copy(store_url(here()), f"sqlite:///{folder / 'new.db'}")
+
+    asyncio.run(stepped_up())
+    return {**KAFKA, "HOOKLINE_STORE__URL": f"sqlite:///{folder / 'new.db'}"}
+
+
+def test_an_entry_that_was_renamed_since_left_nothing_behind(folder: Path, copied: dict[str, str]) -> None:
+    """Its positions in the embedded log have its old name, and that settled all there was."""
+    assert asyncio.run(left(copied)) == {}
+    (folder / "hookline.toml").write_text(RENAMED, encoding="utf-8")
+    assert asyncio.run(left(copied)) == {}
+
+
+def test_what_it_left_behind_is_counted_and_handled_as_is_told(folder: Path, copied: dict[str, str]) -> None:
+    """Under its new name: with the copy of the store, which alone may be used, and from where it was."""
+    (folder / "hookline.toml").write_text(RENAMED, encoding="utf-8")
+
+    async def renamed() -> None:
+        await append("yes", "yes")
+        async with opened_store(here(**copied)) as store:
+            await store.entry_rows.rename("zoo", "zoo4", message().time)
+
+    asyncio.run(renamed())
+    [one] = [each for each in stranded_events(here(**copied)) if each.state == "failing"]
+    assert "nobody would: zoo4 2. zoo read that log before, and no longer runs: if zoo is called zoo4 now" in one.detail
+    assert one.detail.endswith(f"or for good by moving {folder / '.hookline' / 'events.db'} away")
+    assert "zoo is zoo4 now: 0 rows and the positions of 2" in obey(
+        one.detail, "handlers", "rename", "zoo", "zoo4", **copied
+    )
+    assert asyncio.run(left(copied)) == {"zoo4": 2}
+    assert asyncio.run(work(**{**copied, **told(one.detail, "work", "--until-empty")[0]})) == 0
+    assert asyncio.run(left(copied)) == {}
