@@ -5,7 +5,7 @@ import contextlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from cli.dead_letters import Case, newest
 from cli.errors import CommandFailed, Misconfigured
@@ -103,8 +103,34 @@ def order_of(case: Case, *, redo_effects: bool) -> Order:
     return case.letter.opened.order(redo_effects=redo_effects)
 
 
-async def ask(store: Store, case: Case, *, redo_effects: bool = False) -> int:
-    """Ask for a replay; its number.
+class Begun(NamedTuple):
+    """A replay that was asked for."""
+
+    id: int
+    # What it does that was not asked for now, or does not that was; empty: nothing.
+    remark: str = ""
+
+
+def asked_before(mark: Mark, *, redo_effects: bool) -> str:
+    """What to tell whoever asks for a replay that was asked for before; empty: nothing."""
+    if mark.state == "done":
+        return ""
+    match redo_effects, mark.redo_effects:
+        case True, True:
+            return "it was asked for before, and runs effects anew now"
+        case True, False:
+            return (
+                "it was begun before, without --redo-effects, and repeats no effect that happened. Should it die again,"
+                " replay the new letter with --redo-effects"
+            )
+        case False, True:
+            return "it was asked for with --redo-effects before, and that holds"
+        case _:
+            return ""
+
+
+async def ask(store: Store, case: Case, *, redo_effects: bool = False) -> Begun:
+    """Ask for a replay.
 
     Raises:
         CommandFailed: hookline did not write this letter, or too many are open.
@@ -117,7 +143,10 @@ async def ask(store: Store, case: Case, *, redo_effects: bool = False) -> int:
         [answer] = await store.replays.ask([replace(order, letter=replace(name, handler=now))], datetime.now(UTC))
     except ReplaysFull as error:
         raise CommandFailed(str(error)) from error
-    return answer.id
+    if answer.accepted:
+        return Begun(answer.id)
+    mark = (await store.replays.found([answer.id]))[answer.id]
+    return Begun(answer.id, asked_before(mark, redo_effects=redo_effects))
 
 
 async def wait(

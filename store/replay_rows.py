@@ -81,6 +81,8 @@ class Mark:
     detail: str | None
     # The set of events it was asked for with.
     job: int | None = None
+    # Whether its event's effects are forgotten when it begins.
+    redo_effects: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,6 +119,7 @@ MARKS = (
     replays.c.reason,
     replays.c.detail,
     replays.c.job,
+    replays.c.effects,
 )
 """The columns of a `Mark`."""
 
@@ -193,6 +196,7 @@ def mark_of(row: Any) -> Mark:
         reason=row.reason,
         detail=row.detail,
         job=row.job,
+        redo_effects=row.effects == "redo",
     )
 
 

@@ -31,7 +31,7 @@ class Asked(NamedTuple):
     """What became of an order."""
 
     id: int
-    # False: it is open or done already, and nothing was changed.
+    # False: it is open or done already, and nothing was changed, but that one that waits redoes effects if asked to.
     accepted: bool
 
 
@@ -79,6 +79,8 @@ class Replays:
 
     async def ask(self, orders: Sequence[Order], now: datetime) -> list[Asked]:
         """Ask for replays, all or none. Those that are open or done already stay as they are.
+
+        Only `redo_effects` is added to those that no worker has begun: it is the stronger wish.
 
         Raises:
             ReplaysFull: an entry would have too many open ones.
@@ -232,6 +234,8 @@ async def _ask(connection: AsyncConnection, row: dict[str, Any]) -> Asked:
     if (number := (await connection.execute(statement.returning(replays.c.id))).scalar()) is not None:
         return Asked(number, accepted=True)
     same = and_(replays.c.handler == row["handler"], replays.c.slot == row["slot"])
+    if row["effects"] == "redo":
+        await connection.execute(update(replays).where(same, replays.c.state == "waiting").values(effects="redo"))
     return Asked((await connection.execute(select(replays.c.id).where(same))).scalar_one(), accepted=False)
 
 
@@ -245,10 +249,11 @@ def upsert(connection: AsyncConnection, row: dict[str, Any], *, unless: Collecti
 
 async def _forget_effects(connection: AsyncConnection, handler: str, wanted: ColumnElement[bool]) -> None:
     """Take away what is known of effects, for replays that redo them and begin for the first time."""
-    redone = replays.c.effects == "redo", replays.c.taken_at.is_(None)
-    for source, event_id in await connection.execute(
-        select(replays.c.source, replays.c.event_id).where(wanted, *redone)
-    ):
+    first = select(replays.c.source, replays.c.event_id, replays.c.effects).where(wanted, replays.c.taken_at.is_(None))
+    # locked, those that keep them too: whoever asks for more from now on finds them begun
+    for source, event_id, kept in await connection.execute(first.with_for_update()):
+        if kept != "redo":
+            continue
         theirs = effects.c.handler == handler, effects.c.source == source, effects.c.event_id == event_id
         await connection.execute(delete(effects).where(*theirs))
 

@@ -106,8 +106,8 @@ def replay(
 ) -> int:
     """Have a dead letter handled again by the entry that gave it up, in its lane. Ends with 0 when that is done.
 
-    The worker of the entry does it: it must run. Asking again while it waits or runs changes nothing. For some of an
-    entry's, or at a rate, see `hookline replay`.
+    The worker of the entry does it: it must run. Asking again while it waits or runs changes nothing, but that
+    --redo-effects holds also for one that waits. For some of an entry's, or at a rate, see `hookline replay`.
     """
     here = installation(context)
     within = timedelta() if no_wait else _duration("--wait", patience)
@@ -124,8 +124,10 @@ def replay(
         async with desk(here, lambda letter: letter.is_called(wanted)) as at:
             at.check_handler(handler)
             case = await at.one(wanted, handler)
-            asked = await dead_replays.ask(at.store, case, redo_effects=redo_effects)
-            mark = await dead_replays.wait(at.store, asked, within, stopping, _failing)
+            begun = await dead_replays.ask(at.store, case, redo_effects=redo_effects)
+            if begun.remark:
+                sys.stderr.write(f"hookline: {begun.remark}\n")
+            mark = await dead_replays.wait(at.store, begun.id, within, stopping, _failing)
             told = await at.told(case, mark, waited=not no_wait)
         if as_json:
             json_line(told.row())

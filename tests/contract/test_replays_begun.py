@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from cli import dead_replays
 from cli.base import Installation
 from cli.places import Places
 from cli.replay_orders import Asked, begin
@@ -18,7 +19,7 @@ from schemas.topics import TopicSettings
 from store.migrations import migrate
 from store.stops import Stop
 from store.store import Store
-from tests.unit.cli.dead_cases import letter
+from tests.unit.cli.dead_cases import case, letter
 
 HANDLER = "sync-contact"
 
@@ -71,3 +72,12 @@ async def test_that_the_entry_stands_still_is_told_to_who_begins(at: At) -> None
     told = await advice(at.store, begun)
     assert told.startswith(f"it waits: {HANDLER} is stopped since")
     assert f"then `hookline handlers resume {HANDLER}`" in told
+
+
+async def test_who_asks_for_a_letter_again_is_told_that_effects_are_run_anew(at: At) -> None:
+    """The replay waits since it was asked for without that."""
+    one = case(letter("e1", handler=HANDLER))
+    begun = await dead_replays.ask(at.store, one)
+    assert begun.remark == ""
+    again = await dead_replays.ask(at.store, one, redo_effects=True)
+    assert again == (begun.id, "it was asked for before, and runs effects anew now")

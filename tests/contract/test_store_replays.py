@@ -130,6 +130,23 @@ async def test_asking_twice_changes_nothing_while_it_is_open(store: Store, epoch
     assert (mark.state, mark.asked_at) == ("running", NOW)
 
 
+async def test_effects_are_redone_by_a_replay_that_waits_when_somebody_says_so_later(
+    store: Store, epoch: Epoch, store_url: str
+) -> None:
+    """And by whoever asked for it last without that; one that runs goes on as it began."""
+    for number in (1, 2):
+        await happened(store, epoch, number)
+    await asked(store, order(1), order(2))
+    for redo in (True, False):
+        assert not (await store.replays.ask([order(1, redo_effects=redo)], minute(1)))[0].accepted
+    await taken(store, epoch)
+    assert await known_effects(store_url) == [("h", "support", "e2")]
+    await asked(store, order(2, redo_effects=True))
+    await taken(store, (await store.owners.claim("h", [AT], LOG))[AT])
+    assert await known_effects(store_url) == [("h", "support", "e2")]
+    assert [mark.redo_effects for mark in await store.replays.marks()] == [True, False]
+
+
 async def test_asking_at_once_makes_one_row(store: Store) -> None:
     """Command and console ask for the same letter."""
     answers = await asyncio.gather(*(store.replays.ask([order()], NOW) for _ in range(8)))

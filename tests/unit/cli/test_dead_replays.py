@@ -10,7 +10,7 @@ import pytest
 
 from cli import dead_replays
 from cli.dead_letters import Letter
-from cli.dead_replays import Told, order_of, picked, wait
+from cli.dead_replays import Told, asked_before, order_of, picked, wait
 from cli.errors import CommandFailed, Misconfigured
 from store.replay_rows import Mark, State
 from store.stops import Stop
@@ -70,6 +70,23 @@ def test_what_hookline_did_not_write_cannot_be_replayed() -> None:
     """It can be discarded."""
     with pytest.raises(CommandFailed, match=r"1@0 is no dead letter of hookline's.*discard it"):
         order_of(case(foreign()), redo_effects=False)
+
+
+@pytest.mark.parametrize(
+    ("state", "wanted", "holds", "words"),
+    [
+        ("waiting", True, True, "it was asked for before, and runs effects anew now"),
+        ("running", True, False, "it was begun before, without --redo-effects, and repeats no effect that happened."),
+        ("waiting", False, True, "it was asked for with --redo-effects before, and that holds"),
+        ("waiting", False, False, ""),
+        ("done", True, False, ""),
+    ],
+)
+def test_who_asks_again_is_told_what_holds(state: State, wanted: bool, holds: bool, words: str) -> None:
+    """Of effects, where it is not what is asked now."""
+    remark = asked_before(mark(letter(), state, redo_effects=holds), redo_effects=wanted)
+    assert remark.startswith(words)
+    assert bool(remark) == bool(words)
 
 
 @pytest.mark.parametrize(
