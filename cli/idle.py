@@ -46,7 +46,8 @@ def require_consent(question: str, *, yes: bool) -> bool:
         return True
     if not sys.stdin.isatty():
         raise Misconfigured(f"{question} Nobody can be asked here: say --yes if it is meant")
-    return typer.confirm(question)
+    # what is printed beside it is for programs
+    return typer.confirm(question, err=True)
 
 
 @contextmanager

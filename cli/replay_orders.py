@@ -1,7 +1,7 @@
 """Which events an operator means, as the order of a replay."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import get_args
@@ -76,18 +76,35 @@ class Asked:
         return pick(order, datetime.now(UTC), wanted, renames)
 
 
-async def begin(here: Installation, log: EventLog, store: Store, asked: Asked) -> int | None:
+async def begin(
+    here: Installation,
+    log: EventLog,
+    store: Store,
+    asked: Asked,
+    agreed: Callable[[str], bool] = lambda _question: True,
+) -> int | None:
     """Ask for a replay, and warn of what it will do; its number, None if it would replay nothing.
+
+    Args:
+        here: the installation.
+        log: where the events are.
+        store: is asked.
+        asked: which events.
+        agreed: whether somebody says yes to what is no small matter.
 
     Raises:
         Misconfigured: there is no such entry.
-        CommandFailed: the log does not answer.
+        CommandFailed: the log does not answer, or nobody agreed.
         StoreError: the store failed.
     """
     order, plan = await look(here, log, store, asked)
     if plan.warning:
         sys.stderr.write(f"hookline: {plan.warning}\n")
-    return await store.replay_jobs.start(order, datetime.now(UTC)) if plan.events else None
+    if not plan.events:
+        return None
+    if (question := plan.question(asked.handler)) and not agreed(question):
+        raise CommandFailed("nothing was begun")
+    return await store.replay_jobs.start(order, datetime.now(UTC))
 
 
 async def look(here: Installation, log: EventLog, store: Store, asked: Asked) -> tuple[JobOrder, Plan]:

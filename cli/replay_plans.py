@@ -20,6 +20,8 @@ from store.store import Store
 
 # Ids that are told.
 _SAMPLE = 5
+# More events than these are not begun by mistake.
+_HANDFUL = 10
 # Letters that are looked up at once.
 _PAGE = 500
 
@@ -61,6 +63,14 @@ class Plan:
             f"by now, and {LEAST} such deaths can stop the handler. Give the effect a probe first, or say "
             "--redo-effects, which runs effects anew, also those that happened"
         )
+
+    def question(self, handler: str) -> str:
+        """What to ask before it is begun; empty: it is a small matter."""
+        if self.first is None or self.last is None or (self.events <= _HANDFUL and not self.redo_effects):
+            return ""
+        given = f"{self.events:,} event{'s' * (self.events != 1)}, from {_short(self.first)} to {_short(self.last)}"
+        anew = ", and run effects of `once` anew, also those that happened" if self.redo_effects else ""
+        return f"Give {handler} again {given}{anew}?"
 
     def add(self, orders: Collection[Order], decided: Decisions) -> None:
         """Count some more."""

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -12,6 +13,7 @@ from cli import process
 from cli.base import Installation, installation
 from cli.commands import quarantine
 from cli.errors import CommandFailed
+from cli.idle import require_consent
 from cli.output import json_line, listing, printable, stdout
 from cli.replay_orders import Asked, Said, begin, look, spacing
 from cli.replay_states import COLUMNS, Standing
@@ -94,19 +96,21 @@ def start(  # noqa: PLR0913, PLR0917 - each is an option
     rate: Rate = None,
     redo_effects: Redo = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count, as `plan` does.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     as_json: Json = False,
 ) -> int:
     """Have events handled again by one entry, each in its lane, behind what the lane holds.
 
     The entry's workers find them and handle them; what happens after this moment is not meant. Of an event that
-    dies again there is a new dead letter, which this replay does not take.
+    dies again there is a new dead letter, which this replay does not take. More than ten events, or --redo-effects,
+    are asked about first; where there is no terminal, say --yes.
     """
     here = installation(context)
     said = Said(reasons=reason, types=event_type, sources=source, keys=key, ids=event_id, since=since, until=until)
     asked = _asked(handler, reads, said, rate=rate, redo_effects=redo_effects)
     if dry_run:
         return process.run(lambda _stopping: _plan(here, asked, as_json=as_json))
-    return process.run(lambda _stopping: _start(here, asked, as_json=as_json))
+    return process.run(lambda _stopping: _start(here, asked, yes=yes, as_json=as_json))
 
 
 @app.command()
@@ -185,9 +189,9 @@ async def _plan(here: Installation, asked: Asked, *, as_json: bool) -> int:
     return 0
 
 
-async def _start(here: Installation, asked: Asked, *, as_json: bool) -> int:
+async def _start(here: Installation, asked: Asked, *, yes: bool, as_json: bool) -> int:
     async with opened_log(here) as log, _store(here) as store:
-        number = await begin(here, log, store, asked)
+        number = await begin(here, log, store, asked, partial(require_consent, yes=yes))
         if number is None:
             raise CommandFailed("there is nothing to replay: `replay plan` with these options tells what was left out")
         found = await standing(store, number)

@@ -3,12 +3,15 @@
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from cli import dead_replays
 from cli.base import Installation
+from cli.errors import CommandFailed, Misconfigured
+from cli.idle import require_consent
 from cli.places import Places
 from cli.replay_orders import Asked, begin
 from cli.replay_waits import advice, standing
@@ -60,6 +63,16 @@ async def test_who_replays_uncertain_letters_is_warned(at: At, capsys: pytest.Ca
     assert capsys.readouterr().err.startswith("hookline: 1 of them died as uncertain: each dies again at once")
     assert await begin(at.here, at.log, at.store, Asked(handler=HANDLER, redo_effects=True)) == 2
     assert capsys.readouterr().err == ""
+
+
+async def test_what_nobody_agrees_to_is_not_begun(at: At) -> None:
+    """Where nobody can be asked it must be said before, as for `handlers rewind`."""
+    every = Asked(handler=HANDLER, redo_effects=True)
+    with pytest.raises(CommandFailed, match="nothing was begun"):
+        await begin(at.here, at.log, at.store, every, lambda _question: False)
+    with pytest.raises(Misconfigured, match=r"Give sync-contact again 1 event, .* Nobody can be asked here: say --yes"):
+        await begin(at.here, at.log, at.store, every, partial(require_consent, yes=False))
+    assert await begin(at.here, at.log, at.store, every, partial(require_consent, yes=True)) == 1
 
 
 async def test_that_the_entry_stands_still_is_told_to_who_begins(at: At) -> None:

@@ -18,6 +18,7 @@ from tests.contract.test_store_replays import order
 from tests.unit.store.test_decisions import mark
 
 NOTHING = Decisions([])
+NOON = "from 2026-11-21T12:00:00Z to 2026-11-21T12:00:00Z"
 
 
 def test_a_plan_counts_what_would_be_replayed() -> None:
@@ -45,6 +46,22 @@ def test_a_plan_shows_a_few_ids() -> None:
     plan = Plan(None)
     plan.add([order(number) for number in range(9)], NOTHING)
     assert len(plan.row()["sample"]) == 5
+
+
+@pytest.mark.parametrize(
+    ("events", "redo", "question"),
+    [
+        (0, True, ""),
+        (10, False, ""),
+        (11, False, f"Give h again 11 events, {NOON}?"),
+        (1, True, f"Give h again 1 event, {NOON}, and run effects of `once` anew, also those that happened?"),
+    ],
+)
+def test_what_is_no_small_matter_is_asked_about(events: int, redo: bool, question: str) -> None:
+    """Many events, or effects that are repeated."""
+    plan = Plan(None, redo)
+    plan.add([order(number) for number in range(events)], NOTHING)
+    assert plan.question("h") == question
 
 
 @pytest.mark.parametrize(("redo", "warns"), [(False, True), (True, False)])
