@@ -29,6 +29,8 @@ class Report(BaseModel):
     stuck: Mapping[str, datetime] = {}
     # The accounts whose platforms are away, and since when that is known.
     away: Mapping[str, datetime] = {}
+    # What was under way at crashes and has not ended since → at how many.
+    noted: Mapping[str, int] = {}
 
 
 _REPORTS = TypeAdapter(Mapping[str, Report])
@@ -50,7 +52,7 @@ def ask(roles: Iterable[Address]) -> Mapping[str, Report]:
 
 def _report(state: EntryState) -> Report:
     failed = state.reason if state.phase is Phase.FAILED else ""
-    return Report(failed=failed, stuck=state.stuck, away=state.away)
+    return Report(failed=failed, stuck=state.stuck, away=state.away, noted=state.noted)
 
 
 def _asked(role: Address) -> Mapping[str, Report]:
@@ -66,5 +68,8 @@ def _asked(role: Address) -> Mapping[str, Report]:
 
 def _both(one: Report, other: Report) -> Report:
     return Report(
-        failed=one.failed or other.failed, stuck={**one.stuck, **other.stuck}, away={**other.away, **one.away}
+        failed=one.failed or other.failed,
+        stuck={**one.stuck, **other.stuck},
+        away={**other.away, **one.away},
+        noted={**one.noted, **other.noted},
     )

@@ -6,6 +6,7 @@ from typing import Literal, TypeAlias
 
 from cli.entry_reports import Report
 from cli.lags import Standing
+from cli.suspects import crashed_with, suspects_told
 from dispatcher.settings import Plan
 from dispatcher.stops import advice
 from store.stops import Stop
@@ -16,7 +17,7 @@ def configured(plan: Plan) -> frozenset[str]:
     return frozenset({*(entry.name for entry in plan.entries), *plan.disabled, *(one.entry for one in plan.problems)})
 
 
-State: TypeAlias = Literal["enabled", "paused", "tripped", "lost", "failed", "stuck", "away"]
+State: TypeAlias = Literal["enabled", "paused", "tripped", "lost", "failed", "crashing", "stuck", "away"]
 """How an entry that is configured to run stands."""
 
 
@@ -35,6 +36,7 @@ def standing_of(standing: Standing | None, report: Report | None) -> tuple[State
         "failed": report.failed,
         "lost": f"the log forgot its position in {lost} partition{'s' * (lost > 1)}" if lost else "",
         "paused" if paused else "tripped": stopped,
+        "crashing": suspects_told(crashed_with(standing.noted, report)),
         "stuck": _stuck_since(report.stuck) if report.stuck else "",
         "away": away_told(report.away),
     }

@@ -11,6 +11,7 @@ from cli.entry_states import away_told, stuck_told, told
 from cli.event_rows import rfc3339
 from cli.pending import settled
 from dispatcher import metadata
+from dispatcher.caution import is_suspect
 from eventlog.log import Commit
 from store.replay_rows import Mark
 from store.stops import Stop
@@ -44,6 +45,9 @@ class Seen:
     stop: Stop | None = None
     # What workers that run here say of the entry.
     report: Report = field(default_factory=Report)
+    # At how many crashes an attempt at it was under way, and how many other events were at several.
+    crashes: int = 0
+    suspects: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,4 +152,12 @@ def _standstill(seen: Seen) -> str:
     stop = seen.stop and f"The entry stands still: {told(seen.stop)}"
     stuck = seen.report.stuck and f"An attempt of the entry is {stuck_told(seen.report.stuck)}"
     away = seen.report.away and f"The entry waits: {away_told(seen.report.away)}"
-    return "".join(f". {why}" for why in (stop, stuck, away) if why)
+    return "".join(f". {why}" for why in (stop, _crashed(seen), stuck, away) if why)
+
+
+def _crashed(seen: Seen) -> str:
+    if is_suspect(seen.crashes):
+        return f"It was under way at {seen.crashes} crashes; it is tried alone"
+    if seen.suspects:
+        return f"It waits while others are tried alone: {seen.suspects:,} of the entry, under way at crash after crash"
+    return ""

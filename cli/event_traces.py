@@ -17,15 +17,19 @@ from cli.output import printable
 from cli.overtaken import read_on
 from cli.picked import Picked
 from cli.plugins import loaded
+from cli.suspects import crashed_with
 from cli.wiring import opened_store, store_errors_explained
 from dispatcher.alone import partitions_of, readable
+from dispatcher.caution import is_suspect, record_item, replay_item
 from dispatcher.reader import Wanted
 from dispatcher.work import Heading
 from eventlog.log import EventLog
 from receiver.quarantine import Quarantined, opened
 from schemas.record import StoredRecord
 from store.decisions import Rename
+from store.replay_rows import Mark
 from store.stops import Stop
+from store.suspects import whereabouts
 from store.traces import EffectTrace, ParkedTrace, Trace
 
 # Copies of one event that are told: more is nobody's accident.
@@ -43,6 +47,8 @@ class Kept:
     reports: Mapping[str, Report] = field(default_factory=dict)
     # The names that entries had: letters of that time keep them.
     renames: Sequence[Rename] = ()
+    # Entry → what was under way at crashes and has not ended since → at how many.
+    noted: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     # Why it does not.
     trouble: str = ""
 
@@ -106,7 +112,7 @@ async def story(here: Installation, log: EventLog, copies: Sequence[StoredRecord
     """
     record = copies[0]
     event_id, source = text(record, "ce_id"), source_of(record)
-    kept = await _kept(here, event_id)
+    kept = await _kept(here, event_id, await log.identity())
     found = cases(
         await _letters(here, log, event_id, kept.renames, record), [] if kept.trace is None else kept.trace.marks
     )
@@ -136,9 +142,10 @@ async def elsewhere(here: Installation, log: EventLog, event_id: str) -> Elsewhe
         async for record in read_on(log, part.first, until=part.end)
         if (delivery := opened(record)) is not None and delivery.id == event_id
     ]
-    kept = await _kept(here, event_id)
+    identity = await log.identity()
+    kept = await _kept(here, event_id, identity)
     letters = await _letters(here, log, event_id, kept.renames)
-    return Elsewhere(quarantined=quarantined, letters=letters, kept=kept, log=await log.identity())
+    return Elsewhere(quarantined=quarantined, letters=letters, kept=kept, log=identity)
 
 
 def _is_called(record: StoredRecord, event_id: str) -> bool:
@@ -157,14 +164,14 @@ def _readings(raw: bytes) -> set[str]:
     return {name, printable(name)}
 
 
-async def _kept(here: Installation, event_id: str) -> Kept:
+async def _kept(here: Installation, event_id: str, log: str) -> Kept:
     reports = await asyncio.to_thread(ask, alive(here.data))
     try:
         async with opened_store(here) as store:
             with store_errors_explained():
                 trace, stops = await store.traces.of(event_id), await store.stops.all()
-                renames = await store.entry_rows.renames()
-                return Kept(trace=trace, stops=stops, reports=reports, renames=renames)
+                renames, noted = await store.entry_rows.renames(), await store.suspects.all(log)
+                return Kept(trace=trace, stops=stops, reports=reports, renames=renames, noted=noted)
     except CommandFailed as error:
         return Kept(trace=None, stops={}, reports=reports, trouble=str(error))
 
@@ -198,16 +205,26 @@ async def _seen(
 ) -> Seen:
     group = f"{here.settings.topics.topics().prefix}{entry}"
     positions = await log.group_positions(group, {copy.at for copy in copies})
-    trace = kept.trace
-    source = source_of(copies[0])
+    trace, source, report = kept.trace, source_of(copies[0]), kept.reports.get(entry, Report())
+    decided = () if trace is None else trace.marks
+    marks = [one for one in decided if (one.letter.handler, one.letter.source) == (entry, source)]
+    crashes, suspects = _crashes(copies, marks, crashed_with(kept.noted.get(entry, {}), report))
     return Seen(
         entry=entry,
         places=[(positions[copy.at], copy.offset) for copy in copies],
         parked=None if trace is None else [one for one in trace.parked if (one.handler, one.source) == (entry, source)],
         cases=letters,
-        marks=()
-        if trace is None
-        else [one for one in trace.marks if (one.letter.handler, one.letter.source) == (entry, source)],
+        marks=marks,
         stop=kept.stops.get(entry),
-        report=kept.reports.get(entry, Report()),
+        report=report,
+        crashes=crashes,
+        suspects=suspects,
     )
+
+
+def _crashes(copies: Sequence[StoredRecord], marks: Sequence[Mark], noted: Mapping[str, int]) -> tuple[int, int]:
+    """At how many crashes an event was under way, and how many others were at several."""
+    names = {whereabouts(copy.at, record_item(copy.offset)) for copy in copies}
+    names |= {whereabouts(mark.origin, replay_item(mark.id)) for mark in marks if mark.origin is not None}
+    mine = max(noted.get(name, 0) for name in names)
+    return mine, sum(is_suspect(crashes) for name, crashes in noted.items() if name not in names)

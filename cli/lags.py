@@ -1,7 +1,7 @@
 """How far the entries are behind: what the log holds that they have not settled, what is parked, and their timers."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from cli.base import Installation
 from cli.errors import CommandFailed
@@ -34,6 +34,8 @@ class Standing:
     forgotten: int = 0
     # What waits in topics that it does not read.
     unread: Unread | None = None
+    # What was under way at crashes and has not ended since → at how many, the one that may come included.
+    noted: Mapping[str, int] = field(default_factory=dict)
 
 
 def behind(commit: Commit, end: int) -> int:
@@ -91,7 +93,7 @@ async def standings(here: Installation, entries: Iterable[Entry]) -> Mapping[str
     async with opened_store(here) as store:
         with store_errors_explained():
             waiting, stops = await store.schedule.waiting(identity), await store.stops.all()
-            parked = await store.parked.counts()
+            parked, noted = await store.parked.counts(), await store.suspects.all(identity)
             unread = await store.entry_rows.unread({entry.name: topics_of(entry, topics) for entry in listed})
             forgotten = {
                 name: len(those & await store.owners.started(name, identity)) if those else 0
@@ -99,7 +101,13 @@ async def standings(here: Installation, entries: Iterable[Entry]) -> Mapping[str
             }
     return {
         name: Standing(
-            behind_[name], waiting.get(name, 0), parked.get(name, 0), stops.get(name), forgotten[name], unread.get(name)
+            behind_[name],
+            waiting.get(name, 0),
+            parked.get(name, 0),
+            stops.get(name),
+            forgotten[name],
+            unread.get(name),
+            noted.get(name, {}),
         )
         for name in forgotten
     }

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from cli.entry_states import away_told, stuck_told, told
+from cli.suspects import suspects_told
 from console.app import Found
 from dispatcher.dispatcher import Dispatcher, EntryState
 from dispatcher.worker import Phase
@@ -33,7 +34,7 @@ def _failure(state: EntryState) -> str:
 
 def _standstill(state: EntryState) -> str:
     stop = told(state.stop) if state.stop else ""
-    return ", ".join(filter(None, [stop, stuck_told(state.stuck), away_told(state.away)]))
+    return ", ".join(filter(None, [stop, suspects_told(state.noted), stuck_told(state.stuck), away_told(state.away)]))
 
 
 def _by_cause(causes: Mapping[str, str]) -> list[str]:

@@ -66,9 +66,19 @@ def item_of(work: Work) -> str:
         case Firing():
             return f"timer {work.row.firing}"
         case Replayed():
-            return f"replay {work.replay.id}"
+            return replay_item(work.replay.id)
         case _:
-            return f"record {work.offset}"
+            return record_item(work.offset)
+
+
+def record_item(offset: int) -> str:
+    """What names an attempted record in its partition."""
+    return f"record {offset}"
+
+
+def replay_item(number: int) -> str:
+    """What names an attempted replay in its partition."""
+    return f"replay {number}"
 
 
 def convicted(crashes: int, attempts: int) -> Dead | None:

@@ -47,6 +47,8 @@ class EntryState:
     away: Mapping[str, datetime] = field(default_factory=dict)
     # The events whose attempts were cancelled and go on, and since when.
     stuck: Mapping[str, datetime] = field(default_factory=dict)
+    # What was under way at crashes and has not ended since → at how many.
+    noted: Mapping[str, int] = field(default_factory=dict)
 
 
 class Dispatcher:
@@ -146,6 +148,7 @@ class Dispatcher:
                     stop=self._stops.of(name),
                     away=worker.away,
                     stuck=self._stuck(name),
+                    noted=worker.noted,
                 )
                 for name, worker in self._workers.items()
             }

@@ -1,11 +1,12 @@
 """What a worker holds at a moment: its partitions, the lanes of all of them, and the signals between its tasks."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from dispatcher.brakes import Brakes
+from dispatcher.caution import is_suspect
 from dispatcher.clock import Clock
 from dispatcher.lane import Lane
 from dispatcher.lanes import Lanes
@@ -13,6 +14,7 @@ from dispatcher.metrics import Load
 from dispatcher.partition import Partition
 from dispatcher.work import Parked, Received, Replayed, Work
 from schemas.record import TopicPartition
+from store.suspects import whereabouts
 
 
 @dataclass(slots=True)
@@ -115,6 +117,16 @@ class Holdings:
         for signal in signals:
             signal.set()
 
+    @property
+    def crashed_with(self) -> Mapping[str, int]:
+        """What was under way at crashes and has not ended since → at how many."""
+        return {
+            whereabouts(at, item): crashes
+            for at, partition in self.partitions.items()
+            if partition.caution is not None
+            for item, crashes in partition.caution.noted.items()
+        }
+
     def load(self, running: int, clock: Clock) -> Load:
         """Figures for the metrics."""
         mine, now = list(self.partitions.values()), clock.now()
@@ -131,6 +143,7 @@ class Holdings:
             timers=sum(len(partition.timers) for partition in mine),
             overdue=self._overdue(clock),
             partitions=len(mine),
+            suspects=sum(map(is_suspect, self.crashed_with.values())),
         )
 
     def _overdue(self, clock: Clock) -> float:

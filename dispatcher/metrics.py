@@ -42,6 +42,8 @@ class Load:
     overdue: float = 0.0
     partitions: int = 0
     renewals: int = 0
+    # What runs alone, for it was under way at crash after crash.
+    suspects: int = 0
     # Attempts that were cancelled and go on.
     stuck: int = 0
     accounts_away: int = 0
@@ -62,6 +64,7 @@ _GAUGES = {
     "overdue": "Seconds since the timer or parked lane came due that should have had its turn first, and has not.",
     "partitions": "Partitions this process owns.",
     "renewals": "Times a silent connection to the log was given up since the worker joined its group.",
+    "suspects": "Events that were under way when the process crashed, again and again: each is tried alone.",
     "stuck": "Attempts that were cancelled and go on: their lanes stand still until the process ends.",
     "accounts_away": "Accounts whose platforms are away, for which it waits.",
 }

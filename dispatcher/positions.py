@@ -183,7 +183,7 @@ class Positions:
             at: Caution(until=min(ends[at], offsets[at] + ahead), since=now, noted=dict(found[at])) for at in unclean
         }
         if unclean:
-            log.info("crash.noticed", handler=self.entry.name, partitions=len(unclean), advice=_CRASHED)
+            _told(self.entry.name, len(unclean), sum(map(len, found.values())))
         if suspects := sum(caution.suspects for caution in made.values()):
             log.warning("suspects.found", handler=self.entry.name, suspects=suspects, advice=_SUSPECTS)
         return made
@@ -194,6 +194,14 @@ class Positions:
         if self.entry.sets_timers:
             await feed(timers, self.equipment.store.schedule, self.entry.name, at, identity)
         return timers
+
+
+def _told(entry: str, partitions: int, again: int) -> None:
+    """Tell of a crash: one alone may be a machine that was switched off."""
+    if again:
+        log.warning("crash.noticed", handler=entry, partitions=partitions, again=again, advice=_CRASHED)
+    else:
+        log.info("crash.noticed", handler=entry, partitions=partitions, advice=_CRASHED)
 
 
 def _within(known: Metadata | None, end: int) -> Finished | None:

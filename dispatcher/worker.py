@@ -115,6 +115,11 @@ class Worker:
         """The accounts whose platforms are away, and since when that is known."""
         return self._brakes.away
 
+    @property
+    def noted(self) -> Mapping[str, int]:
+        """What was under way at crashes and has not ended since → at how many."""
+        return {} if self._membership is None else self._membership.holdings.crashed_with
+
     def is_resting(self, ends: Mapping[TopicPartition, int]) -> bool:
         """Whether it has read up to these ends, those of its topics, and nothing goes on before the clock does."""
         mine = {at: end for at, end in ends.items() if at.topic in self.topics}

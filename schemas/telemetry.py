@@ -42,7 +42,8 @@ LOG_EVENTS: Mapping[str, str] = MappingProxyType(
         # dispatcher
         "attempt.failed": "An attempt failed and will be repeated; `next` says when.",
         "attempt.alone": "An event under way at `crashes` crashes in a row is attempted with nothing beside it.",
-        "crash.noticed": "The last owner of `partitions` did not give them back: it crashed or was killed.",
+        "crash.noticed": "The last owner of `partitions` did not give them back: it crashed or was killed. A warning "
+        "when `again` attempts had been under way at the crash before too.",
         "suspects.found": "Workers crashed again and again; `suspects` events were under way, and run alone now.",
         "attempt.stuck": "An attempt was cancelled and does not end: its handler swallows the cancellation.",
         "attempt.abandoned": "The process ends without waiting any longer for this attempt; its event comes again.",

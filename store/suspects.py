@@ -16,6 +16,11 @@ from store.owners import Epoch, held
 from store.tables import suspects
 
 
+def whereabouts(at: TopicPartition, item: str) -> str:
+    """What names an item among those of all partitions."""
+    return f"{at.topic}/{at.partition} {item}"
+
+
 class Suspects:
     """Table `suspects`. Every write is conditional on owning the partition."""
 
@@ -42,6 +47,26 @@ class Suspects:
             return items
 
         return await self._database.read(work) if epochs else {}
+
+    async def all(self, log: str) -> Mapping[str, Mapping[str, int]]:
+        """Handler → item with its partition → how often the process ended while it was attempted, if it ends now too.
+
+        Args:
+            log: the identity of the event log.
+
+        Raises:
+            StoreError: the database failed.
+        """
+        columns = (suspects.c.handler, suspects.c.topic, suspects.c.partition, suspects.c.item, suspects.c.crashes)
+        statement = select(*columns).where(suspects.c.log == log)
+
+        async def work(connection: AsyncConnection) -> Mapping[str, Mapping[str, int]]:
+            noted: dict[str, dict[str, int]] = {}
+            for handler, topic, partition, item, crashes in await connection.execute(statement):
+                noted.setdefault(handler, {})[whereabouts(TopicPartition(topic, partition), item)] = crashes
+            return noted
+
+        return await self._database.read(work)
 
     async def note(
         self,

@@ -34,6 +34,7 @@ from cli.new_store import strangers
 from cli.plugins import loaded
 from cli.poll_states import poll_states
 from cli.replays_left import elsewhere
+from cli.suspects import suspects_told
 from cli.topic_state import look
 from cli.undealt import undealt
 from cli.wiring import log_url, opened_log, opened_store, store_url
@@ -234,7 +235,8 @@ def reported(entry: str, lag: int | None, report: Report) -> Finding | None:
 
 
 def _causes(report: Report) -> list[str]:
-    return [*filter(None, [report.failed, stuck_told(report.stuck), away_told(report.away)])]
+    told_of = (report.failed, suspects_told(report.noted), stuck_told(report.stuck), away_told(report.away))
+    return [*filter(None, told_of)]
 
 
 def behind(entry: str, lag: int | None, *, stuck: bool, worked: bool, start: str) -> Finding:

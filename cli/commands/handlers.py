@@ -52,7 +52,7 @@ def list_(
 
     state: paused by somebody; tripped, too many of its events died; lost, the log forgot its position. As workers
     that run with this data folder say: failed, it must not run on; stuck, an attempt does not end; away, it waits for
-    a platform.
+    a platform. As the store says: crashing, an event was under way at crash after crash.
     """
     here = installation(context)
     plugins = loaded(here)

@@ -90,8 +90,26 @@ async def test_a_crash_is_told_of_at_the_next_start(rig: Rig) -> None:
     for _ in range(2):
         with capture_logs() as lines:
             await rig.settle(crowd.handler)
-        told.append([line["partitions"] for line in lines if line["event"] == "crash.noticed"])
-    assert told == [[1], []]
+        told.append([(line["log_level"], line["partitions"]) for line in lines if line["event"] == "crash.noticed"])
+    assert told == [[("info", 1)], []]
+
+
+async def test_a_suspect_is_seen_while_it_runs(rig: Rig) -> None:
+    """In the log, in what the worker says of itself and in its figures, until it ends by itself."""
+    crowd = Crowd()
+    crowd.hold.clear()
+    await rig.append(message(0))
+    await crash(rig, "crowd", {"record 0": 2})
+    with capture_logs() as lines:
+        async with rig.running(crowd.handler) as dispatcher:
+            await until(lambda: bool(crowd.now), "it is attempted")
+            assert dispatcher.states()["crowd"].noted == {f"{rig.conversations}/0 record 0": 2}
+            assert dispatcher.loads()["crowd"].suspects == 1
+            crowd.hold.set()
+            await until(lambda: not dispatcher.states()["crowd"].noted, "it is cleared")
+            assert dispatcher.loads()["crowd"].suspects == 0
+    (noticed,) = [line for line in lines if line["event"] == "crash.noticed"]
+    assert (noticed["log_level"], noticed["again"]) == ("warning", 1)
 
 
 async def test_nothing_is_noted_after_an_orderly_end(rig: Rig) -> None:

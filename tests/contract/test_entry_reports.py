@@ -4,6 +4,7 @@ import asyncio
 import os
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from prometheus_client import CollectorRegistry
 
@@ -14,8 +15,9 @@ from dispatcher.dispatcher import EntryState
 from dispatcher.worker import Phase
 
 AT = datetime(2026, 11, 21, 12, 30, tzinfo=UTC)
+MORE: dict[str, Any] = {"away": {"crm": AT}, "noted": {"conversations/0 record 7": 3}}
 STATES = {
-    "h": EntryState(entry="h", group="g.h", topics=(), phase=Phase.RUNNING, stuck={"e1": AT}, away={"crm": AT}),
+    "h": EntryState(entry="h", group="g.h", topics=(), phase=Phase.RUNNING, stuck={"e1": AT}, **MORE),
     "i": EntryState(entry="i", group="g.i", topics=(), phase=Phase.FAILED, reason="its position is lost"),
 }
 
@@ -35,7 +37,7 @@ async def test_what_workers_know_is_asked_for() -> None:
     found = await asyncio.to_thread(ask, roles)
     await worker.stop()
     await receiver.stop()
-    assert found == {"h": Report(stuck={"e1": AT}, away={"crm": AT}), "i": Report(failed="its position is lost")}
+    assert found == {"h": Report(stuck={"e1": AT}, **MORE), "i": Report(failed="its position is lost")}
 
 
 def test_who_only_lists_leaves_what_killed_roles_left(tmp_path: Path) -> None:

@@ -24,6 +24,15 @@ async def test_the_last_word_about_an_item_counts(store: Store) -> None:
     assert await store.suspects.found("h", epochs) == {AT: {"record 1": 2}}
 
 
+async def test_all_that_was_under_way_is_found_by_its_entry(store: Store) -> None:
+    """In the log that is asked for."""
+    for handler, log, item in (("h", LOG, "record 1"), ("other", LOG, "replay 2"), ("h", "another log", "record 1")):
+        epochs = await store.owners.claim(handler, [AT], log)
+        await store.suspects.note(handler, epochs, {AT: {item: 3}})
+    place = f"{AT.topic}/{AT.partition}"
+    assert await store.suspects.all(LOG) == {"h": {f"{place} record 1": 3}, "other": {f"{place} replay 2": 3}}
+
+
 async def test_who_lost_a_partition_notes_nothing_there(store: Store) -> None:
     """What it notes of the others counts."""
     former = await store.owners.claim("h", [AT, OTHER], LOG)

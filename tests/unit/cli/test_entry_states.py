@@ -68,6 +68,7 @@ def test_an_attempt_that_does_not_end_leaves_the_role_ready() -> None:
     )
 
 
+WHERE, CRASHES = "t/0 record 1", "was under way at {} crashes: such are tried alone, and nothing beside them"
 STUCK, AWAY = Report(stuck={"e1": AT}), Report(away={"crm": AT})
 
 
@@ -84,6 +85,15 @@ STUCK, AWAY = Report(stuck={"e1": AT}), Report(away={"crm": AT})
         ),
         (Standing(None, 0, forgotten=2), None, ("lost", "the log forgot its position in 2 partitions")),
         (Standing(3, 0, stop=PAUSED), Report(failed="no such topic"), ("failed", "no such topic")),
+        (Standing(3, 0, noted={WHERE: 2, "t/1 record 2": 1}), STUCK, ("crashing", f"{WHERE} {CRASHES.format(2)}")),
+        # The store counts the crash that may come, the worker knows that it has not.
+        (Standing(3, 0, noted={WHERE: 5}), Report(noted={WHERE: 4}), ("crashing", f"{WHERE} {CRASHES.format(4)}")),
+        (Standing(3, 0, noted={WHERE: 2}), Report(noted={WHERE: 1}), ("enabled", "")),
+        (
+            Standing(3, 0, noted={WHERE: 3, "t/1 record 2": 2}),
+            None,
+            ("crashing", f"{WHERE} (and 1 more) {CRASHES.format(3)}"),
+        ),
         (None, STUCK, ("stuck", "since 2026-11-21 12:30 UTC: the attempt at e1 was cancelled and goes on")),
         (
             Standing(3, 0),

@@ -94,6 +94,16 @@ def test_what_workers_say_of_its_entry_is_told() -> None:
     assert fate(seen(report=report)).detail == ""
 
 
+def test_a_suspect_is_told_from_its_neighbours() -> None:
+    """It runs alone, and they wait for that."""
+    turn = "its turn has come: an attempt runs, or is waited for. "
+    assert fate(seen((Commit(10), 10), crashes=4)).detail == f"{turn}It was under way at 4 crashes; it is tried alone"
+    assert fate(seen((Commit(10), 10), crashes=1, suspects=1)).detail == (
+        f"{turn}It waits while others are tried alone: 1 of the entry, under way at crash after crash"
+    )
+    assert fate(seen(crashes=1, suspects=1)).detail == ""
+
+
 def test_an_entry_without_a_position_never_ran() -> None:
     """It will be given the event, or begins behind it."""
     assert fate(seen((None, 3))).state == "unbegun"
