@@ -72,6 +72,20 @@ A5 = TypeVar("A5", bound=Data)
 A6 = TypeVar("A6", bound=Data)
 
 
+def _wait(given: str | timedelta | None) -> tuple[timedelta | None, str]:
+    """How long to wait, and words to go behind the reason: what is no wait is left to the policy, and told of."""
+    if given is None:
+        return None, ""
+    try:
+        found = duration(given)
+    except ValueError:
+        found = timedelta(-1)
+    if found < timedelta():
+        # it is not quoted: it may come from whoever the handler asked
+        return None, " (its `after` is no wait, which the policy decides then: write 500ms, 20s, 10m, 6h or 7d)"
+    return found, ""
+
+
 class RetryLater(Exception):
     """Try this event again later; later events of its lane wait. It uses up one of the entry's `attempts`.
 
@@ -79,13 +93,13 @@ class RetryLater(Exception):
 
     Args:
         reason: why, for the log and the operator; no payload.
-        after: how long to wait; the retry policy decides when it is not given.
+        after: how long to wait; the retry policy decides when it is not given, or is no wait.
     """
 
     def __init__(self, reason: str, *, after: str | timedelta | None = None) -> None:
-        super().__init__(reason)
+        self.after, odd = _wait(after)
+        super().__init__(f"{reason}{odd}" if odd else reason)
         self.reason = reason
-        self.after = None if after is None else duration(after)
 
 
 class Unavailable(Exception):
@@ -104,9 +118,9 @@ class Unavailable(Exception):
     def __init__(
         self, what: str, detail: str = "", *, after: str | timedelta | None = None, nothing_happened: bool = False
     ) -> None:
-        super().__init__(f"{what} is away: {detail}" if detail else f"{what} is away")
+        self.after, odd = _wait(after)
+        super().__init__((f"{what} is away: {detail}" if detail else f"{what} is away") + odd)
         self.what = what
-        self.after = None if after is None else duration(after)
         self.nothing_happened = nothing_happened
 
 

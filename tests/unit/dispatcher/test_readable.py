@@ -117,6 +117,9 @@ ODD: dict[str, tuple[Callable[[], BaseException], Outcome]] = {
     "a number beyond floats": (lambda: limited(10**400), Retry(OWN, "", counts=False)),
     "back in time": (lambda: limited(-3600.0), Retry(OWN, "", counts=False)),
     "later, back in time": (lambda: RetryLater("x", after=timedelta(days=-3000)), Retry(OWN, "")),
+    "later, in no words": (lambda: RetryLater("x", after="soon"), Retry(OWN, "")),
+    "later, in no words of ours": (lambda: RetryLater("x", after=cast("str", object())), Retry(OWN, "")),
+    "away, beyond the calendar": (lambda: Unavailable("x", after=timedelta.max), Retry(OWN, "", counts=False)),
     "later, in words": (lambda: after(RetryLater("x"), "10s"), Retry(timedelta(seconds=10), "")),
     "later, in seconds": (lambda: after(RetryLater("x"), 10), Retry(OWN, "")),
     "away, in no words": (lambda: after(Unavailable("x"), object()), Retry(OWN, "", counts=False)),
@@ -148,6 +151,21 @@ async def test_whatever_is_raised_becomes_an_outcome(name: str) -> None:
         assert isinstance(outcome, Retry)
         assert isinstance(expected, Retry)
         assert (outcome.after, outcome.counts) == (expected.after, expected.counts)
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (RetryLater("no stock", after="soon"), "no stock"),
+        (RetryLater("no stock", after=timedelta(seconds=-1)), "no stock"),
+        (Unavailable("crm", "it answered 503", after="soon"), "crm is away: it answered 503"),
+    ],
+)
+def test_a_wait_that_is_none_leaves_the_reason_and_is_told_of(error: Exception, reason: str) -> None:
+    """Without what was given: it may hold anything."""
+    told = " (its `after` is no wait, which the policy decides then: write 500ms, 20s, 10m, 6h or 7d)"
+    assert describe(error) == reason + told
+    assert getattr(error, "reason", "no stock") == "no stock"
 
 
 def test_a_sane_error_stays_itself() -> None:
