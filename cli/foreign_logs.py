@@ -6,8 +6,6 @@ from typing import Final
 
 import structlog
 
-from cli.log_values import place
-
 log = structlog.get_logger()
 
 # Logger → how its texts begin that tell of nothing to do: what matters of it is told by an event of ours.
@@ -38,7 +36,9 @@ class Foreign(logging.Handler):
         first = _BEFORE_VALUES.split(text)[0] if family == "asyncio" else text.partition("\n")[0]
         told = {"logger": record.name, "text": first.strip()}
         if record.exc_info and record.exc_info[1] is not None:
-            told["cause"] = place(record.exc_info[1])
+            from dispatcher.errors import describe  # noqa: PLC0415 - hardly ever needed, and every command logs
+
+            told["cause"] = describe(record.exc_info[1])
         if noise is not None and noise.match(text):
             log.debug("foreign.logged", **told)
         elif record.levelno >= logging.ERROR:

@@ -18,7 +18,7 @@ from clients.account import Account
 from dispatcher.contacts import EntryContacts
 from dispatcher.effects import Once
 from dispatcher.equipment import Equipment
-from dispatcher.errors import ContextMisused
+from dispatcher.errors import ContextMisused, calling_line
 from dispatcher.publish import Publication
 from dispatcher.settings import Entry
 from dispatcher.work import Tries
@@ -30,6 +30,9 @@ from store.owners import Epoch
 from store.schedule import TimerName, TimerSet
 
 _NO_JSON = "holds NaN or an infinite number, which JSON does not have: leave it out"
+log = structlog.get_logger()
+
+_AWAIT = "await in the handler what it begins (asyncio.TaskGroup), or set a timer"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # Beyond it a zone may lead out of the calendar.
 _LAST = datetime(9999, 1, 1, tzinfo=UTC)
@@ -60,6 +63,8 @@ class AttemptContext:
     # The handler's: effects and the store's connections belong to it.
     loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.get_running_loop)
     _published_bytes: int = 0
+    # Whether somebody used it after that, and it was told.
+    _misused: bool = False
     _contacts: EntryContacts | None = None
 
     @property
@@ -216,15 +221,31 @@ class AttemptContext:
 
     def _require_under_way(self, name: str) -> None:
         if self.over:
+            self._tell_of_misuse(name)
             raise ContextMisused(
                 f"ctx.{name} was used after the attempt at the event {self.event.id} had ended, so nothing of "
-                "it is done: await in the handler what it begins (asyncio.TaskGroup), or set a timer"
+                f"it is done: {_AWAIT}"
             )
         if _running_loop() is not self.loop:
             raise ContextMisused(
                 f"ctx.{name} was used outside the handler's event loop, in a thread or by asyncio.run: await it in the "
                 "handler itself; a thread hands it back by asyncio.run_coroutine_threadsafe(…, loop)"
             )
+
+    def _tell_of_misuse(self, name: str) -> None:
+        """Once for an attempt: what is raised in a task that it left behind, nobody sees."""
+        if self._misused:
+            return
+        self._misused = True
+        log.error(
+            "context.misused",
+            handler=self.entry.name,
+            event_id=self.event.id,
+            source=self.event.source,
+            call=f"ctx.{name}",
+            at=calling_line(),
+            next=_AWAIT,
+        )
 
     def _bound_timers(self, name: str) -> None:
         if len(self.timers) >= _MAX_WISHES and name not in self.timers:

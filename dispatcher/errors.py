@@ -145,13 +145,23 @@ def place(error: BaseException) -> str:
         found = next(reversed(list(traceback.walk_tb(error.__traceback__))), None)
     if found is None:
         return ""
-    code = found[0].f_code
-    return f"{Path(code.co_filename).name}:{found[1]} in {code.co_name}"
+    return _line(*found)
+
+
+def calling_line() -> str:
+    """The innermost line under way that is not the dispatcher's own, as `place` tells it; empty if there is none."""
+    lines = traceback.walk_stack(None)
+    found = next((line for line in lines if package_of(line[0]) != "dispatcher"), None)
+    return "" if found is None else _line(*found)
 
 
 def package_of(frame: FrameType) -> str:
     """The outermost package of a frame's code."""
     return str(frame.f_globals.get("__name__", "")).partition(".")[0]
+
+
+def _line(frame: FrameType, number: int) -> str:
+    return f"{Path(frame.f_code.co_filename).name}:{number} in {frame.f_code.co_name}"
 
 
 def _own_line(error: BaseException) -> tuple[FrameType, int] | None:

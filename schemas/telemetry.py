@@ -47,6 +47,8 @@ LOG_EVENTS: Mapping[str, str] = MappingProxyType(
         "suspects.found": "Workers crashed again and again; `suspects` events were under way, and run alone now.",
         "attempt.stuck": "An attempt was cancelled and does not end: its handler swallows the cancellation.",
         "attempt.abandoned": "The process ends without waiting any longer for this attempt; its event comes again.",
+        "context.misused": "A task used its context at the line `at` when the attempt had ended: nothing of it "
+        "is done. It is told once an attempt.",
         "resource.failed": "What a handler keeps by `ctx.shared` failed, or was not left in order; `cause` says why.",
         "loop.blocked": "The event loop stood still; `handler` and `at` say whose code held it, if that can be told.",
         "event.dead": "An event went to the dead-letter topic; `reason` says why.",

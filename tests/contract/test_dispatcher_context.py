@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from clients.errors import RateLimited
 from dispatcher.outcome import Dead, Done, Retry
@@ -103,8 +104,12 @@ async def test_after_its_attempt_a_context_is_of_no_use(rig: Rig) -> None:
     await rig.append(message(0))
     await rig.settle(leaves)
     done.set()
-    await tasks[0]
+    with capture_logs() as lines:
+        await tasks[0]
     assert sent == []
+    (told,) = [line for line in lines if line["event"] == "context.misused"]
+    assert (told["handler"], told["event_id"], told["call"]) == ("leaves", "message.created:m0", "ctx.publish")
+    assert told["at"].startswith("test_dispatcher_context.py:")
 
 
 async def test_another_event_loop_cannot_use_a_context(rig: Rig) -> None:

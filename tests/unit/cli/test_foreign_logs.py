@@ -8,6 +8,7 @@ import pytest
 
 from cli import logs
 from cli.foreign_logs import Foreign
+from dispatcher.errors import ContextMisused
 
 
 def emit(name: str, text: str, *args: object, error: BaseException | None = None, level: int = logging.INFO) -> None:
@@ -30,6 +31,19 @@ def test_an_exception_is_one_line_without_its_text(capsys: pytest.CaptureFixture
     assert (line["event"], line["logger"], line["level"]) == ("foreign.logged", "some.library", "error")
     assert line["text"] == "It broke for c1"
     assert line["cause"].startswith("ValueError at test_foreign_logs.py:")
+
+
+def test_a_task_that_failed_is_told_with_the_line_of_a_plugin(capsys: pytest.CaptureFixture[str]) -> None:
+    """Not with that of a library it called; a text of ours holds no payload, and is told too."""
+    try:
+        json.loads("a visitor's words")
+    except ValueError as error:
+        emit("asyncio", "Task exception was never retrieved\nfuture: <Task>", error=error)
+    emit("asyncio", "Task exception was never retrieved", error=ContextMisused("ctx.publish was used too late"))
+    first, second = told(capsys)
+    assert first["cause"].startswith("JSONDecodeError at test_foreign_logs.py:")
+    assert first["cause"].endswith(" in test_a_task_that_failed_is_told_with_the_line_of_a_plugin")
+    assert second["cause"] == "ctx.publish was used too late"
 
 
 def test_asyncio_shows_no_exception_of_a_task(capsys: pytest.CaptureFixture[str]) -> None:
