@@ -8,7 +8,8 @@ import ast
 import inspect
 import textwrap
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel
@@ -24,12 +25,14 @@ class Need:
     # None: the account of the event's source.
     name: str | None = None
     platform: type[Account] | None = None
+    # What says so: a line of the handler's code, or the name of a setting.
+    where: str = field(default="", compare=False)
 
 
 def of_code(run: Any) -> tuple[Need, ...]:
     """The accounts that a handler's function asks for by name or platform; nothing where its source is not at hand."""
     calls = _calls(run, "account")
-    return tuple(dict.fromkeys(need for call in calls if (need := _need(call, run)) is not None))
+    return tuple(dict.fromkeys(need for line, call in calls if (need := _need(call, run, line)) is not None))
 
 
 def sets_timers(run: Any) -> bool:
@@ -40,17 +43,19 @@ def sets_timers(run: Any) -> bool:
 def of_config(config: BaseModel) -> tuple[Need, ...]:
     """The accounts that a handler's settings name, in fields typed `AccountName`."""
     needs: list[Need] = []
-    for name, field in type(config).model_fields.items():
-        marks = [*field.metadata, field.annotation]
+    for name, declared in type(config).model_fields.items():
+        marks = [*declared.metadata, declared.annotation]
         if any(_names_account(mark) for mark in marks):
-            needs += [Need(value) for value in _strings(getattr(config, name))]
+            needs += [Need(value, where=name) for value in _strings(getattr(config, name))]
     return tuple(needs)
 
 
-def _calls(run: Any, method: str) -> Iterator[ast.Call]:
-    """The calls of a method of the context in a handler's function; none where its source is not at hand."""
+def _calls(run: Any, method: str) -> Iterator[tuple[str, ast.Call]]:
+    """The calls of a method of the context in a handler's function, with their lines; none without its source."""
     try:
-        tree = ast.parse(textwrap.dedent(inspect.getsource(run)))
+        lines, first = inspect.getsourcelines(run)
+        file = Path(inspect.getsourcefile(inspect.unwrap(run)) or "").name
+        tree = ast.parse(textwrap.dedent("".join(lines)))
     except (OSError, TypeError, SyntaxError):
         return
     function = next((node for node in ast.walk(tree) if isinstance(node, ast.AsyncFunctionDef)), None)
@@ -65,19 +70,19 @@ def _calls(run: Any, method: str) -> Iterator[ast.Call]:
             and isinstance(node.func.value, ast.Name)
             and node.func.value.id == arguments[1].arg
         ):
-            yield node
+            yield f"{file}:{first + node.lineno - 1}", node
 
 
-def _need(call: ast.Call, run: Any) -> Need | None:
+def _need(call: ast.Call, run: Any, where: str) -> Need | None:
     given = {keyword.arg: keyword.value for keyword in call.keywords}
     name = call.args[0] if call.args else given.get("name")
     platform = given.get("platform")
     kind = None if platform is None else _class_of(platform, getattr(run, "__globals__", {}))
     match name:
         case None | ast.Constant(value=None):
-            return Need(None, kind)
+            return Need(None, kind, where)
         case ast.Constant(value=str(text)):
-            return Need(text, kind)
+            return Need(text, kind, where)
     return None
 
 

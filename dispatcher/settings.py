@@ -197,7 +197,7 @@ def _entry(name: str, table: Any, registry: Registry, around: Surroundings) -> E
         return problems
     entry = entry_of(handler, name=name, common=common, config=config)
     problems += _outlasting(entry, around)
-    return [*problems, *(EntryMisconfigured(name, fault) for fault in _missing_accounts(entry, around))] or entry
+    return [*problems, *_missing_accounts(entry, around)] or entry
 
 
 def _outlasting(entry: Entry, around: Surroundings) -> Iterator[EntryMisconfigured]:
@@ -247,12 +247,13 @@ def _validated(
     ]
 
 
-def _missing_accounts(entry: Entry, around: Surroundings) -> Iterator[str]:
-    for need in (*needs.of_code(entry.handler.run), *needs.of_config(entry.config)):
-        if need.name is not None:
-            yield from _named(need, around)
-        else:
-            yield from _of_sources(entry, need, around)
+def _missing_accounts(entry: Entry, around: Surroundings) -> Iterator[EntryMisconfigured]:
+    said = [(need, "") for need in needs.of_code(entry.handler.run)]
+    said += [(need, need.where) for need in needs.of_config(entry.config)]
+    for need, key in said:
+        faults_of = _of_sources(entry, need, around) if need.name is None else _named(need, around)
+        for fault in faults_of:
+            yield EntryMisconfigured(entry.name, f"{need.where}: {fault}", under=key)
 
 
 def _named(need: Need, around: Surroundings) -> Iterator[str]:

@@ -245,8 +245,8 @@ AROUND = Surroundings(
 @pytest.mark.parametrize(
     ("section", "why"),
     [
-        ({"to": "dsek"}, "it asks for the account 'dsek', which is not configured. Did you mean 'desk'?"),
-        ({"to": "desk", "others": ["cellar"]}, "it asks for the account 'cellar'"),
+        ({"to": "dsek"}, "to: it asks for the account 'dsek', which is not configured. Did you mean 'desk'?"),
+        ({"to": "desk", "others": ["cellar"]}, "others: it asks for the account 'cellar'"),
         ({"to": "desk", "spare": "cellar"}, "it asks for the account 'cellar'"),
     ],
 )
@@ -261,10 +261,17 @@ def test_accounts_of_the_settings_that_are_there_are_fine() -> None:
 
 
 def test_accounts_of_the_code_are_checked_when_the_handler_loads() -> None:
-    """By name and platform, as far as the code says them."""
+    """By name and platform, as far as the code says them; the line is told."""
+    line = by_name.run.__code__.co_firstlineno + 2
     assert problem({}, by_name, around=AROUND) == (
-        "[handlers.by-name]: it asks for Telegraph, but the account 'desk' is of telephone"
+        f"[handlers.by-name]: test_settings.py:{line}: it asks for Telegraph, but the account 'desk' is of telephone"
     )
+
+
+def test_the_setting_that_names_an_account_is_to_blame() -> None:
+    """So that its variable is told, if one set it."""
+    [one] = planned({"by-config": {"to": "dsek"}}, by_config, around=AROUND).problems
+    assert one.under == "to"
 
 
 def test_an_entry_that_names_its_sources_needs_an_account_for_each() -> None:
