@@ -19,6 +19,7 @@ from cli.emptying import Emptying
 from cli.entry_states import configured
 from cli.errors import Misconfigured
 from cli.lags import standings
+from cli.left_letters import staying
 from cli.left_store import left_store
 from cli.output import printable
 from cli.plugins import Plugins, loaded
@@ -154,7 +155,7 @@ async def serve_until_empty(here: Installation, roles: Roles, stopping: asyncio.
         if running.dispatcher is not None:
             await emptying.wait(running.dispatcher, stopping)
     found = await standings(here, running.plugins.plan.entries if running.plugins else ())
-    for line in emptying.notes(found):
+    for line in [*emptying.notes(found), *await staying(here)]:
         sys.stdout.write(f"{printable(line)}\n")
     left = [*emptying.left(found), *await unfinished(here, emptying.states)]
     if not left:

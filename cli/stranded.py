@@ -74,18 +74,15 @@ def ways_on(here: Installation, found: "Unsettled") -> str:
     counts = ", ".join(f"{name} {count:,}" for name, count in sorted(found.events.items()))
     return (
         f"the embedded log in {here.data} holds events that were not handled, and with Kafka nobody would: {counts}. "
-        f"{_renaming(here, found)}Handle them first, with `{command(here, 'work', '--until-empty')}`, or leave them "
+        f"{_renaming(here, found)}Handle them first, with `{_settling(here, 'work', '--until-empty')}`, or leave them "
         f"there with --leave-behind, or for good by moving {here.data / 'events.db'} away"
     )
 
 
-def command(here: Installation, *words: str) -> str:
-    """A command of hookline on the embedded log, as a shell takes it."""
-    variables = [f"HOOKLINE_EVENTLOG__URL={(here.data / 'events.db').absolute()}"]
-    if left_store(here) is not None:
-        # What the embedded log's positions belong to. One that was copied goes on as the store that has its id.
-        variables.append(f"HOOKLINE_STORE__URL=sqlite:///{(here.data / 'state.db').absolute()}")
-    return shlex.join([*variables, *invocation.again(here.places), *words])
+def command(here: Installation, *words: str, **variables: str) -> str:
+    """A command of hookline on the embedded log of the data folder, as a shell takes it."""
+    given = {"HOOKLINE_EVENTLOG__URL": str((here.data / "events.db").absolute()), **variables}
+    return shlex.join([*(f"{name}={value}" for name, value in given.items()), *invocation.again(here.places), *words])
 
 
 def embedded(here: Installation) -> Installation:
@@ -97,10 +94,17 @@ def embedded(here: Installation) -> Installation:
     )
 
 
+def _settling(here: Installation, *words: str) -> str:
+    """The same with the state store that its positions belong to: one that was copied goes on as its copy."""
+    if left_store(here) is None:
+        return command(here, *words)
+    return command(here, *words, HOOKLINE_STORE__URL=f"sqlite:///{(here.data / 'state.db').absolute()}")
+
+
 def _renaming(here: Installation, found: "Unsettled") -> str:
     if not found.former:
         return ""
     old, new = found.former[0], min(found.events)
     whose = f"{' and '.join(found.former)} read that log before, and no longer run{'s' * (len(found.former) == 1)}"
-    renaming = command(here, "handlers", "rename", old, new)
+    renaming = _settling(here, "handlers", "rename", old, new)
     return f"{whose}: if {old} is called {new} now, give it its position there by `{renaming}`. "

@@ -7,6 +7,7 @@ from cli.base import Installation
 from cli.dead_desk import open_letters
 from cli.errors import CommandFailed
 from cli.findings import Finding
+from cli.left_letters import left_letters, warning
 from cli.wiring import opened_log, opened_store, store_errors_explained
 from dispatcher.alone import partitions_of
 from dispatcher.equipment import Limits
@@ -26,7 +27,7 @@ async def undealt(here: Installation, *, patience: float) -> AsyncIterator[Findi
     try:
         async with asyncio.timeout(patience):
             letters, deliveries = await open_letters(here), await _quarantined(here)
-            parked = await _parked(here)
+            parked, left = await _parked(here), await left_letters(here)
     except TimeoutError:
         why = f"they cannot be counted within {patience:g} s, so there are many: see `hookline dead list`"
         yield Finding("dead letters", "degraded", why)
@@ -36,6 +37,8 @@ async def undealt(here: Installation, *, patience: float) -> AsyncIterator[Findi
     if letters:
         why = f"{letters:,} that nobody has dealt with: see `hookline dead list`, then replay or discard them"
         yield Finding("dead letters", "degraded", why)
+    for one in warning(here, left):
+        yield one
     if deliveries:
         why = (
             f"{deliveries:,} authentic deliveries did not fit what the platform should send: see "

@@ -53,7 +53,7 @@ def check(
 
 
 def stranded_events(here: Installation) -> Iterator[Finding]:
-    """Events that nobody would handle, for the log was changed."""
+    """Events, replays and dead letters that nobody would see to, for the log was changed."""
     if not leaves_embedded(here):
         return
     try:
@@ -63,9 +63,10 @@ def stranded_events(here: Installation) -> Iterator[Finding]:
         return
     if found is not None:
         yield Finding("event log", "failing", ways_on(here, found))
-    from cli.replays_left import embedded  # noqa: PLC0415 - only who changed the log needs it, and the state store
+    from cli import left_letters, replays_left  # noqa: PLC0415 - only who changed the log needs them, and the store
 
-    yield from asyncio.run(embedded(here))
+    yield from asyncio.run(replays_left.embedded(here))
+    yield from asyncio.run(left_letters.unconnected(here))
 
 
 def findings(here: Installation) -> Iterator[Finding]:

@@ -15,6 +15,7 @@ from cli.dead_desk import desk, newest
 from cli.dead_letters import Case, Letter
 from cli.errors import Misconfigured
 from cli.explain import suggestion
+from cli.left_letters import tell_left
 from cli.output import json_line, listing, printable, stdout
 from dispatcher.outcome import DeadReason
 from schemas.durations import duration
@@ -56,6 +57,7 @@ def list_(
             "there are no such dead letters" if every else "there are no open dead letters; --all lists the others too"
         )
         listing(rows, COLUMNS, as_json=as_json, empty=none)
+        await tell_left(here)
         return 0
 
     return process.run(lambda _stopping: shown())

@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 from cli.base import Installation
 from cli.commands.check import stranded_events
+from cli.left_letters import tell_left, unconnected
 from cli.main import app
 from cli.places import find
 from cli.plugins import loaded
@@ -19,8 +20,9 @@ from cli.wiring import opened_log, opened_store, store_url
 from schemas.envelope import encode
 from schemas.topics import Topics, TopicSettings
 from store.copying import copy
-from tests.contract.dispatchers import message
+from tests.contract.dispatchers import Rig, message, until
 from tests.contract.stores import prepare
+from tests.contract.test_dispatcher_logs import SOON, on_file
 
 PLUGIN = '''
 from handlers.api import Context, GiveUp, handler
@@ -133,3 +135,38 @@ def test_what_it_left_behind_is_counted_and_handled_as_is_told(folder: Path, cop
     assert asyncio.run(left(copied)) == {"zoo4": 2}
     assert asyncio.run(work(**{**copied, **told(one.detail, "work", "--until-empty")[0]})) == 0
     assert asyncio.run(left(copied)) == {}
+
+
+def test_dead_letters_that_stay_are_named_and_replayed_as_is_told(
+    folder: Path, copied: dict[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Before the log is left, and by all that asks since; the worker of the new log handles them."""
+    asyncio.run(append("yes", "no"))
+    assert asyncio.run(work(**{**copied, "HOOKLINE_EVENTLOG__URL": str(folder / ".hookline" / "events.db")})) == 0
+    log = f"HOOKLINE_EVENTLOG__URL={folder / '.hookline' / 'events.db'} hookline dead"
+    ways = f"`{log} list` shows them, and `{log} replay ID` has one handled by the workers that run then"
+    assert f"1 open dead letter(s) stay in this log; with another one {ways}\n" in capsys.readouterr().out
+
+    told_of = f"1 dead letter(s) in {folder / '.hookline' / 'events.db'}, the log of before Kafka: {ways}"
+    [one] = [each for each in stranded_events(here(**copied)) if each.name == "dead letters left behind"]
+    assert one.detail == f"nobody has dealt with {told_of}"
+    [one] = asyncio.run(unconnected(here(**{**KAFKA, "HOOKLINE_STORE__URL": "postgresql://h@127.0.0.1:1/h"})))
+    assert one.detail.startswith(f"{told_of}. Whether somebody has dealt with them stands in the store")
+    asyncio.run(tell_left(here(**copied)))
+    assert capsys.readouterr().err == f"hookline: not listed: {told_of}\n"
+    assert "message.created:m1  zoo" in obey(told_of, "dead", "list", **copied)
+
+    (folder / "zoo.py").write_text(PLUGIN.replace('"no":', '"never":'), encoding="utf-8")
+    replay, environ = told_of.replace(" ID`", " message.created:m1 --no-wait`"), here(**copied)
+    assert "asked: the worker of zoo" in obey(replay, "dead", "replay", "message.created:m1", "--no-wait", **copied)
+    asyncio.run(replayed(folder, environ))
+    assert list(stranded_events(environ)) == []
+
+
+async def replayed(folder: Path, at: Installation) -> None:
+    """Have the entry run on another log until it has handled the event."""
+    async with on_file(folder / "other.db", TOPICS, partitions=3) as log, opened_store(at) as store:
+        rig = Rig(log=log, store=store, topics=TOPICS, changes={"limits": SOON})
+        async with rig.running(*loaded(at).plan.entries):
+            await until(lambda: [each.event_id for each in rig.attempts] == ["message.created:m1"], "it is handled")
+        assert [mark.state for mark in await store.replays.marks()] == ["done"]
