@@ -1,7 +1,7 @@
 """What became of an event in each entry, from what the log and the store say. Pure."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any, Literal, TypeAlias
 
@@ -34,6 +34,7 @@ class Seen:
     """What is known of an event and one entry."""
 
     entry: str
+    event_id: str
     # The entry's position in the partition of each copy of the event, and the copy's offset.
     places: Sequence[tuple[Commit | None, int]]
     # None: nothing was asked of the store, which does not answer.
@@ -113,6 +114,9 @@ def _parked(seen: Seen, parked: ParkedTrace) -> Fate:
     else:
         detail = f"until {due}, after {parked.attempts} attempts: {parked.detail}"
     more = {"until": due, "attempts": parked.attempts, "before": parked.behind}
+    if not parked.behind and seen.event_id not in seen.report.stuck:
+        # it waits for its time, and whatever is stuck is another lane's
+        seen = replace(seen, report=seen.report.model_copy(update={"stuck": {}}))
     return Fate(handler=seen.entry, state="parked", detail=detail + _standstill(seen), more=more)
 
 

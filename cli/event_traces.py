@@ -211,6 +211,7 @@ async def _seen(
     crashes, suspects = _crashes(copies, marks, crashed_with(kept.noted.get(entry, {}), report))
     return Seen(
         entry=entry,
+        event_id=text(copies[0], "ce_id"),
         places=[(positions[copy.at], copy.offset) for copy in copies],
         parked=None if trace is None else [one for one in trace.parked if (one.handler, one.source) == (entry, source)],
         cases=letters,

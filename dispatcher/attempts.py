@@ -85,16 +85,20 @@ class Attempts:
         """Whether a task's attempt goes on although it was cancelled."""
         return (running := self._running.get(task)) is not None and running.stuck
 
+    def tasks_of(self, entry: str) -> list[asyncio.Task[Any]]:
+        """The tasks that make attempts of an entry."""
+        return [task for task, running in self._running.items() if running.entry == entry]
+
     def stuck(self, entry: str) -> list[Running]:
-        """Those of an entry that go on although they were cancelled a while ago."""
-        return [each for each in self if each.stuck and each.entry == entry]
+        """Those of an entry that go on although they were cancelled a while ago, and keep their lanes from going on."""
+        return [each for each in self if each.stuck and not each.abandoned and each.entry == entry]
 
     def newly_stuck(self, now: float) -> list[Running]:
-        """Those that were cancelled a while ago and have not ended, each once."""
+        """Those that were cancelled a while ago and have not ended, each once; not those that nobody waits for."""
         found = [each for each in self if not each.stuck and now - each.cancelled_at > STUCK_AFTER]
         for each in found:
             each.stuck = True
-        return found
+        return [each for each in found if not each.abandoned]
 
     def begin_beside(self) -> bool:
         """Take a turn beside others now; False if somebody has or wants one alone."""

@@ -84,6 +84,9 @@ class Dispatcher:
         await asyncio.gather(*(self._workers[name].stop(within) for name in going))
         for name in going:
             del self._workers[name]
+            # what goes on of it holds up nobody: its event comes again
+            attempts = self._equipment.attempts
+            attempts.abandon(attempts.tasks_of(name))
         for name, entry in coming.items():
             self._workers[name] = Worker(entry, self._equipment, self._stops)
             self._workers[name].start()

@@ -46,7 +46,8 @@ LOG_EVENTS: Mapping[str, str] = MappingProxyType(
         "when `again` attempts had been under way at the crash before too.",
         "suspects.found": "Workers crashed again and again; `suspects` events were under way, and run alone now.",
         "attempt.stuck": "An attempt was cancelled and does not end: its handler swallows the cancellation.",
-        "attempt.abandoned": "The process ends without waiting any longer for this attempt; its event comes again.",
+        "attempt.abandoned": "Nobody waits any longer for this attempt: the process ends, or its handler was loaded "
+        "anew. Its event comes again.",
         "context.misused": "A task used its context at the line `at` when the attempt had ended: nothing of it "
         "is done. It is told once an attempt.",
         "resource.failed": "What a handler keeps by `ctx.shared` failed, or was not left in order; `cause` says why.",

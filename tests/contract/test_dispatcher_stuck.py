@@ -1,6 +1,7 @@
 """An attempt that goes on although it was cancelled."""
 
 import asyncio
+import contextlib
 import math
 from dataclasses import replace
 from datetime import timedelta
@@ -13,6 +14,35 @@ from dispatcher.metrics import Metrics
 from handlers.api import Context, handler
 from schemas.events import Event, MessageCreated
 from tests.contract.dispatchers import FAST, WITHIN, message, on_sqlite, quick, until
+
+
+async def test_a_stuck_attempt_of_a_version_that_is_gone_holds_up_nobody(tmp_path: Path) -> None:
+    """The new version handles its event, and nothing is said to stand still."""
+    free, begun, handled = asyncio.Event(), asyncio.Event(), list[str]()
+
+    @handler("h", on=MessageCreated)
+    async def deaf(_event: Event[MessageCreated], _ctx: Context) -> None:
+        while not free.is_set():
+            with contextlib.suppress(asyncio.CancelledError):
+                begun.set()
+                await free.wait()
+
+    @handler("h", on=MessageCreated)
+    async def mended(event: Event[MessageCreated], _ctx: Context) -> None:
+        handled.append(event.data.message_id)
+
+    attempts = Attempts()
+    async with on_sqlite(tmp_path, partitions=1) as rig:
+        await rig.append(message(0))
+        async with rig.running(quick(deaf, timeout="50ms"), attempts=attempts) as dispatcher:
+            await begun.wait()
+            attempts.newly_stuck(math.inf)
+            assert list(dispatcher.states()["h"].stuck) == ["message.created:m0"]
+            await dispatcher.replace([], [quick(mended)], timedelta(milliseconds=50))
+            await until(lambda: handled == ["m0"], "the new version handles it")
+            assert (dispatcher.states()["h"].stuck, dispatcher.loads()["h"].stuck, len(attempts)) == ({}, 0, 1)
+            free.set()
+            await until(lambda: not len(attempts), "it ends after all")
 
 
 async def test_a_stuck_attempt_is_told_and_not_waited_for(tmp_path: Path) -> None:

@@ -36,7 +36,7 @@ def position(*unfinished: int, high: int) -> Commit:
 
 def seen(*places: tuple[Commit | None, int], **more: Any) -> Seen:
     """What is known of an event and the entry h; where nothing is said of places, its position is past it."""
-    return Seen(entry="h", places=places or [(Commit(10), 9)], **more)
+    return Seen(entry="h", event_id="e2", places=places or [(Commit(10), 9)], **more)
 
 
 @pytest.mark.parametrize(
@@ -92,6 +92,16 @@ def test_what_workers_say_of_its_entry_is_told() -> None:
     assert "waited for. An attempt of the entry is stuck since " in told
     assert ". The entry waits: the platform of the account crm is away since " in told
     assert fate(seen(report=report)).detail == ""
+
+
+def test_a_parked_event_is_not_told_of_attempts_of_other_lanes() -> None:
+    """Its own may be stuck, or one before it."""
+
+    def told(event_id: str, behind: int = 0) -> bool:
+        parked = [replace(PARKED, behind=behind)]
+        return "is stuck since" in fate(seen(parked=parked, report=Report(stuck={event_id: NOW}))).detail
+
+    assert [told("e1"), told("e2"), told("e1", behind=1)] == [False, True, True]
 
 
 def test_a_suspect_is_told_from_its_neighbours() -> None:
