@@ -46,6 +46,8 @@ class Exchange:
     account: str
     platform: str
     operation: str
+    # The call has no effect.
+    reads: bool
     # From 1.
     number: int
     # Until the whole answer was read; of a stream, until its first byte.
@@ -375,6 +377,7 @@ class Wire:
                 account=self._name,
                 platform=self._platform,
                 operation=call.operation,
+                reads=call.repeatable,
                 number=number,
                 seconds=self._edges.clock.monotonic() - begun,
                 error=error,

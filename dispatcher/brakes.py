@@ -2,13 +2,14 @@
 
 It stays a member of its group meanwhile; attempts under way end, timers and lanes are kept. Of each account whose
 platform is away one lane is tried all the same, first the one that failed last when that was found. After each failure
-another one asks, if one is ready: what a platform answers to one event must not stand for all of them.
+another one asks, if one is ready: what a platform answers to one event must not stand for all of them. One that takes
+nothing is away also while it can be read.
 """
 
 import math
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Container, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import structlog
@@ -40,6 +41,11 @@ _DEAR = (
 )
 
 
+# So long a platform's own word is heeded: it must be noticed when it is up again.
+_HEEDED = timedelta(minutes=15)
+_AT_ONCE = datetime.min.replace(tzinfo=UTC)
+
+
 @dataclass(slots=True)
 class _Account:
     """One account, as far as this entry's attempts know."""
@@ -51,18 +57,44 @@ class _Account:
     failed: set[AnyLane] = field(default_factory=set)
     # The lane that asks has failed: it is another one's turn, if one is ready.
     tired: bool = False
-    # How long the one that asks next has to wait for that.
-    rest: timedelta = timedelta()
+    # When it is asked next.
+    asked_at: datetime = _AT_ONCE
+    # Something was not taken that was sent: that it can be read does not mean that it takes anything.
+    deaf: bool = False
 
-    def failure(self, lane: AnyLane, away: ClientError, now: datetime, *, dear: bool = False) -> bool:
+    def failure(self, lane: AnyLane, heard: Heard, now: datetime, *, dear: bool = False) -> bool:
         """A lane's attempt failed by it; whether that opened the breaker for the first time."""
         known, probe = self.breaker.since is not None, self.probe is lane
         # one that fails again and again may do so by its own event
         if dear or known or lane not in self.failed:
             self.breaker.failed(now, probe=probe, dear=dear)
         self.tired = self.tired or probe
-        self.rest = max(self.breaker.wait, timedelta(seconds=away.retry_after or 0))
+        self.deaf = self.deaf or not heard.reads
+        if probe or self.probe is None:
+            self.asked_at = now + max(self.breaker.wait, _told(heard))
         return self.breaker.is_open and not known
+
+    def looked(self, now: datetime) -> None:
+        """The lane that asks found no sign yet of what it had sent: whoever is ready first asks next.
+
+        It is as rare as after a failure: nothing was taken.
+        """
+        self.breaker.failed(now, probe=True)
+        self.asked_at = now + self.breaker.wait
+        self.unprobed()
+
+    def unprobed(self) -> None:
+        """The lane that was to ask does not: any one may."""
+        self.probe = None
+        self.breaker.unprobed()
+
+    def rest(self, now: datetime) -> timedelta:
+        """How long the one that asks next has to wait for that."""
+        return max(timedelta(), self.asked_at - now)
+
+    def hears(self, heard: Heard, name: str, lane: AnyLane) -> bool:
+        """Whether an attempt of a lane was an answer: where others wait to send, only that something was taken is."""
+        return name in heard.took or not self.deaf or self.failed <= {lane}
 
 
 @dataclass(slots=True)
@@ -94,9 +126,9 @@ class Brakes:
 
     @property
     def away(self) -> Mapping[str, datetime]:
-        """The accounts whose platforms are away, and since when that is known."""
-        breakers = {name: account.breaker for name, account in self._accounts.items()}
-        return {name: one.since for name, one in breakers.items() if one.is_open and one.since is not None}
+        """The accounts whose platforms are away and that something waits for, and since when that is known."""
+        waited = {name: one.breaker for name, one in self._accounts.items() if one.breaker.is_open or one.failed}
+        return {name: breaker.since for name, breaker in waited.items() if breaker.since is not None}
 
     def probes(self) -> list[AnyLane]:
         """The lanes that may be tried although the brakes are on."""
@@ -112,19 +144,22 @@ class Brakes:
             now: the time.
             since: what `returns` was when the attempt began.
         """
-        self._unprobe(lane, except_=heard.account)
+        self._unprobe(lane, except_={heard.account, *heard.looked})
+        for name in heard.looked & self._accounts.keys():
+            if self._accounts[name].probe is lane:
+                self._accounts[name].looked(now)
         if heard.away is None or lane.state is State.GONE:
             return wait
         if self._returned.get(heard.account, 0) > since:
             # it met an outage that is over
-            return timedelta(seconds=heard.away.retry_after or 0)
+            return _told(heard)
         account = self._accounts.setdefault(heard.account, _Account())
-        if account.failure(lane, heard.away, now):
+        if account.failure(lane, heard, now):
             self._tell(heard.away, _AWAY)
         account.failed.add(lane)
         if account.breaker.is_open and account.probe is None:
             account.probe = lane
-        return account.rest if account.probe is lane else wait
+        return account.rest(now) if account.probe is lane else wait
 
     def died(self, lane: AnyLane, heard: Heard, now: datetime, *, since: int = 0) -> None:
         """An event is over, and dead where its attempt learned that a platform is away: the first one is enough.
@@ -138,16 +173,15 @@ class Brakes:
         if heard.away is None or self._returned.get(heard.account, 0) > since:
             return
         account = self._accounts.setdefault(heard.account, _Account())
-        if account.failure(lane, heard.away, now, dear=True):
+        if account.failure(lane, heard, now, dear=True):
             self._tell(heard.away, _DEAR)
         if account.probe in {lane, None}:
-            account.probe = None
-            account.breaker.unprobed()
+            account.unprobed()
 
-    def unasked(self) -> Mapping[str, timedelta]:
+    def unasked(self, now: datetime) -> Mapping[str, timedelta]:
         """The accounts that another lane is to ask than the one that does, if any does, and how long it has to wait."""
         away = {name: one for name, one in self._accounts.items() if one.breaker.since is not None}
-        return {name: one.rest for name, one in away.items() if one.probe is None or one.tired}
+        return {name: one.rest(now) for name, one in away.items() if one.probe is None or one.tired}
 
     def asks(self, account: str, lane: AnyLane) -> None:
         """A lane waits, to ask an account."""
@@ -161,14 +195,15 @@ class Brakes:
         if self._accounts:
             self._unprobe(lane)
 
-    def answered(self, accounts: Iterable[str], now: datetime) -> list[AnyLane]:
-        """The platforms of these accounts answered; the lanes that need not wait for them any longer."""
+    def answered(self, lane: AnyLane, heard: Heard, now: datetime) -> list[AnyLane]:
+        """Platforms answered a lane's attempt; the others that need not wait for them any longer."""
         freed: list[AnyLane] = []
-        for name in accounts:
-            account = self._accounts.pop(name, None)
-            if account is None:
+        for name in heard.answered & self._accounts.keys():
+            account = self._accounts[name]
+            if not account.hears(heard, name, lane):
                 continue
-            freed += account.failed
+            del self._accounts[name]
+            freed += account.failed - {lane}
             if account.breaker.since is not None:
                 self.returns += 1
                 self._returned[name] = self.returns
@@ -183,16 +218,22 @@ class Brakes:
             if account.probe is not None and account.probe.state is State.GONE:
                 self._unprobe(account.probe)
 
-    def _unprobe(self, lane: AnyLane, *, except_: str = "") -> None:
-        """A lane does not wait for any account, but for one perhaps: where it was the probe, any lane may find out."""
+    def _unprobe(self, lane: AnyLane, *, except_: Container[str] = ()) -> None:
+        """A lane waits for no account, but for some perhaps: where it was the probe, any lane may find out, at once."""
         for name, account in self._accounts.items():
-            if name == except_:
+            if name in except_:
                 continue
             account.failed.discard(lane)
             if account.probe is lane:
-                account.probe, account.rest = None, timedelta()
-                account.breaker.unprobed()
+                account.asked_at = _AT_ONCE
+                account.unprobed()
 
     def _tell(self, away: ClientError, advice: str) -> None:
         cause = describe(away)
         log.warning("account.away", handler=self.entry, account=away.account, cause=cause, advice=advice)
+
+
+def _told(heard: Heard) -> timedelta:
+    """How long the platform itself wants nobody to come again."""
+    asked = 0 if heard.away is None else heard.away.retry_after or 0
+    return min(timedelta(seconds=asked), _HEEDED)

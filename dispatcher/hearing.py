@@ -44,9 +44,12 @@ class Listening:
     # Where exchanges find it.
     _var: "_Var"
     _token: "Token[Listening | None] | None" = None
-    # The accounts that were asked, and those whose latest exchange was answered.
+    # The accounts that were asked, those whose latest exchange was answered, and of them those that took what was sent.
     asked: frozenset[str] = frozenset()
     answered: frozenset[str] = frozenset()
+    took: frozenset[str] = frozenset()
+    # Those of which nothing could be read when an exchange was last not answered.
+    unread: frozenset[str] = frozenset()
     # Of the exchanges that were broken off, the one that had lasted longest, in seconds.
     given_up: GivenUp | None = None
     seconds: float = 0.0
@@ -61,11 +64,15 @@ class Listening:
 
     def hear(self, exchange: "Exchange") -> None:
         """An exchange of the attempt is over."""
-        self.asked |= {exchange.account}
+        account, reads = {exchange.account}, exchange.reads
+        self.asked |= account
         if not isinstance(exchange.error, AWAY):
-            self.answered |= {exchange.account}
+            self.answered |= account
+            self.took = self.took if reads else self.took | account
             return
-        self.answered -= {exchange.account}
+        self.answered -= account
+        self.took -= account
+        self.unread = self.unread | account if reads else self.unread - account
         if isinstance(exchange.error, GivenUp) and exchange.seconds >= self.seconds:
             self.given_up, self.seconds = exchange.error, exchange.seconds
 
@@ -87,13 +94,18 @@ class Listening:
 
         An account that it failed by counts as away, whatever else of it was answered: some platforms still read when
         they cannot write. So does one that left an effect uncertain. A client of the plugin's own, which is not
-        listened to, is none of our accounts. Who only looked for what was sent, and has to look again, learned nothing.
+        listened to, is none of our accounts. Who only looked for what was sent, and has to look again, has asked and
+        cannot tell.
         """
-        if not self.asked or isinstance(error, EffectNotShown):
+        if not self.asked:
             return NOTHING_HEARD
+        if isinstance(error, EffectNotShown):
+            return Heard(None, self.took, self.took, looked=self.asked - self.took)
         error = error.__cause__ if isinstance(error, EffectUncertain) else error
-        away = error if isinstance(error, AWAY) and error.account in self.asked else None
-        return Heard(away, self.answered - {away.account} if away else self.answered)
+        if not isinstance(error, AWAY) or error.account not in self.asked:
+            return Heard(None, self.answered, self.took)
+        mine = {error.account}
+        return Heard(error, self.answered - mine, self.took - mine, reads=error.account in self.unread)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +114,13 @@ class Heard:
 
     # The platform's error, with the account it came to; None if the attempt did not end by one.
     away: ClientError | None = None
-    # The accounts whose platforms answered.
+    # The accounts whose platforms answered, and of them those that took what was sent: to be read is not to take.
     answered: frozenset[str] = frozenset()
+    took: frozenset[str] = frozenset()
+    # Of an account that is away: nothing was sent to it, it could not be read.
+    reads: bool = False
+    # The accounts that were asked for a sign of what was sent before, and showed none yet.
+    looked: frozenset[str] = frozenset()
 
     @property
     def account(self) -> str:

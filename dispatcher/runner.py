@@ -74,6 +74,8 @@ class Runner:
 
     def poke(self) -> None:
         """Begin attempts at ready lanes, as far as there are slots."""
+        if not self._halted:
+            self._have_asked()
         while not self._halted and len(self._tasks) < self.entry.concurrency:
             lane = self.holdings.next_lane()
             if lane is None:
@@ -192,7 +194,7 @@ class Runner:
             return
         heard, work.tries.heard = work.tries.heard, NOTHING_HEARD
         brakes, clock = self.holdings.brakes, self.equipment.clock
-        held, freed = brakes.on, brakes.answered(heard.answered, clock.now()) if heard.answered else []
+        held, freed = brakes.on, brakes.answered(lane, heard, clock.now()) if heard.answered else []
         if wait is None:
             brakes.died(lane, heard, clock.now(), since=since)
             self.care.cleared(work)
@@ -212,10 +214,11 @@ class Runner:
 
     def _have_asked(self) -> None:
         """Where a platform is away and another lane is to ask, one that is ready waits to; the others stand still."""
-        for account, wait in self.holdings.brakes.unasked().items():
+        clock = self.equipment.clock
+        for account, wait in self.holdings.brakes.unasked(clock.now()).items():
             if (lane := self.holdings.lanes.take()) is None:
                 return
-            self.holdings.lanes.wait(lane, self.equipment.clock.monotonic() + wait.total_seconds())
+            self.holdings.lanes.wait(lane, clock.monotonic() + wait.total_seconds())
             self.holdings.brakes.asks(account, lane)
             self.holdings.rescheduled.set()
 

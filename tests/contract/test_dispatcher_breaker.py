@@ -39,6 +39,8 @@ class Platform:
     reads: bool = False
     taken: list[str] = field(default_factory=list)
     asked: int = 0
+    # What it was asked to take.
+    sent: int = 0
     # While it is not set nothing is answered.
     awake: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -47,6 +49,7 @@ class Platform:
 
     async def answer(self, request: web.Request) -> web.Response:
         self.asked += 1
+        self.sent += request.method == "POST"
         await self.awake.wait()
         if not self.up and not (self.reads and request.method == "GET"):
             return web.Response(status=503, body=b"{}")
@@ -183,14 +186,23 @@ async def test_effects_without_a_probe_cost_few_events(rig: Rig) -> None:
 
 @pytest.mark.parametrize("reads", [False, True])
 async def test_effects_with_a_probe_outlast_an_outage(rig: Rig, *, reads: bool) -> None:
-    """What answered 503 may have taken the message: it is looked for, not found, and sent; also if it still reads."""
+    """What answered 503 may have taken the message: it is looked for, not found, and sent.
+
+    A platform that can still be read is asked as rarely, one event at a time, and seen to be away all the time.
+    """
     clock = LeapingClock()
     async with called(rig) as platform, rig.running(quick(tells_and_looks), clock=clock) as dispatcher:
         platform.up, platform.reads = False, reads
         with capture_logs() as logs:
             await rig.append(*messages(0, 30, lanes=30))
             await until(lambda: bool(dispatcher.states()["tells"].away), "it is seen")
-            await let_time_pass(dispatcher, clock, timedelta(minutes=5))
+            await until(lambda: dispatcher.loads()["tells"].running == 0, "attempts end")
+            asked = platform.asked
+            for _ in range(5):
+                await let_time_pass(dispatcher, clock, timedelta(minutes=1))
+                assert dispatcher.loads()["tells"].accounts_away == 1
+            # after 1, 2, 4, 8, 16, 32 s, then once a minute; a client reads up to three times, or reads and sends
+            assert platform.asked - asked <= 3 * 10
             platform.up = True
             await let_time_pass(dispatcher, clock, timedelta(minutes=5))
         await asyncio.wait_for(dispatcher.until_empty(), WITHIN)

@@ -26,6 +26,11 @@ def down(account: str = "support", *, retry_after: float | None = None) -> Heard
     return Heard(away=error)
 
 
+def up(account: str = "support", *, took: bool = True) -> Heard:
+    mine = frozenset({account})
+    return Heard(answered=mine, took=mine if took else frozenset())
+
+
 def opened(account: str = "support") -> tuple[Brakes, Lane[Number]]:
     """With five lanes that failed, and the last of them."""
     brakes = Brakes("h")
@@ -57,7 +62,7 @@ def test_the_platform_may_say_when_to_ask() -> None:
 def test_an_answer_lets_all_go_on() -> None:
     """The lanes that failed by it need not wait any longer, also those of before it was known."""
     brakes, probe = opened()
-    freed = brakes.answered({"support"}, NOW)
+    freed = brakes.answered(lane("well"), up(), NOW)
     assert len(freed) == 5
     assert probe in freed
     assert (brakes.on, brakes.probes(), dict(brakes.away)) == (False, [], {})
@@ -67,7 +72,7 @@ def test_what_failed_by_an_outage_that_is_over_goes_on_too() -> None:
     """Its attempt began before the answer, and is told of after it; one that begins afterwards waits as usual."""
     brakes, _ = opened()
     begun = brakes.returns
-    brakes.answered({"support"}, NOW)
+    brakes.answered(lane("well"), up(), NOW)
     late = [brakes.failed(lane(f"late{number}"), down(), USUAL, NOW, since=begun) for number in range(5)]
     assert (late, brakes.on) == ([timedelta()] * 5, False)
     assert brakes.failed(lane("late"), down(retry_after=40), USUAL, NOW, since=begun) == 40 * SECOND
@@ -80,7 +85,7 @@ def test_an_answer_between_failures_keeps_it_going() -> None:
     for _ in range(3):
         for number in range(4):
             brakes.failed(lane(f"c{number}"), down(), USUAL, NOW)
-        brakes.answered({"support"}, NOW)
+        brakes.answered(lane("well"), up(), NOW)
     assert not brakes.on
 
 
@@ -97,13 +102,13 @@ def test_lanes_that_fail_again_and_again_are_no_outage() -> None:
 def test_after_each_failure_another_lane_is_to_ask() -> None:
     """If one is ready; else the same asks again."""
     brakes, probe = opened()
-    assert brakes.unasked() == {}
+    assert brakes.unasked(NOW) == {}
     assert brakes.failed(probe, down(), USUAL, NOW) == 2 * SECOND
-    assert (brakes.unasked(), brakes.probes()) == ({"support": 2 * SECOND}, [probe])
+    assert (brakes.unasked(NOW), brakes.probes()) == ({"support": 2 * SECOND}, [probe])
     brakes.asks("support", another := lane("c9"))
-    assert (brakes.unasked(), brakes.probes()) == ({}, [another])
+    assert (brakes.unasked(NOW), brakes.probes()) == ({}, [another])
     assert brakes.failed(probe, down(), USUAL, NOW) == USUAL
-    assert brakes.unasked() == {}
+    assert brakes.unasked(NOW) == {}
 
 
 def test_accounts_do_not_stand_for_each_other() -> None:
@@ -114,7 +119,7 @@ def test_accounts_do_not_stand_for_each_other() -> None:
         second = lane(f"d{number}")
         brakes.failed(second, down("crm"), USUAL, NOW)
     assert brakes.probes() == [first, second]
-    brakes.answered({"support"}, NOW)
+    brakes.answered(lane("well"), up(), NOW)
     assert (brakes.on, dict(brakes.away)) == (True, {"crm": NOW})
 
 
@@ -124,7 +129,7 @@ def test_a_lane_that_fails_otherwise_waits_for_no_account() -> None:
     assert brakes.failed(probe, Heard(), USUAL, NOW) == USUAL
     assert not brakes.on
     assert brakes.failed(lane("next"), down(), USUAL, NOW) == SECOND
-    assert probe not in brakes.answered({"support"}, NOW)
+    assert probe not in brakes.answered(lane("well"), up(), NOW)
 
 
 def test_a_probe_that_is_settled_without_an_answer_asks_no_more() -> None:
@@ -146,7 +151,9 @@ def test_a_probe_goes_with_its_partition() -> None:
     lanes.drop([("t", 0), ("t", 4)])
     brakes.drop_gone()
     assert not brakes.on
-    assert [each.key.partition for each in sorted(brakes.answered({"support"}, NOW), key=lambda one: one.key)] == [
+    assert [
+        each.key.partition for each in sorted(brakes.answered(lane("well"), up(), NOW), key=lambda one: one.key)
+    ] == [
         1,
         2,
         3,
@@ -169,8 +176,8 @@ def test_an_outage_is_told_once_and_so_is_its_end() -> None:
         brakes, probe = opened()
         brakes.settled(probe)
         brakes.failed(lane("next"), down(), USUAL, NOW)
-        brakes.answered({"support"}, NOW + 90 * SECOND)
-        brakes.answered({"support"}, NOW + 100 * SECOND)
+        brakes.answered(lane("well"), up(), NOW + 90 * SECOND)
+        brakes.answered(lane("well"), up(), NOW + 100 * SECOND)
     told = [(line["event"], line["handler"], line["account"], line.get("seconds")) for line in logs]
     assert told == [("account.away", "h", "support", None), ("account.back", "h", "support", 90.0)]
     assert (
@@ -184,14 +191,14 @@ def test_where_it_costs_events_the_first_is_enough() -> None:
     brakes = Brakes("h")
     with capture_logs() as logs:
         brakes.died(lane("c0"), down(), NOW)
-        assert brakes.unasked() == {"support": SECOND}
+        assert brakes.unasked(NOW) == {"support": SECOND}
         for turn in range(3):
             brakes.asks("support", asker := lane(f"asks{turn}"))
             brakes.died(lane("under way"), down(), NOW)
-            assert (brakes.on, brakes.probes(), brakes.unasked()) == (True, [asker], {})
+            assert (brakes.on, brakes.probes(), brakes.unasked(NOW)) == (True, [asker], {})
             brakes.died(asker, down(), NOW)
             brakes.settled(asker)
-            assert brakes.unasked() == {"support": SECOND * 2 ** (turn + 1)}
+            assert brakes.unasked(NOW) == {"support": SECOND * 2 ** (turn + 1)}
     assert [line["event"] for line in logs] == ["account.away"]
     assert "nobody can tell whether it happened" in logs[0]["advice"]
 
@@ -202,16 +209,66 @@ def test_where_it_costs_events_never_more_than_one_lane_finds_out() -> None:
     brakes.died(lane("c0"), down(), NOW)
     brakes.asks("support", asker := lane("c1"))
     brakes.settled(asker)
-    assert brakes.unasked() == {"support": timedelta()}
+    assert brakes.unasked(NOW) == {"support": timedelta()}
     brakes.asks("support", another := lane("c2"))
-    assert another in brakes.answered({"support"}, NOW)
-    assert (brakes.on, brakes.unasked()) == (False, {})
+    assert another in brakes.answered(lane("well"), up(), NOW)
+    assert (brakes.on, brakes.unasked(NOW)) == (False, {})
 
 
 def test_an_event_that_died_of_an_outage_that_is_over_stops_nothing() -> None:
     """Nor does one that died of something else."""
     brakes, _ = opened()
-    brakes.answered({"support"}, NOW)
+    brakes.answered(lane("well"), up(), NOW)
     brakes.died(lane("late"), down(), NOW, since=0)
     brakes.died(lane("other"), Heard(), NOW, since=1)
-    assert (brakes.on, brakes.unasked()) == (False, {})
+    assert (brakes.on, brakes.unasked(NOW)) == (False, {})
+
+
+LOOKED = Heard(looked=frozenset({"support"}))
+
+
+def test_who_looks_in_vain_keeps_the_platform_away() -> None:
+    """Another one is to ask, as rarely as after a failure; the one that looked is still waited for."""
+    brakes, probe = opened()
+    assert brakes.failed(probe, LOOKED, USUAL, NOW) == USUAL
+    assert (brakes.probes(), brakes.unasked(NOW), dict(brakes.away)) == ([], {"support": 2 * SECOND}, {"support": NOW})
+    brakes.asks("support", another := lane("c9"))
+    assert brakes.failed(another, LOOKED, USUAL, NOW + 2 * SECOND) == USUAL
+    assert brakes.unasked(NOW + 2 * SECOND) == {"support": 4 * SECOND}
+    assert brakes.unasked(NOW + 60 * SECOND) == {"support": timedelta()}
+    assert probe in brakes.answered(another, up(), NOW)
+
+
+def test_a_platform_that_can_only_be_read_is_away() -> None:
+    """For who waits to send; an event that only reads is handled and lets the next one ask at once."""
+    brakes, probe = opened()
+    assert brakes.answered(probe, up(took=False), NOW) == []
+    brakes.settled(probe)
+    assert (brakes.unasked(NOW), dict(brakes.away)) == ({"support": timedelta()}, {"support": NOW})
+    brakes.asks("support", reader := lane("reads"))
+    assert brakes.answered(reader, up(took=False), NOW) == []
+    assert len(brakes.answered(reader, up(), NOW)) == 4
+
+
+def test_to_be_read_is_an_answer_where_nobody_waits_to_send() -> None:
+    """Nothing could be read before, or what was to be sent is dead."""
+    brakes = Brakes("h")
+    for number in range(5):
+        brakes.failed(lane(f"c{number}"), Heard(down().away, reads=True), USUAL, NOW)
+    assert len(brakes.answered(lane("reads"), up(took=False), NOW)) == 5
+    brakes.died(lane("c0"), down(), NOW, since=brakes.returns)
+    brakes.asks("support", reader := lane("reads"))
+    brakes.answered(reader, up(took=False), NOW)
+    assert (brakes.on, brakes.unasked(NOW)) == (False, {})
+
+
+def test_who_speaks_with_the_platform_again_keeps_its_own_wait() -> None:
+    """It is answered, and asks to be tried in an hour."""
+    brakes, probe = opened()
+    assert probe not in brakes.answered(probe, up(), NOW)
+
+
+def test_the_platforms_own_word_is_heeded_for_a_quarter_of_an_hour() -> None:
+    """It is noticed when it is up again, whatever it said."""
+    brakes, probe = opened()
+    assert brakes.failed(probe, down(retry_after=3_600), USUAL, NOW) == timedelta(minutes=15)

@@ -13,8 +13,8 @@ from dispatcher.errors import EffectNotShown, EffectUncertain
 from dispatcher.hearing import Heard, Hearing, Listening
 
 
-def exchange(account: str, error: ClientError | None = None) -> Exchange:
-    return Exchange(account=account, platform="p", operation="send", number=1, seconds=0.1, error=error)
+def exchange(account: str, error: ClientError | None = None, *, reads: bool = False) -> Exchange:
+    return Exchange(account=account, platform="p", operation="chat", reads=reads, number=1, seconds=0.1, error=error)
 
 
 def of(error: ClientError, account: str = "support") -> ClientError:
@@ -119,7 +119,7 @@ def test_an_effect_that_is_uncertain_speaks_against_the_account_it_failed_by() -
     """Its event is dead, and the next ones are not to meet the same."""
     error = EffectUncertain("send", "it failed")
     error.__cause__ = of(PlatformDown("no"))
-    assert asked("crm").learned(error) == Heard(error.__cause__, frozenset({"crm"}))
+    assert asked("crm").learned(error) == Heard(error.__cause__, frozenset({"crm"}), frozenset({"crm"}))
 
 
 @pytest.mark.parametrize(
@@ -127,12 +127,33 @@ def test_an_effect_that_is_uncertain_speaks_against_the_account_it_failed_by() -
 )
 def test_other_failures_say_nothing_of_a_platform(error: BaseException | None) -> None:
     """Nor do errors of a client that is no account of ours, and is not listened to."""
-    assert asked("support").learned(error) == Heard(None, frozenset({"support"}))
+    assert asked("support").learned(error) == Heard(None, frozenset({"support"}), frozenset({"support"}))
 
 
-def test_who_looked_for_an_effect_in_vain_learned_nothing() -> None:
-    """That a platform reads is no sign that it writes again."""
-    assert asked("support", "crm").learned(EffectNotShown("send", timedelta(minutes=2))) == Heard()
+def test_that_a_platform_can_be_read_is_no_sign_that_it_takes_anything() -> None:
+    """It is told apart what answered: what was read, or what was sent."""
+    listening = Hearing().attempt()
+    listening.hear(exchange("support", reads=True))
+    listening.hear(exchange("crm"))
+    assert listening.learned(None) == Heard(None, frozenset({"support", "crm"}), frozenset({"crm"}))
+
+
+def test_who_looked_for_an_effect_in_vain_cannot_tell() -> None:
+    """It asked, and what it could read is no answer; what another platform took is one."""
+    listening = Hearing().attempt()
+    listening.hear(exchange("support", reads=True))
+    listening.hear(exchange("crm"))
+    heard = listening.learned(EffectNotShown("send", timedelta(minutes=2)))
+    assert heard == Heard(None, frozenset({"crm"}), frozenset({"crm"}), looked=frozenset({"support"}))
+
+
+@pytest.mark.parametrize("reads", [False, True])
+def test_what_failed_was_to_be_read_or_sent(*, reads: bool) -> None:
+    """The latest exchange says so."""
+    listening, error = Hearing().attempt(), of(PlatformDown("no"))
+    listening.hear(exchange("support", error, reads=not reads))
+    listening.hear(exchange("support", error, reads=reads))
+    assert listening.learned(error).reads is reads
 
 
 def test_who_asked_nobody_learned_nothing() -> None:
