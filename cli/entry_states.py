@@ -17,8 +17,8 @@ def configured(plan: Plan) -> frozenset[str]:
     return frozenset({*(entry.name for entry in plan.entries), *plan.disabled, *(one.entry for one in plan.problems)})
 
 
-State: TypeAlias = Literal["enabled", "paused", "tripped", "lost", "failed", "crashing", "stuck", "away"]
-"""How an entry that is configured to run stands."""
+State: TypeAlias = Literal["enabled", "paused", "tripped", "lost", "failed", "crashing", "stuck", "away", ""]
+"""How an entry that is configured to run stands; empty: neither the log nor the store told."""
 
 
 def standing_of(standing: Standing | None, report: Report | None) -> tuple[State, str]:
@@ -40,7 +40,7 @@ def standing_of(standing: Standing | None, report: Report | None) -> tuple[State
         "stuck": _stuck_since(report.stuck) if report.stuck else "",
         "away": away_told(report.away),
     }
-    return next(((state, why) for state, why in told.items() if why), ("enabled", ""))
+    return next(((state, why) for state, why in told.items() if why), ("enabled" if standing.known else "", ""))
 
 
 def told(stop: Stop) -> str:

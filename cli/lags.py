@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from cli.base import Installation
 from cli.errors import CommandFailed
-from cli.wiring import log_url, opened_log, opened_store, store_errors_explained
+from cli.wiring import log_url, opened_log, opened_store, store_errors_explained, store_url
 from dispatcher import metadata
 from dispatcher.settings import Entry
 from dispatcher.worker import topics_of
@@ -15,6 +15,8 @@ from eventlog.open import sqlite_path
 from schemas.record import TopicPartition
 from schemas.topics import Topics
 from store.entry_rows import Unread
+from store.errors import StoreError
+from store.migrations import pending
 from store.stops import Stop
 
 
@@ -25,9 +27,9 @@ class Standing:
     # Events it has not settled; None: it never ran.
     lag: int | None
     # Timers that are set.
-    waiting: int
+    waiting: int | None
     # Events that are parked.
-    parked: int = 0
+    parked: int | None = 0
     # Why it is to stand still.
     stop: Stop | None = None
     # Partitions whose position the log forgot: it does not go on until somebody says where.
@@ -36,6 +38,8 @@ class Standing:
     unread: Unread | None = None
     # What was under way at crashes and has not ended since → at how many, the one that may come included.
     noted: Mapping[str, int] = field(default_factory=dict)
+    # Whether the log and the store told; else only `stop` may be known.
+    known: bool = True
 
 
 def behind(commit: Commit, end: int) -> int:
@@ -111,6 +115,23 @@ async def standings(here: Installation, entries: Iterable[Entry]) -> Mapping[str
         )
         for name in forgotten
     }
+
+
+async def unknown(here: Installation, entries: Iterable[Entry]) -> Mapping[str, Standing]:
+    """Entry → what the store alone tells of it, if it does: the log, or the store itself, is away."""
+    stops = await stops_of(here)
+    return {entry.name: Standing(None, None, None, stop=stops.get(entry.name), known=False) for entry in entries}
+
+
+async def stops_of(here: Installation) -> Mapping[str, Stop]:
+    """The entries that stand still because somebody wants them to; none while the store is away, which others tell."""
+    try:
+        if await pending(store_url(here)):
+            return {}
+        async with opened_store(here) as store:
+            return await store.stops.all()
+    except (StoreError, CommandFailed):
+        return {}
 
 
 def forgotten_told(name: str, partitions: int) -> str:

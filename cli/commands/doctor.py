@@ -29,6 +29,7 @@ from cli.findings import Finding, State, show
 from cli.idle import WORKERS
 from cli.invocation import starting
 from cli.lags import lags as lags_of
+from cli.lags import stops_of
 from cli.left_rows import left_rows
 from cli.new_store import strangers
 from cli.plugins import loaded
@@ -37,7 +38,7 @@ from cli.replays_left import elsewhere
 from cli.suspects import suspects_told
 from cli.topic_state import look
 from cli.undealt import undealt
-from cli.wiring import log_url, opened_log, opened_store, store_url
+from cli.wiring import log_url, opened_log, store_url
 from eventlog.errors import EventLogError
 from eventlog.log import EventLog
 from eventlog.open import sqlite_path
@@ -76,7 +77,7 @@ async def _doctor(here: Installation, *, as_json: bool) -> int:
         away = await silent(here)
         found += away
         lacks = {one.name for one in away}
-        stops = {} if "state store" in lacks else await _stops(here)
+        stops = {} if "state store" in lacks else await stops_of(here)
         reports: Mapping[str, Report] = {}
         if "event log" not in lacks:
             reports = await asyncio.to_thread(ask, roles)
@@ -139,17 +140,6 @@ async def asked(
     except (EventLogError, CommandFailed) as error:
         return Finding(name, "failing", f"{where}: {error}")
     return None
-
-
-async def _stops(here: Installation) -> Mapping[str, Stop]:
-    """The entries that stand still because somebody wants them to; none while the store is away, which others tell."""
-    try:
-        if await pending(store_url(here)):
-            return {}
-        async with opened_store(here) as store:
-            return await store.stops.all()
-    except (StoreError, CommandFailed):
-        return {}
 
 
 async def _log(

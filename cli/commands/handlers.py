@@ -14,7 +14,7 @@ from cli.commands import handlers_moves, handlers_stops
 from cli.entry_reports import ask
 from cli.entry_rows import rows
 from cli.errors import CommandFailed
-from cli.lags import Standing, forgotten_told, standings
+from cli.lags import Standing, forgotten_told, standings, unknown
 from cli.output import listing, printable
 from cli.plugins import Plugins, loaded
 from dispatcher.leftovers import unread_told
@@ -50,9 +50,9 @@ def list_(
     lag: events of its topics that it has not settled. parked: events that wait for another attempt in the state store,
     and those behind them. waiting: timers it has set. Empty: it never ran.
 
-    state: paused by somebody; tripped, too many of its events died; lost, the log forgot its position. As workers
-    that run with this data folder say: failed, it must not run on; stuck, an attempt does not end; away, it waits for
-    a platform. As the store says: crashing, an event was under way at crash after crash.
+    state: paused by somebody; tripped, too many of its events died; lost, the log forgot its position; crashing, an
+    event was under way at crash after crash. As workers that run with this data folder say: failed, it must not run
+    on; stuck, an attempt does not end; away, it waits for a platform. Empty: neither log nor store told.
     """
     here = installation(context)
     plugins = loaded(here)
@@ -85,4 +85,4 @@ async def _standings(here: Installation, plugins: Plugins) -> Mapping[str, Stand
         sys.stderr.write(f"hookline: how they stand is not shown: the event log does not answer within {PATIENCE} s\n")
     except CommandFailed as error:
         sys.stderr.write(f"hookline: how they stand is not shown: {error}\n")
-    return {}
+    return await unknown(here, plugins.plan.entries)

@@ -77,6 +77,12 @@ STUCK, AWAY = Report(stuck={"e1": AT}), Report(away={"crm": AT})
     [
         (None, None, ("enabled", "")),
         (Standing(0, 0), Report(), ("enabled", "")),
+        (Standing(None, None, None, known=False), Report(), ("", "")),
+        (
+            Standing(None, None, None, stop=PAUSED, known=False),
+            STUCK,
+            ("paused", "since 2026-11-21 12:30 UTC by ann@here: the CRM moves"),
+        ),
         (Standing(3, 0, stop=PAUSED), STUCK, ("paused", "since 2026-11-21 12:30 UTC by ann@here: the CRM moves")),
         (
             Standing(3, 0, stop=TRIPPED),
