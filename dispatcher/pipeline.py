@@ -20,9 +20,8 @@ from dispatcher.dispatcher import Dispatcher
 from dispatcher.equipment import Equipment, Limits
 from dispatcher.observers import AttemptEnded, Happening, TimerChanged
 from dispatcher.outcome import Dead
-from dispatcher.settings import Entry, entry_of
 from dispatcher.worker import Phase
-from dispatcher.world import NOW, FakeClock, ends, events_since, opened_world
+from dispatcher.world import NOW, FakeClock, ends, entries_of, events_since, opened_world
 from handlers.api import Handler
 from schemas.contacts import Contact, Identity
 from schemas.durations import duration
@@ -81,7 +80,7 @@ class Pipeline:
     @asynccontextmanager
     async def opened(
         cls,
-        *handlers: Handler[Any, Any] | Entry,
+        *handlers: Handler[Any, Any],
         config: Mapping[str, Mapping[str, Any]] | None = None,
         account: Account | None = None,
         accounts: Mapping[str, Account] | None = None,
@@ -91,18 +90,16 @@ class Pipeline:
 
         Args:
             handlers: what `@handler` made; as many as belong together.
-            config: handler → its settings, as a table of the configuration would hold them.
+            config: what `[handlers]` of the configuration would hold: entry → its whole table, with `attempts`,
+                `sources`, `use` and so on beside the handler's own settings. A `timeout` passes in real time.
             account: the account of every source.
             accounts: further accounts, by name.
             now: the time it begins.
+
+        Raises:
+            ValueError: a table of `config` cannot work.
         """
-        known = config or {}
-        entries = [
-            each
-            if isinstance(each, Entry)
-            else entry_of(each, config=each.config.model_validate(known.get(each.name, {})))
-            for each in handlers
-        ]
+        entries = entries_of(handlers, config or {})
         clock, happened = _LeapingClock(now), list[Happening]()
         async with opened_world(clock, happened, account=account, accounts=accounts, limits=_LIMITS) as equipment:
             dispatcher = Dispatcher(entries, equipment)

@@ -6,7 +6,7 @@ without a section runs when its config needs nothing; `use` makes further entrie
 
 import difflib
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import MAXYEAR, UTC, datetime, timedelta
 from typing import Any, Literal, Self
 
@@ -86,6 +86,8 @@ class Entry:
     timeout: timedelta
     concurrency: int
     start: Literal["earliest", "now"] | datetime = "earliest"
+    # The handler's own name, where no entry runs by it and `start` is not said: it may have been this one's before.
+    former: str | None = None
 
     @property
     def sets_timers(self) -> bool:
@@ -118,7 +120,7 @@ class Surroundings:
     rebalance_timeout: timedelta | None = None
 
 
-def plan(section: Mapping[str, Any], registry: Registry, around: Surroundings) -> Plan:
+def plan(section: Mapping[str, Any], registry: Registry, around: Surroundings | None) -> Plan:
     """Make entries of the `[handlers]` section.
 
     A section that cannot work is a problem in the result; it does not hide the others.
@@ -126,7 +128,7 @@ def plan(section: Mapping[str, Any], registry: Registry, around: Surroundings) -
     Args:
         section: the table as parsed, with secrets resolved; what is said for all (`OF_ALL`) is not looked at.
         registry: the handlers there are.
-        around: accounts and sources of the configuration.
+        around: accounts and sources of the configuration; None: there is none, and whatever is named is there.
     """
     sections = {name: table for name, table in section.items() if name not in OF_ALL}
     disabled: list[str] = []
@@ -141,6 +143,8 @@ def plan(section: Mapping[str, Any], registry: Registry, around: Surroundings) -
             entries.append(found)
         else:
             problems += found
+    running = {*(entry.name for entry in entries), *(problem.entry for problem in problems)}
+    entries = [replace(entry, former=_former(entry, sections.get(entry.name, {}), running)) for entry in entries]
     return Plan(tuple(entries), tuple(disabled), tuple(idle), tuple(problems))
 
 
@@ -170,7 +174,9 @@ def entry_of(
     )
 
 
-def _entry(name: str, table: Any, registry: Registry, around: Surroundings) -> Entry | list[EntryMisconfigured] | None:
+def _entry(
+    name: str, table: Any, registry: Registry, around: Surroundings | None
+) -> Entry | list[EntryMisconfigured] | None:
     """The entry, everything that is wrong with it, or None when it is disabled."""
     if not NAME.fullmatch(name):
         return [EntryMisconfigured(name, f"the name does not match {NAME.pattern}")]
@@ -191,13 +197,12 @@ def _entry(name: str, table: Any, registry: Registry, around: Surroundings) -> E
         return None
     config, more = _validated(handler.config, name, {key: table[key] for key in table if key in own_keys})
     problems += more
-    if common is not None:
+    if common is not None and around is not None:
         problems += _unknown_sources(name, common.sources or (), around)
     if problems:
         return problems
     entry = entry_of(handler, name=name, common=common, config=config)
-    problems += _outlasting(entry, around)
-    return [*problems, *_missing_accounts(entry, around)] or entry
+    return entry if around is None else [*_outlasting(entry, around), *_missing_accounts(entry, around)] or entry
 
 
 def _outlasting(entry: Entry, around: Surroundings) -> Iterator[EntryMisconfigured]:
@@ -210,6 +215,11 @@ def _outlasting(entry: Entry, around: Surroundings) -> Iterator[EntryMisconfigur
             f"Set rebalance_timeout to more than {spoken(needed)}, leave it out so that it fits, or lower `timeout`"
         )
         yield EntryMisconfigured(entry.name, why, under="timeout")
+
+
+def _former(entry: Entry, table: Mapping[str, Any], running: Collection[str]) -> str | None:
+    own = entry.handler.name
+    return None if own in running or "start" in table else own
 
 
 def _no_handler(name: str, wanted: Any, registry: Registry) -> EntryMisconfigured:

@@ -26,7 +26,7 @@ from dispatcher.runner import Runner
 from dispatcher.settings import Entry, entry_of
 from dispatcher.tracker import Tracker
 from dispatcher.work import Firing, Heading, Received, Work
-from dispatcher.world import NOW, STOPS, FakeClock, ends, events_since, opened_world
+from dispatcher.world import NOW, STOPS, FakeClock, ends, entries_of, events_since, opened_world
 from eventlog.log import EventLog
 from handlers.api import Handler
 from schemas.envelope import encode
@@ -109,11 +109,14 @@ async def run_once(
     Args:
         handler: what `@handler` made.
         event: what it is given; `Event[Timer]` too.
-        config: its settings, as values or as a table of the configuration would hold them.
+        config: its own settings, or its whole table of the configuration, `attempts`, `backoff` and so on included.
         account: the account of the event's source.
         accounts: further accounts, by name.
         now: the time.
         attempt: which attempt this is.
+
+    Raises:
+        ValueError: the table cannot work, or the handler is not given events of that type.
     """
     async with Harness.opened(handler, config=config, account=account, accounts=accounts, now=now) as harness:
         return await harness.run_once(event, attempt=attempt)
@@ -143,8 +146,11 @@ class Harness:
         now: datetime = NOW,
     ) -> "AsyncIterator[Harness]":
         """A new world; arguments as of `run_once`. The account serves every source."""
-        given = config if isinstance(config, BaseModel) else handler.config.model_validate(config or {})
-        entry, clock, happened = entry_of(handler, config=given), FakeClock(now), list[Happening]()
+        clock, happened = FakeClock(now), list[Happening]()
+        if isinstance(config, BaseModel):
+            entry = entry_of(handler, config=config)
+        else:
+            [entry] = entries_of([handler], {handler.name: config or {}})
         async with opened_world(clock, happened, account=account, accounts=accounts) as equipment:
             try:
                 yield await cls._of(entry, equipment, clock, happened)

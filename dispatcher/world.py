@@ -2,7 +2,7 @@
 
 import asyncio
 import tempfile
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -12,6 +12,8 @@ from typing import Any
 from clients.account import Account
 from dispatcher.equipment import Equipment
 from dispatcher.observers import Happening
+from dispatcher.registry import AnyHandler, Loaded, Registry
+from dispatcher.settings import Entry, plan
 from eventlog.log import EventLog
 from eventlog.sqlite import SqliteEventLog
 from schemas.durations import duration
@@ -54,6 +56,26 @@ class FakeClock:
         """Put it forward by so many seconds, at once."""
         self.advance(timedelta(seconds=seconds))
         await asyncio.sleep(0)
+
+
+def entries_of(handlers: Sequence[AnyHandler], section: Mapping[str, Mapping[str, Any]]) -> tuple[Entry, ...]:
+    """What `[handlers]` means in a world of these handlers. Every account and source that is named is taken for one.
+
+    Args:
+        handlers: those there are.
+        section: entry → its table.
+
+    Raises:
+        ValueError: a table cannot work, or a handler needs settings and has none.
+    """
+    used = {table.get("use", name) for name, table in section.items()}
+    # one that has no table and lacks settings would not run, and a test would not notice
+    without: dict[str, Any] = {each.name: {} for each in handlers if each.name not in used}
+    registry = Registry({each.name: Loaded(each, "a test") for each in handlers})
+    made = plan(without | dict(section), registry, None)
+    if made.problems:
+        raise ValueError("; ".join(map(str, made.problems)))
+    return made.entries
 
 
 @asynccontextmanager

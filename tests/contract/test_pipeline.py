@@ -1,18 +1,29 @@
 """`hookline.testing.Pipeline`: all handlers of a test on one log, and a clock that leaps."""
 
+from dataclasses import replace
 from datetime import timedelta
+from typing import Any
+
+import pytest
+from pydantic import BaseModel
 
 from clients.errors import PlatformDown
 from dispatcher.observers import AttemptEnded
 from dispatcher.outcome import Dead, Done, Retry
 from dispatcher.pipeline import Pipeline
-from dispatcher.testing import event_of
+from dispatcher.testing import event_of, run_once
 from dispatcher.world import NOW
 from handlers.api import Context, GiveUp, RetryLater, handler
 from schemas.contacts import Identity
 from schemas.events import Event, HandoffRequested, MessageCreated, Timer
 
 HOUR = timedelta(hours=1)
+
+
+class Words(BaseModel):
+    why: str
+
+
 ADA = Identity(source="support", platform="mygptassistants", id="ada")
 
 
@@ -110,6 +121,59 @@ async def test_attempts_end_with_the_policy() -> None:
         run = await pipeline.run("1h")
     assert len(run.attempts) == 5
     assert [one.entry for one in run.dead] == ["fails"]
+
+
+async def test_the_table_of_an_entry_holds_all_that_the_configuration_may_say() -> None:
+    """How often and how patiently it tries, which sources it is given, and what the handler reads itself."""
+
+    @handler("fails", on=MessageCreated, config=Words)
+    async def fails(_event: Event[MessageCreated], ctx: Context[Words]) -> None:
+        raise RetryLater(ctx.config.why)
+
+    policy = {"attempts": 3, "backoff": "10s", "max_backoff": "15s", "concurrency": 1, "sources": ["support"]}
+    config = {"fails": {"why": "no stock", **policy}, "second": {"use": "fails", "why": "no staff", "attempts": 1}}
+    async with Pipeline.opened(fails, config=config) as pipeline:
+        await pipeline.send(message(), replace(message(2), source="shop"))
+        run = await pipeline.run("1h")
+    seconds = timedelta(seconds=1)
+    assert [one.outcome for one in run.of("fails")] == [
+        Retry(10 * seconds, "no stock"),
+        Retry(15 * seconds, "no stock"),
+        Dead("exhausted", "3 attempts failed, the last: no stock"),
+    ]
+    assert [one.outcome for one in run.of("second")] == [Dead("exhausted", "1 attempts failed, the last: no staff")] * 2
+
+
+@pytest.mark.parametrize(
+    ("table", "why"),
+    [
+        ({}, r"\[handlers.w\]: why: "),
+        ({"why": "x", "attempts": 0}, r"\[handlers.w\]: attempts: "),
+        ({"why": "x", "atempts": 2}, r"unknown key 'atempts'. Did you mean 'attempts'\?"),
+        ({"why": "x", "use": "v"}, r"there is no handler 'v'"),
+    ],
+)
+async def test_a_table_that_cannot_work_is_refused_in_the_words_of_check(table: dict[str, Any], why: str) -> None:
+    """By the pipeline and by one attempt."""
+
+    @handler("w", on=MessageCreated, config=Words)
+    async def w(_event: Event[MessageCreated], _ctx: Context[Words]) -> None: ...
+
+    with pytest.raises(ValueError, match=why):
+        await Pipeline.opened(w, config={"w": table}).__aenter__()
+    with pytest.raises(ValueError, match=why):
+        await run_once(w, message(), config=table)
+
+
+async def test_one_attempt_ends_with_the_policy_of_its_table() -> None:
+    """The second of two is the last."""
+
+    @handler("w", on=MessageCreated)
+    async def w(_event: Event[MessageCreated], _ctx: Context) -> None:
+        raise RetryLater("no stock")
+
+    attempt = await run_once(w, message(), config={"attempts": 2}, attempt=2)
+    assert isinstance(attempt.outcome, Dead)
 
 
 async def test_an_event_that_nobody_takes_is_passed() -> None:
