@@ -20,6 +20,7 @@ from dispatcher.dead_limit import DeadLimit
 from dispatcher.errors import describe
 from dispatcher.hearing import Heard
 from dispatcher.lane import Lane, State
+from dispatcher.observers import span
 
 log = structlog.get_logger()
 
@@ -189,6 +190,17 @@ class Brakes:
         found.probe, found.tired = lane, False
         found.failed.add(lane)
         found.breaker.asked()
+
+    def following(self, heard: Heard, wait: timedelta, now: datetime) -> str:
+        """What happens to an event that is to be tried again after a wait, in a few words for people."""
+        account, away = self._accounts.get(heard.account), ", ".join(sorted(self.away))
+        if account is not None and account.breaker.since is not None:
+            return f"waits until {heard.account} answers, which is asked again in {span(account.rest(now))}"
+        if away:
+            return f"retry in {span(wait)} at the earliest, and not while it waits for {away}"
+        if account is not None:
+            return f"retry in {span(wait)}, or when {heard.account} answers"
+        return f"retry in {span(wait)}"
 
     def settled(self, lane: AnyLane) -> None:
         """Nothing is left to do of a lane's first item."""

@@ -57,8 +57,8 @@ class EffectNotShown(DispatcherError):
 
     def __init__(self, name: str, after: timedelta) -> None:
         super().__init__(
-            f"the effect {name!r} was begun and is not found: it may show late, and is looked for again in "
-            f"{after.total_seconds():.1f} s"
+            f"the effect {name!r} was begun and is not found: it may show within {after.total_seconds():.1f} s more, "
+            "and is looked for again before it is repeated"
         )
         self.after = after
 

@@ -45,11 +45,13 @@ class AttemptEnded:
     took: timedelta
     # What the handler raised, with its traceback; its text may hold a payload.
     error: BaseException | None = None
+    # What happens next, where the outcome alone does not say it.
+    following: str = ""
 
     @property
     def next(self) -> str:
         """What happens next, in a few words for people."""
-        return next_of(self.outcome)
+        return self.following or next_of(self.outcome)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,12 +92,13 @@ def next_of(outcome: Outcome) -> str:
         case Done():
             return "done"
         case Retry(after=after):
-            return f"retry in {_seconds(after)}"
+            return f"retry in {span(after)}"
         case Dead(reason=reason):
             return f"dead letter ({reason})"
 
 
-def _seconds(after: timedelta) -> str:
+def span(after: timedelta) -> str:
+    """How long something takes, for people."""
     seconds = after.total_seconds()
     if seconds < 1:
         return f"{seconds * 1000:.0f} ms"

@@ -11,7 +11,7 @@ from dispatcher.metrics import EntryMetrics
 from dispatcher.observers import AttemptBegan, AttemptEnded
 from dispatcher.outcome import Dead, Done, Outcome, Retry
 from dispatcher.settings import Entry
-from dispatcher.work import Place, Received, Work, names_of, place_of
+from dispatcher.work import Failed, Place, Received, Work, names_of, place_of
 
 log = structlog.get_logger()
 
@@ -34,7 +34,14 @@ class Reports:
         )
         self.equipment.tell(began)
 
-    def ended(self, work: Work, outcome: Outcome, took: timedelta, error: BaseException | None) -> None:
+    def failed(self, work: Work, failed: Failed | None, following: str = "") -> None:
+        """An attempt failed, if any was made, and this is what happens next; empty: as its outcome says."""
+        if failed is not None:
+            self.ended(work, failed.outcome, failed.took, failed.error, following)
+
+    def ended(
+        self, work: Work, outcome: Outcome, took: timedelta, error: BaseException | None, following: str = ""
+    ) -> None:
         """An attempt ended."""
         if isinstance(outcome, Done) and not self.equipment.observers:
             return
@@ -53,6 +60,7 @@ class Reports:
             outcome=outcome,
             took=took,
             error=error,
+            following=following,
         )
         if isinstance(outcome, Retry):
             log.warning("attempt.failed", **_fields(ended), cause=outcome.detail, next=ended.next)

@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import structlog
 
@@ -22,14 +22,13 @@ from dispatcher.hearing import NOTHING_HEARD
 from dispatcher.holdings import Holdings
 from dispatcher.lane import Lane
 from dispatcher.metrics import EntryMetrics
-from dispatcher.observers import next_of
 from dispatcher.outcome import Dead, Done, Outcome, Retry, decide
 from dispatcher.partition import Partition
 from dispatcher.reports import Reports, death_of
 from dispatcher.settings import Entry
 from dispatcher.settlement import NOTHING, Settlement, Settler, of_dead, of_done
 from dispatcher.telling import telling
-from dispatcher.work import Doomed, Firing, Parked, Received, Replayed, Tries, Work, names_of
+from dispatcher.work import Doomed, Failed, Firing, Parked, Received, Replayed, Tries, Work, names_of
 from eventlog.errors import LogUnavailable
 from schemas.durations import LONGEST
 from schemas.envelope import EnvelopeError
@@ -189,11 +188,13 @@ class Runner:
         finally:
             if task is not None:
                 partition.running.discard(task)
+        heard, work.tries.heard = work.tries.heard, NOTHING_HEARD
+        failed, work.tries.failed = work.tries.failed, None
         if partition.lost:
             self.metrics.stale.inc()
+            self._reports.failed(work, failed)
             return
-        heard, work.tries.heard = work.tries.heard, NOTHING_HEARD
-        brakes, clock = self.holdings.brakes, self.equipment.clock
+        following, brakes, clock = "", self.holdings.brakes, self.equipment.clock
         held, freed = brakes.on, brakes.answered(lane, heard, clock.now()) if heard.answered else []
         if wait is None:
             brakes.died(lane, heard, clock.now(), since=since)
@@ -203,14 +204,24 @@ class Runner:
             brakes.settled(lane)
         else:
             wait = min(brakes.failed(lane, heard, wait, clock.now(), since=since), LONGEST)
-            # while the brakes are on nothing is parked, and whoever asks the platform asks again
-            long = not brakes.on and self._is_long(work.tries, clock.now() + wait)
-            self.holdings.lanes.wait(lane, clock.monotonic() + wait.total_seconds(), long=long)
-            self.holdings.rescheduled.set()
+            following = brakes.following(heard, wait, clock.now())
+            self._put_off(lane, work.tries, wait)
+        self._reports.failed(work, failed, following)
         self._have_asked()
         self.holdings.stir()
         if held or freed:
             self.go_on(freed)
+        if failed is not None and isinstance(work, Replayed):
+            await self._note(work, failed.outcome.detail, following)
+
+    def _put_off(self, lane: Lane[Work], tries: Tries, wait: timedelta) -> None:
+        """A lane is to be tried again after a wait."""
+        clock = self.equipment.clock
+        long = tries.portable and tries.lasts(clock.now() + wait) > self.equipment.limits.lane_wait
+        # while the brakes are on nothing is parked, and whoever asks the platform asks again
+        long = long and not self.holdings.brakes.on
+        self.holdings.lanes.wait(lane, clock.monotonic() + wait.total_seconds(), long=long)
+        self.holdings.rescheduled.set()
 
     def _have_asked(self) -> None:
         """Where a platform is away and another lane is to ask, one that is ready waits to; the others stand still."""
@@ -221,10 +232,6 @@ class Runner:
             self.holdings.lanes.wait(lane, clock.monotonic() + wait.total_seconds())
             self.holdings.brakes.asks(account, lane)
             self.holdings.rescheduled.set()
-
-    def _is_long(self, tries: Tries, until: datetime) -> bool:
-        """Whether a lane is not to wait in memory until then."""
-        return tries.portable and tries.lasts(until) > self.equipment.limits.lane_wait
 
     async def _attempt(self, work: Work) -> Settlement | timedelta:
         if _is_over(work):
@@ -281,20 +288,20 @@ class Runner:
         self.metrics.seconds.observe(took)
         if isinstance(outcome, Dead):
             return Doomed(outcome, event=event, error=raised, took=timedelta(seconds=took))
-        self._reports.ended(work, outcome, timedelta(seconds=took), raised)
         if isinstance(outcome, Retry):
             work.tries.first_failed_at = work.tries.first_failed_at or context.now
             work.tries.detail = outcome.detail
-            await self._note(work, outcome)
+            work.tries.failed = Failed(outcome, timedelta(seconds=took), raised)
             return outcome.after
+        self._reports.ended(work, outcome, timedelta(seconds=took), raised)
         return of_done(context)
 
-    async def _note(self, work: Work, outcome: Retry) -> None:
+    async def _note(self, work: Replayed, detail: str, following: str) -> None:
         """Tell whoever waits for a replay that it is tried again; nothing depends on it."""
-        if isinstance(work, Replayed):
-            told = f"attempt {work.tries.made} failed, {next_of(outcome)}: {outcome.detail}"
-            with contextlib.suppress(StoreError):
-                await self.equipment.store.replays.note(work.replay.id, told)
+        with contextlib.suppress(StoreError):
+            await self.equipment.store.replays.note(
+                work.replay.id, f"attempt {work.tries.made} failed, {following}: {detail}"
+            )
 
     async def _weighed(self, work: Work, outcome: Dead) -> Dead:
         """Why it is dead. That an effect of any attempt may have happened outweighs every other reason.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar, NamedTuple, TypeAlias
 
 from dispatcher.hearing import NOTHING_HEARD, Heard
 from dispatcher.lane import LaneKey
-from dispatcher.outcome import Dead
+from dispatcher.outcome import Dead, Retry
 from schemas.envelope import decode
 from schemas.events import BY_TYPE, Data, Event, Timer
 from schemas.record import Record, StoredRecord, TopicPartition
@@ -37,6 +37,15 @@ class Doomed:
     took: timedelta = timedelta()
 
 
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """An attempt after which its event is tried again."""
+
+    outcome: Retry
+    took: timedelta
+    error: BaseException | None
+
+
 @dataclass(slots=True, eq=False)
 class Tries:
     """What happened so far to the first item of a lane, in this process."""
@@ -52,6 +61,8 @@ class Tries:
     known_effects: dict[str, str] = field(default_factory=dict)
     # What came of the last one, safe to show.
     detail: str = ""
+    # How it failed, until somebody has told of it.
+    failed: Failed | None = None
     # How it ended, until it is known whether an effect of it may have happened.
     doomed: Doomed | None = None
     # What remains to be carried out when the handler's part is over: it is not run again for that.

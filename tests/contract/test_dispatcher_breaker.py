@@ -1,6 +1,7 @@
 """A platform that is away: nothing dies of it, it is asked ever more rarely, and afterwards all goes on in order."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -226,6 +227,12 @@ async def test_what_waited_for_the_platform_goes_on_at_once(eventlog: Logs, tmp_
                 await asyncio.wait_for(dispatcher.until_empty(), WITHIN)
     told = [(line["event"], line["handler"], line["account"]) for line in logs if line["event"].startswith("account.")]
     assert told == [("account.away", "tells", "support"), ("account.back", "tells", "support")]
+    # nobody is told to wait out a backoff
+    following = {re.sub(r"\bin [^,]*", "in …", line["next"]) for line in logs if line["event"] == "attempt.failed"}
+    assert following == {
+        "retry in …, or when support answers",
+        "waits until support answers, which is asked again in …",
+    }
 
 
 async def test_an_event_that_asks_nobody_speaks_for_no_platform(rig: Rig) -> None:

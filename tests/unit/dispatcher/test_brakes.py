@@ -272,3 +272,17 @@ def test_the_platforms_own_word_is_heeded_for_a_quarter_of_an_hour() -> None:
     """It is noticed when it is up again, whatever it said."""
     brakes, probe = opened()
     assert brakes.failed(probe, down(retry_after=3_600), USUAL, NOW) == timedelta(minutes=15)
+
+
+def test_what_happens_next_is_told_as_it_will_be() -> None:
+    """The policy's wait holds where nobody waits for a platform, and ends when that answers."""
+    brakes = Brakes("h")
+    brakes.failed(lane("c0"), down(), USUAL, NOW)
+    assert brakes.following(down(), USUAL, NOW) == "retry in 5 min, or when support answers"
+    assert brakes.following(Heard(), USUAL, NOW) == "retry in 5 min"
+    brakes, probe = opened()
+    assert brakes.following(down(), SECOND, NOW) == "waits until support answers, which is asked again in 1 s"
+    told = "retry in 5 min at the earliest, and not while it waits for support"
+    assert [brakes.following(each, USUAL, NOW) for each in (LOOKED, Heard())] == [told, told]
+    brakes.answered(probe, up(), NOW)
+    assert brakes.following(down(), timedelta(), NOW) == "retry in 0 ms"
