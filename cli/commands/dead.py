@@ -131,11 +131,7 @@ def replay(
                 sys.stderr.write(f"hookline: {begun.remark}\n")
             mark = await dead_replays.wait(at.store, begun.id, within, stopping, _failing)
             told = await at.told(case, mark, waited=not no_wait)
-        if as_json:
-            json_line(told.row())
-        else:
-            name = printable(case.letter.id) or case.letter.place
-            stdout().print(f"{name}  {printable(case.letter.handler)}  {printable(told.sentence())}")
+        _tell(told, as_json=as_json)
         return 0 if no_wait or mark.state == "done" else 1
 
     return process.run(replayed)
@@ -181,6 +177,15 @@ def _duration(option: str, text: str) -> timedelta:
 def _failing(mark: Mark) -> None:
     """One attempt failed, and there will be another: told beside the result, so that nobody waits in the dark."""
     sys.stderr.write(f"{printable(mark.letter.event_id)}  {printable(mark.letter.handler)}  {printable(mark.detail)}\n")
+
+
+def _tell(told: dead_replays.Told, *, as_json: bool) -> None:
+    letter = told.case.letter
+    if as_json:
+        json_line(told.row())
+    else:
+        name = printable(letter.id) or letter.place
+        stdout().print(f"{name}  {printable(letter.handler)}  {printable(told.sentence())}")
 
 
 def _print(case: Case) -> None:
