@@ -58,26 +58,24 @@ def strangers_module() -> Iterator[Caught]:
 
 
 @contextmanager
-def strangers_task() -> Iterator[Caught]:
-    """The same around code that waits, in a task of ours; a cancellation that nobody asked for is an error too.
+def strangers_task(asked: Callable[[], bool]) -> Iterator[Caught]:
+    """The same around code that waits, in a task of ours; a cancellation that we did not ask for is an error too.
 
-    That this task is cancelled passes through. A process that the code forked ends here.
+    One that we asked for passes through. A process that the code forked ends here.
+
+    Args:
+        asked: whether we cancelled this task; the task does not know, for the code may do so itself.
     """
     caught, began = Caught(), os.getpid()
     try:
         yield caught
     except BaseException as error:
         end_if_forked(began, error)
-        if isinstance(error, asyncio.CancelledError) and _is_cancelled():
+        if isinstance(error, asyncio.CancelledError) and asked():
             raise
         caught.error = readable(_as_error(error))
     else:
         end_if_forked(began, None)
-
-
-def _is_cancelled() -> bool:
-    """Whether somebody cancelled this task."""
-    return (task := asyncio.current_task()) is None or task.cancelling() > 0
 
 
 def _as_error(error: BaseException) -> Exception:
@@ -117,34 +115,70 @@ def leaves(error: Exception) -> list[Exception]:
 
 
 async def attempt(
-    run: Callable[[Event[Any], Context[Any]], Awaitable[None]], event: Event, ctx: Context[Any], timeout: timedelta
+    run: Callable[[Event[Any], Context[Any]], Awaitable[None]],
+    event: Event,
+    ctx: Context[Any],
+    timeout: timedelta,
+    begun: Callable[[asyncio.Task[Any]], object] = lambda _: None,
 ) -> Exception | None:
-    """Run a handler once.
+    """Run a handler once, in a task that is the attempt's alone.
+
+    So nothing that the handler does to its task, then or later, meets anything else: not the next event, and nothing of
+    ours. Who cancels the current task instead is us.
 
     Args:
         run: the handler's function.
         event: what it is given.
         ctx: what it may use.
         timeout: after which it is cancelled.
+        begun: called with its task.
 
     Returns:
         What it raised; None if it returned.
 
     Raises:
-        asyncio.CancelledError: this task was cancelled.
+        asyncio.CancelledError: the current task was cancelled.
     """
-    with strangers_task() as caught:
-        deadline: asyncio.Timeout | None = None
-        try:
-            if (rest := _begun(run(event, ctx))) is not None:
-                deadline = asyncio.timeout(timeout.total_seconds())
-                async with deadline:
-                    await rest
-        except TimeoutError as error:
-            if deadline is None or not deadline.expired():
-                raise
-            raise AttemptTimedOut(f"no result within {timeout.total_seconds():g} s") from error
-    return caught.error
+    owner = asyncio.current_task()
+    if owner is None:
+        raise AssertionError("unreachable: a coroutine runs in a task")
+    task = asyncio.create_task(_ended(lambda: run(event, ctx), timeout, owner))
+    begun(task)
+    error: BaseException | None
+    try:
+        error = await task
+    except asyncio.CancelledError as cancelled:
+        # it never began, or was cancelled by its own code as it returned
+        error = cancelled
+    if isinstance(error, asyncio.CancelledError) and owner.cancelling():
+        raise error
+    return None if error is None else readable(_as_error(error))
+
+
+async def _ended(
+    begin: Callable[[], Awaitable[None]], timeout: timedelta, owner: asyncio.Task[Any]
+) -> BaseException | None:
+    """What a handler raised, as a value: a task that raises `SystemExit` ends the loop."""
+    began, deadline = os.getpid(), None
+    try:
+        if (rest := _begun(begin())) is not None:
+            deadline = asyncio.timeout(timeout.total_seconds())
+            async with deadline:
+                await rest
+    except BaseException as error:  # noqa: BLE001 - see `attempt`
+        end_if_forked(began, error)
+        if deadline is None or not deadline.expired() or not _is_of_time(error, owner):
+            return error
+        late = AttemptTimedOut(f"no result within {timeout.total_seconds():g} s")
+        late.__cause__ = error
+        return late
+    end_if_forked(began, None)
+    return None
+
+
+def _is_of_time(error: BaseException, owner: asyncio.Task[Any]) -> bool:
+    """Whether a timeout that passed may have raised it; a handler that cancels itself confuses `asyncio.timeout`."""
+    return isinstance(error, TimeoutError) or (isinstance(error, asyncio.CancelledError) and not owner.cancelling())
 
 
 def end_if_forked(began: int, error: BaseException | None) -> None:

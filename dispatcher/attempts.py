@@ -31,6 +31,12 @@ class Running:
     stuck: bool = False
     # Nobody waits for it any longer, and that was told.
     abandoned: bool = False
+    # The task of the handler alone.
+    task: asyncio.Task[Any] | None = None
+
+    def runs_in(self, task: asyncio.Task[Any]) -> None:
+        """The handler has begun."""
+        self.task = task
 
     @property
     def package(self) -> str:
@@ -40,7 +46,7 @@ class Running:
 
 @dataclass(slots=True)
 class Attempts:
-    """Every attempt of a process, by the task that runs it."""
+    """Every attempt of a process, by the task that makes it and waits for the handler's."""
 
     _running: dict[asyncio.Task[Any], Running] = field(default_factory=dict)
     # Who has a turn beside others, how many want one alone, and which task has it.
@@ -78,8 +84,9 @@ class Attempts:
                 log.error("attempt.abandoned", handler=each.entry, event_id=each.event_id, source=each.source)
 
     def of(self, task: asyncio.Task[Any] | None) -> Running | None:
-        """What a task runs."""
-        return None if task is None else self._running.get(task)
+        """What a task runs, ours or the handler's."""
+        ours = None if task is None else self._running.get(task)
+        return ours or next((each for each in self if task is not None and each.task is task), None)
 
     def is_stuck(self, task: asyncio.Task[Any]) -> bool:
         """Whether a task's attempt goes on although it was cancelled."""

@@ -39,8 +39,6 @@ log = structlog.get_logger()
 
 # Between tries to carry out a settlement, in seconds.
 _SETTLE_AGAIN = (0.1, 0.5, 1.0, 2.0, 5.0)
-# Attempts after which a task lets the others of the process run, if none of them waited for anything.
-_POLITE = 50
 
 
 @dataclass(slots=True, kw_only=True)
@@ -56,6 +54,8 @@ class Runner:
     # Called with what must stop the handler.
     on_stop: Callable[[BaseException], None]
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
+    # Those that were told to end.
+    _told: set[asyncio.Task[None]] = field(default_factory=set)
     _halted: bool = False
     care: Care = field(init=False)
     _settler: Settler = field(init=False)
@@ -112,6 +112,7 @@ class Runner:
             await asyncio.wait(tasks, timeout=within.total_seconds())
         if tasks := _running(partitions):
             now = asyncio.get_running_loop().time()
+            self._told |= tasks
             for task in tasks:
                 task.cancel()
                 self.equipment.attempts.cancelled(task, now)
@@ -157,7 +158,9 @@ class Runner:
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
+        told, error = task in self._told, asyncio.CancelledError() if task.cancelled() else task.exception()
+        self._told.discard(task)
+        if error is not None and not told:
             self.on_stop(error)
         self.poke()
         self._let_go()
@@ -169,12 +172,8 @@ class Runner:
 
     async def _run(self, lane: Lane[Work]) -> None:
         following: Lane[Work] | None = lane
-        count = 0
         while following is not None:
             await self._turn(following)
-            count += 1
-            if count % _POLITE == 0:
-                await asyncio.sleep(0)
             following = None if self._halted else self.holdings.next_lane()
 
     async def _turn(self, lane: Lane[Work]) -> None:
@@ -336,7 +335,7 @@ class Runner:
         )
         attempts.begin(task, running)
         try:
-            return telling(await attempt(run, event, context, timeout))
+            return telling(await attempt(run, event, context, timeout, running.runs_in))
         finally:
             context.over = True
             if context.effects_under_way:

@@ -43,10 +43,13 @@ class _Key(NamedTuple):
 class _Held:
     """One that is being opened, or is open."""
 
+    key: _Key
     value: asyncio.Future[Any] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
     leaving: asyncio.Event = field(default_factory=asyncio.Event)
     # Where it failed; each who waits raises it from there.
     failed_at: TracebackType | None = None
+    # Nobody waits until it is left: its task was cancelled.
+    given_up: bool = False
 
 
 @dataclass(slots=True)
@@ -58,7 +61,7 @@ class Shared:
     # The surroundings of its tasks: an attempt's are over before them.
     _context: Context = field(default_factory=copy_context)
     _held: dict[_Key, _Held] = field(default_factory=dict)
-    _tasks: dict[asyncio.Task[None], _Key] = field(default_factory=dict)
+    _tasks: dict[asyncio.Task[None], _Held] = field(default_factory=dict)
 
     async def use(self, entry: str, make: Callable[..., Any], args: tuple[Any, ...], *, within: float) -> Any:
         """What `make(*args)` yields; whoever asks first has it opened, which may take so many seconds.
@@ -88,10 +91,12 @@ class Shared:
     async def left(self, entry: str, within: float) -> None:
         """Leave what an entry has open; what takes longer than so many seconds is cancelled and not waited for."""
         self.let_go(entry)
-        if tasks := [task for task, key in self._tasks.items() if key.entry == entry]:
+        if tasks := [task for task, held in self._tasks.items() if held.key.entry == entry]:
             _, late = await asyncio.wait(tasks, timeout=min(within, self.leaves + _HEEDS))
             for task in late:
-                _tell(self._tasks[task], "it is not left in time, and waited for no longer")
+                held = self._tasks[task]
+                _tell(held.key, "it is not left in time, and waited for no longer")
+                held.given_up = True
                 task.cancel()
 
     def _begin(self, key: _Key, within: float) -> _Held:
@@ -105,46 +110,48 @@ class Shared:
                 f"ctx.shared(…) keeps {_MOST} things open for this handler: call it with the same arguments in each "
                 "attempt, and nothing of the event's"
             )
-        held = self._held[key] = _Held()
-        task = asyncio.create_task(self._hold(key, held, within), context=self._context.copy())
-        self._tasks[task] = key
+        held = self._held[key] = _Held(key)
+        task = asyncio.create_task(self._hold(held, within), context=self._context.copy())
+        self._tasks[task] = held
         task.add_done_callback(self._tasks.pop)
         return held
 
-    async def _hold(self, key: _Key, held: _Held, within: float) -> None:
+    async def _hold(self, held: _Held, within: float) -> None:
         """From its opening until it has been left, all in this task."""
         try:
-            with strangers_task() as caught:
-                await self._open(key, held, asyncio.timeout(within))
+            with strangers_task(lambda: held.given_up) as caught:
+                await self._open(held, asyncio.timeout(within))
             if caught.error is not None and held.value.done():
-                _tell(key, describe(caught.error))
+                _tell(held.key, describe(caught.error))
             elif caught.error is not None:
                 held.failed_at = caught.error.__traceback__
                 held.value.set_exception(caught.error)
                 held.value.exception()  # nobody may be waiting any more
         finally:
-            self._forget(key, held)
+            self._forget(held)
             held.value.cancel()
 
-    async def _open(self, key: _Key, held: _Held, deadline: asyncio.Timeout) -> None:
+    async def _open(self, held: _Held, deadline: asyncio.Timeout) -> None:
         try:
-            async with deadline, _manager(key) as value:
+            async with deadline, _manager(held.key) as value:
                 deadline.reschedule(None)
                 held.value.set_result(value)
                 try:
                     await held.leaving.wait()
                 finally:
                     # told to, or by something of its own that failed
-                    self._forget(key, held)
+                    self._forget(held)
                     deadline.reschedule(asyncio.get_running_loop().time() + self.leaves)
         except TimeoutError as error:
             if not deadline.expired():
                 raise
-            raise AttemptTimedOut(f"{key.name} was not {'left' if held.value.done() else 'open'} in time") from error
+            raise AttemptTimedOut(
+                f"{held.key.name} was not {'left' if held.value.done() else 'open'} in time"
+            ) from error
 
-    def _forget(self, key: _Key, held: _Held) -> None:
-        if self._held.get(key) is held:
-            del self._held[key]
+    def _forget(self, held: _Held) -> None:
+        if self._held.get(held.key) is held:
+            del self._held[held.key]
 
 
 def _manager(key: _Key) -> AbstractAsyncContextManager[Any]:

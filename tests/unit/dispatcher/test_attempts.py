@@ -40,6 +40,17 @@ async def test_a_drain_cancels_before_the_timeout(task: asyncio.Task[None]) -> N
     assert len(attempts.newly_stuck(101 + STUCK_AFTER)) == 1
 
 
+async def test_an_attempt_is_known_by_our_task_and_the_handlers(task: asyncio.Task[None]) -> None:
+    """The handler's is the one that runs while it blocks the loop."""
+    attempts, ours = Attempts(), asyncio.create_task(nothing())
+    made = running(cancelled_at=0)
+    attempts.begin(ours, made)
+    assert attempts.of(task) is None
+    made.runs_in(task)
+    assert (attempts.of(ours), attempts.of(task)) == (made, made)
+    await ours
+
+
 async def test_what_ended_is_forgotten(task: asyncio.Task[None]) -> None:
     """It is neither under way nor stuck."""
     attempts = Attempts()
