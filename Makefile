@@ -19,7 +19,7 @@ install: .venv/installed ## create .venv with everything pinned
 .venv/installed: requirements-dev.txt pyproject.toml
 	@test -n "$(PYTHON)" || { echo "hookline needs Python 3.11 or newer, with venv (on Debian: apt install python3 python3-venv). None was found; \
 	name one with: make install PYTHON=/path/to/python" >&2; exit 1; }
-	@echo "installing into .venv with $$($(PYTHON) --version) (a minute the first time)"
+	@echo "installing into .venv with $$($(PYTHON) --version) (one to five minutes the first time)"
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@$(BIN)/python -m pip --disable-pip-version-check --quiet install --require-hashes -r requirements-dev.txt
 	@$(BIN)/python -m pip --disable-pip-version-check --quiet install --no-deps --no-build-isolation -e .

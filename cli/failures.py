@@ -4,7 +4,7 @@ import traceback
 
 from clients.errors import ClientError
 from dispatcher.attempt import AttemptTimedOut, CancelledItself, TriedToExit, strangers_module
-from dispatcher.errors import EffectUncertain, describe, is_ours, package_of, place
+from dispatcher.errors import HOOKLINE, EffectUncertain, describe, is_ours, package_of, place
 from dispatcher.observers import AttemptEnded
 from dispatcher.outcome import Dead
 from handlers.api import GiveUp
@@ -13,8 +13,6 @@ from handlers.api import GiveUp
 _LONGEST = 400
 # Lines of code in a traceback.
 _DEEPEST = 8
-# Frames that tell a handler's author nothing.
-_OURS = frozenset({"dispatcher", "clients", "store", "eventlog", "schemas", "asyncio", "contextlib"})
 # Their text says it all.
 _TOLD = (AttemptTimedOut, CancelledItself, TriedToExit)
 
@@ -44,5 +42,5 @@ def trace(error: BaseException) -> str | None:
     """The lines of code that led to an error, ours left out; None for one whose text says it all."""
     if is_ours(error) or isinstance(error, _TOLD):
         return None
-    lines = [line for line in traceback.walk_tb(error.__traceback__) if package_of(line[0]) not in _OURS]
+    lines = [line for line in traceback.walk_tb(error.__traceback__) if package_of(line[0]) not in HOOKLINE]
     return "".join(traceback.StackSummary.extract(iter(lines[-_DEEPEST:])).format()).rstrip()

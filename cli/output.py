@@ -2,7 +2,9 @@
 
 import json
 import sys
+import textwrap
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from rich.cells import cell_len
@@ -11,6 +13,9 @@ from rich.text import Text
 
 # Cells up to so wide are aligned.
 _WIDEST = 60
+# Characters of a line of sentences, and how they are wrapped: a path is to be copied.
+_READABLE = 120
+_wrapped = partial(textwrap.wrap, break_long_words=False, break_on_hyphens=False)
 
 
 class _Console(Console):
@@ -57,6 +62,31 @@ def listing(rows: Iterable[Mapping[str, Any]], columns: Sequence[str], *, as_jso
         if sys.stdout.isatty():
             line.truncate(width, overflow="ellipsis")
         out.print(line, style="" if number else "bold")
+
+
+def blocks(rows: Iterable[Mapping[str, Any]], columns: Sequence[str], *, as_json: bool, empty: str) -> None:
+    """A listing of what is told in sentences: the first two fields on a line, the others below it, wrapped.
+
+    Args:
+        rows: what to list; JSON shows every field.
+        columns: the fields a person wants to see, in order.
+        as_json: whether `--json` was given.
+        empty: what to tell people when there is nothing.
+    """
+    found = list(rows)
+    if as_json or not found:
+        listing(found, columns, as_json=as_json, empty=empty)
+        return
+    out, indent = stdout(), " " * (4 + max(map(len, columns)))
+    for row in found:
+        name, state, *others = (printable(row.get(column)) for column in columns)
+        out.print(Text(f"{name}  {state}".rstrip(), style="bold"))
+        for column, told in zip(columns[2:], others, strict=True):
+            first = f"  {column}".ljust(len(indent))
+            width = min(out.width, _READABLE)
+            lines = _wrapped(told, width, initial_indent=first, subsequent_indent=indent)
+            for line in lines:
+                out.print(line)
 
 
 def table(rows: Sequence[Sequence[str]], columns: Sequence[str]) -> list[Text]:

@@ -31,6 +31,8 @@ _OURS = (GiveUp, RetryLater, Unavailable, ClientError, EventLogError, StoreError
 _IN_ITS_STEAD = (AttemptTimedOut, CancelledItself, TriedToExit)
 # What stands in a traceback before the handler's own code.
 _CALLERS = frozenset({"cli", "dispatcher", "asyncio", "uvloop", "contextlib"})
+HOOKLINE = frozenset({"dispatcher", "clients", "store", "eventlog", "schemas", "asyncio", "contextlib"})
+"""Packages whose lines tell a handler's author nothing."""
 
 
 class DispatcherError(Exception):
@@ -174,13 +176,28 @@ def _own_line(error: BaseException) -> tuple[FrameType, int] | None:
 def frames(error: BaseException, *, limit: int) -> str:
     """The traceback of an error without any value: types, files, lines and the code that stands there.
 
+    Of our own lines only those are told that raised it, when a stranger's code called them; or all, if no such did.
+
     Args:
         error: what was raised.
         limit: the most bytes of UTF-8; the end is kept, where the first cause stands.
     """
+    causes = [(cause, list(traceback.walk_tb(cause.__traceback__))) for cause in chain(error)]
+    ours = not any(_is_foreign(line) for _, lines in causes for line in lines)
     told = (
-        "".join([*traceback.format_tb(cause.__traceback__), f"{type(cause).__module__}.{type(cause).__qualname__}\n"])
-        for cause in chain(error)
+        "".join([*_telling(lines, whole=ours), f"{type(cause).__module__}.{type(cause).__qualname__}\n"])
+        for cause, lines in causes
     )
     text = "-- caused by, or while handling --\n".join(told).encode("utf-8", "replace")
     return text[-limit:].decode("utf-8", "ignore")
+
+
+def _telling(lines: list[tuple[FrameType, int]], *, whole: bool) -> list[str]:
+    """Those that a stranger's code stands on, and what stands behind its last one; or all."""
+    last = max((number for number, line in enumerate(lines) if _is_foreign(line)), default=-1 if whole else len(lines))
+    told = (line for number, line in enumerate(lines) if number > last or _is_foreign(line))
+    return traceback.StackSummary.extract(told).format()
+
+
+def _is_foreign(line: tuple[FrameType, int]) -> bool:
+    return package_of(line[0]) not in HOOKLINE

@@ -15,7 +15,7 @@ from cli.entry_reports import ask
 from cli.entry_rows import rows
 from cli.errors import CommandFailed
 from cli.lags import Standing, forgotten_told, standings, unknown
-from cli.output import listing, printable
+from cli.output import blocks, listing, printable
 from cli.plugins import Plugins, loaded
 from dispatcher.leftovers import unread_told
 from dispatcher.stops import advice
@@ -60,7 +60,8 @@ def list_(
     async def shown() -> int:
         found, reports = await asyncio.gather(_standings(here, plugins), asyncio.to_thread(ask, alive(here.data)))
         listed = rows(plugins, here.settings.topics.topics(), found, reports)
-        listing(listed, WHY if why else COLUMNS, as_json=as_json, empty="there are no handlers")
+        show, columns = (blocks, WHY) if why else (listing, COLUMNS)
+        show(listed, columns, as_json=as_json, empty="there are no handlers")
         if not why and not as_json:
             for problem in plugins.problems:
                 sys.stderr.write(f"hookline: {printable(problem)}\n")

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from cli.output import listing, table
+from cli.output import blocks, listing, table
 
 LONG = "ValueError: " + "x" * 300
 
@@ -34,3 +34,15 @@ def test_one_long_cell_does_not_widen_the_others() -> None:
     """Into a file nothing is cut."""
     lines = [line.plain for line in table([["a", LONG, "z"], ["b", "short", "z"]], ("name", "about", "from"))]
     assert lines == ["name  about  from", f"a     {LONG}  z", "b     short  z"]
+
+
+def test_sentences_stand_below_their_row_within_120_columns(capsys: pytest.CaptureFixture[str]) -> None:
+    """What is empty is left out, and a path stays whole."""
+    path = "/srv/" + "plugins/" * 20 + "thanks.py"
+    row = {"entry": "thanks", "state": "enabled", "reason": "", "about": "Says thanks. " * 12, "origin": path}
+    blocks([row], ("entry", "state", "reason", "about", "origin"), as_json=False, empty="")
+    first, *others, last = capsys.readouterr().out.splitlines()
+    assert first == "thanks  enabled"
+    assert [line[:10] for line in others] == ["  about   ", " " * 10]
+    assert max(map(len, others)) <= 120
+    assert last == f"  origin  {path}"

@@ -1,6 +1,7 @@
 """What is said of an error never holds a payload."""
 
 import asyncio
+import re
 from datetime import timedelta
 from typing import Any, cast
 
@@ -10,6 +11,7 @@ from clients.errors import NotFound
 from dispatcher.attempt import attempt
 from dispatcher.errors import ForeignStore, describe, frames
 from handlers.api import Context, GiveUp
+from schemas.durations import duration
 from schemas.events import Event
 
 
@@ -18,6 +20,7 @@ class Form(BaseModel):
 
 
 SECRET = "visitor@example.org"
+HOUR = timedelta(hours=1)
 
 
 def raised(error: BaseException, cause: BaseException | None = None) -> BaseException:
@@ -74,6 +77,18 @@ def test_frames_show_code_and_no_values() -> None:
     assert "builtins.ValueError" in text
     assert "builtins.KeyError" in text
     assert "raise error from cause" in text
+
+
+async def test_frames_are_those_of_the_handler_and_of_what_failed_under_it() -> None:
+    """Not those that led to it; an error without any of its own is told whole."""
+
+    async def misuses(event: Event, ctx: Context[Any]) -> None:
+        duration("soon")
+
+    found = [await attempt(run, cast("Event", None), cast("Context[Any]", None), HOUR) for run in (misuses, duration)]
+    files = [re.findall(r'File ".*?([^/]+/[^/]+)", line', frames(cast("Exception", one), limit=8192)) for one in found]
+    assert list(dict.fromkeys(files[0])) == ["dispatcher/test_errors.py", "schemas/durations.py"]
+    assert set(files[1]) == {"dispatcher/attempt.py"}
 
 
 def test_frames_are_bounded() -> None:
