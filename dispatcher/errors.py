@@ -7,7 +7,8 @@ DispatcherError
 ├── EffectUncertain     an outside effect may have happened and nobody can tell: the event is dead, reason `uncertain`
 ├── GroupInUse          the positions of a group cannot be changed while others read for it
 ├── HandlerStopped      the handler must not run on; the text says why and what to do
-│   └── ForeignStore    the group's positions belong to the work of another state store
+│   ├── ForeignStore    the group's positions belong to the work of another state store
+│   └── StartUnclear    the entry is new, and may be another one that is called otherwise now
 ├── PluginBroken        a plugin cannot be loaded; the others can
 └── EntryMisconfigured  a `[handlers.<entry>]` section cannot work
 """
@@ -95,6 +96,18 @@ class ForeignStore(HandlerStopped):
         )
         self.found = found
         self.ours = ours
+
+
+class StartUnclear(HandlerStopped):
+    """An entry is new, and one that used its handler and does not run any more has handled events of this log."""
+
+    def __init__(self, entry: str, *, former: str) -> None:
+        super().__init__(
+            f"{entry} is new here, and {former}, of the same handler, has handled events of this log and does not run "
+            f"any more. If {entry} is {former} under another name, stop all workers and run `hookline handlers rename "
+            f"{former} {entry}`: it goes on where that was, with its timers and effects. If it is to begin by itself, "
+            f'say where in [handlers.{entry}]: start = "earliest" gives it all events that are kept, "now" none of them'
+        )
 
 
 class PluginBroken(DispatcherError):

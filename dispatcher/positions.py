@@ -16,7 +16,7 @@ import structlog
 from dispatcher import metadata
 from dispatcher.caution import Caution
 from dispatcher.equipment import Equipment
-from dispatcher.errors import ForeignStore
+from dispatcher.errors import ForeignStore, StartUnclear
 from dispatcher.homes import home_of
 from dispatcher.metadata import Metadata
 from dispatcher.settings import Entry
@@ -71,6 +71,7 @@ class Positions:
 
         Raises:
             ForeignStore: they were worked on with another store.
+            StartUnclear: the entry is new, and may be another one that is called otherwise now.
             PositionLost: a position that was committed is gone.
             EventLogError: the log failed.
             StoreError: the store failed.
@@ -78,6 +79,7 @@ class Positions:
         committed = await member.committed(partitions)
         known = {at: self._known(committed.get(at)) for at in partitions}
         identity = await self.equipment.log.identity()
+        await self._refuse_renamed(identity)
         epochs = await self.equipment.store.owners.claim(self.entry.name, partitions, identity)
         ends = await self.equipment.log.offsets(partitions, "end")
         offsets = {at: commit.offset for at, commit in committed.items() if commit is not None}
@@ -98,6 +100,14 @@ class Positions:
             )
             for at in partitions
         }
+
+    async def _refuse_renamed(self, identity: str) -> None:
+        """An entry whose section got another name, and nothing else did, would be given all events once more."""
+        name, former, store = self.entry.name, self.entry.former, self.equipment.store
+        if former is None or await store.entry_rows.began(name):
+            return
+        if await store.owners.started(former, identity):
+            raise StartUnclear(name, former=former)
 
     def _known(self, commit: Commit | None) -> Metadata | None:
         if commit is None:

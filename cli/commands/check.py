@@ -183,7 +183,8 @@ def _beside(entry: Entry, plugins: Plugins) -> Finding | None:
         return None
     why = (
         f"it runs without a section, and {' and '.join(others)} with the same handler beside it: each event is handled "
-        f"by both. Add [handlers.{entry.name}], with enabled = false, or with nothing if both are meant"
+        f"by both. Add [handlers.{entry.name}], with nothing if both are meant, or with enabled = false; then "
+        f"`hookline handlers rename {entry.name} {others[0]}`, before the start, has the other go on where it was"
     )
     return Finding(f"handler {entry.name}", "degraded", why)
 

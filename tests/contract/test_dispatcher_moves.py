@@ -280,3 +280,24 @@ async def test_an_entry_whose_position_the_log_forgot_is_rewound(rig: Rig) -> No
     await rig.append(message(1))
     await rig.settle(asks.called("one"))
     assert await rig.store.owners.started("two", await rig.log.identity()) == frozenset()
+
+
+async def test_an_entry_that_is_renamed_in_its_section_only_does_not_begin_anew(rig: Rig) -> None:
+    """It stops before it takes anything, so that it can be renamed; one that began by itself is left alone."""
+    asks = Asks()
+    await rig.append(message(0))
+    await rig.settle(quick(asks.handler))
+    new = replace(quick(asks.handler, name="asks2"), former="asks")
+    async with rig.running(new) as dispatcher:
+        await until(lambda: dispatcher.states()["asks2"].phase is Phase.FAILED, "it is refused")
+        assert dispatcher.states()["asks2"].reason.startswith(
+            "asks2 is new here, and asks, of the same handler, has handled events of this log and does not run any "
+            "more. If asks2 is asks under another name, stop all workers and run `hookline handlers rename asks asks2`"
+        )
+    await rename(rig.log, rig.store, rig.topics, old="asks", new="asks2", now=NOW)
+    await rig.append(message(1))
+    await rig.settle(new)
+    assert asks.given == asks.effects == ["m0", "m1"]
+    await rig.settle(quick(asks.handler, name="asks3"))
+    await rig.settle(replace(quick(asks.handler, name="asks3"), former="asks2"))
+    assert asks.given == ["m0", "m1", "m0", "m1"]

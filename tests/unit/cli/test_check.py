@@ -324,7 +324,8 @@ def test_an_entry_nobody_wrote_down_runs_beside_another_of_its_handler(
     text = WORKS + LAB + '[handlers.lab-two]\nuse = "lab"\n' + section
     why = (
         "it runs without a section, and lab-two with the same handler beside it: each event is handled by both. "
-        "Add [handlers.lab], with enabled = false, or with nothing if both are meant"
+        "Add [handlers.lab], with nothing if both are meant, or with enabled = false; then `hookline handlers "
+        "rename lab lab-two`, before the start, has the other go on where it was"
     )
     assert found(with_lab, text, "degraded") == ({"handler lab": why} if told else {})
 

@@ -298,3 +298,18 @@ def test_an_attempt_must_not_outlast_the_revocation(given: int | None, *, fits: 
     told = [str(problem) for problem in found.problems]
     assert bool(told) is not fits
     assert all("Set rebalance_timeout to more than 40s, leave it out" in one for one in told)
+
+
+@pytest.mark.parametrize(
+    ("section", "former"),
+    [
+        ({"again": {"use": "plain"}, "plain": {"enabled": False}}, "plain"),
+        ({"again": {"use": "plain"}}, None),
+        ({"again": {"use": "plain"}, "plain": {"attempts": 0}}, None),
+        ({"again": {"use": "plain", "start": "earliest"}, "plain": {"enabled": False}}, None),
+        ({"again": {"use": "ask", "question": "?"}, "plain": {"enabled": False}}, "ask"),
+    ],
+)
+def test_an_entry_may_have_had_the_name_of_its_handler(section: dict[str, Any], former: str | None) -> None:
+    """Where none runs under that, or is meant to, and its section does not say where it begins."""
+    assert {entry.name: entry.former for entry in planned(section, plain, ask).entries}["again"] == former
