@@ -6,6 +6,7 @@ from datetime import datetime
 
 from pydantic import JsonValue
 
+from dispatcher import given
 from dispatcher.clock import Clock
 from dispatcher.publish import snapshot_of, tombstone_of
 from eventlog.log import EventLog
@@ -45,7 +46,12 @@ class EntryContacts:
     ) -> Contact | None:
         """The contact with this identity, verified e-mail address or id of ours."""
         self.require_under_way()
-        return await self.contacts.find(identity=identity, email=email, contact_id=contact_id)
+        call = "ctx.contacts.find"
+        return await self.contacts.find(
+            identity=None if identity is None else given.identity(f"{call}(identity=...)", identity),
+            email=given.maybe_text(f"{call}(email=...)", email),
+            contact_id=None if contact_id is None else given.contact_id(f"{call}(contact_id=...)", contact_id),
+        )
 
     async def save(
         self,
@@ -60,23 +66,26 @@ class EntryContacts:
     ) -> Contact:
         """Find or make the contact of an identity and write what is given, unless a newer event has written it."""
         self.require_under_way()
-        self._untold += 1
-        saved = await self.contacts.save(
-            identity,
-            at=at,
+        call = "ctx.contacts.save"
+        saving = self.contacts.save(
+            given.identity(f"{call}(identity=...)", identity),
+            at=given.moment(f"{call}(at=...)", at),
             now=self.clock.now(),
-            name=name,
-            email=email,
-            phone=phone,
-            attributes=None if attributes is None else dict(attributes),
-            email_verified=email_verified,
+            name=given.maybe_text(f"{call}(name=...)", name),
+            email=given.maybe_text(f"{call}(email=...)", email),
+            phone=given.maybe_text(f"{call}(phone=...)", phone),
+            attributes=None if attributes is None else given.values(f"{call}(attributes=...)", attributes),
+            email_verified=given.yes_or_no(f"{call}(email_verified=...)", email_verified),
             cause=self.cause,
         )
-        return self._told(saved)
+        self._untold += 1
+        return self._told(await saving)
 
     async def merge(self, into: str, other: str, *, at: datetime) -> Contact:
         """Make two contacts one; the other's id stays as an alias."""
         self.require_under_way()
+        into, other = (given.contact_id("ctx.contacts.merge(into, other)", each) for each in (into, other))
+        at = given.moment("ctx.contacts.merge(at=...)", at)
         self._untold += 1
         merged = await self.contacts.merge(into, other, at=at, now=self.clock.now(), cause=self.cause)
         return self._told(merged)
@@ -84,6 +93,8 @@ class EntryContacts:
     async def delete(self, identity: Identity, *, at: datetime) -> Contact | None:
         """Take an identity away; a contact without identities is deleted."""
         self.require_under_way()
+        identity = given.identity("ctx.contacts.delete(identity=...)", identity)
+        at = given.moment("ctx.contacts.delete(at=...)", at)
         self._untold += 1
         return await self.contacts.delete(identity, at=at, now=self.clock.now(), cause=self.cause)
 
@@ -99,6 +110,7 @@ class EntryContacts:
         Two lanes may publish one person at once. Whoever appends last has read after the other's change was written,
         or sees on reading again that the version moved: so the log always ends with the latest.
         """
+        contact_id = given.contact_id("ctx.contacts.publish(contact_id)", contact_id)
         state = await self.contacts.appending(self.cause, contact_id, now=self.clock.now())
         while state is not None:
             await self.log.append(self._record(state)).offset()

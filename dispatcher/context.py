@@ -11,10 +11,10 @@ from typing import Any
 
 import structlog
 from pydantic import BaseModel, JsonValue
-from pydantic_core import from_json, to_json
 from structlog.typing import FilteringBoundLogger
 
 from clients.account import Account
+from dispatcher import given
 from dispatcher.contacts import EntryContacts
 from dispatcher.effects import Once
 from dispatcher.equipment import Equipment
@@ -23,13 +23,11 @@ from dispatcher.publish import Publication
 from dispatcher.settings import Entry
 from dispatcher.work import Tries
 from handlers.api import GiveUp, S, Ts
-from schemas.durations import LONGEST, duration, in_words
 from schemas.events import BY_TYPE, Data, Event, Timer
 from schemas.record import TopicPartition
 from store.owners import Epoch
 from store.schedule import TimerName, TimerSet
 
-_NO_JSON = "holds NaN or an infinite number, which JSON does not have: leave it out"
 log = structlog.get_logger()
 
 _AWAIT = "await in the handler what it begins (asyncio.TaskGroup), or set a timer"
@@ -131,7 +129,7 @@ class AttemptContext:
 
     def account(self, name: str | None = None, *, platform: type[Account] | None = None) -> Any:
         """A platform's client; by default the one of the event's source."""
-        wanted = name or self.equipment.account_of.get(self.event.source)
+        wanted = given.maybe_text("ctx.account(name=...)", name) or self.equipment.account_of.get(self.event.source)
         if wanted is None:
             raise GiveUp(f"the source {self.event.source!r} has no account: set `account` of its section, or name one")
         account = self.equipment.accounts.get(wanted)
@@ -159,7 +157,7 @@ class AttemptContext:
     ) -> Any:
         """Run an outside effect of this event once, across retries and crashes."""
         self._require_under_way("once")
-        wait = _span("ctx.once(shows_within=...)", shows_within)
+        name, wait = given.name("ctx.once", name), given.span("ctx.once(shows_within=...)", shows_within)
         return await self.effects.run(name, effect, returns=returns, probe=probe, shows_within=wait)
 
     async def schedule(self, name: str, *, after: str | timedelta, data: Mapping[str, JsonValue] | None = None) -> None:
@@ -167,53 +165,56 @@ class AttemptContext:
         self._require_under_way("schedule")
         if Timer not in self.entry.handler.on:
             raise TypeError("the handler sets a timer and is not given it: add Timer to its on=")
-        text = _timer_data(data) if data else None
-        if text is not None and len(text) > _MAX_TIMER_DATA:
-            raise ValueError(f"a timer's data must fit into {_MAX_TIMER_DATA} characters of JSON")
+        name = given.name("ctx.schedule", name)
+        wait = given.span("ctx.schedule(after=...)", after)
+        due, conversation = self._due(wait), _conversation_of(self.event.data)
         self._bound_timers(name)
-        wait = _span("ctx.schedule(after=...)", after)
-        if wait > _LAST - self.event.time:
-            raise ContextMisused("ctx.schedule(after=...) counts from event.time, and leads out of the calendar")
         self.timers[name] = TimerSet(
             source=self.event.source,
             key=self.event.key,
             name=name,
-            due=self.event.time + wait,
+            due=due,
             platform=self.event.platform,
-            conversation_id=_conversation_of(self.event.data),
-            data=text,
+            conversation_id=conversation,
+            data=None if data is None else _timer_data(Timer(name=name, due=due, conversation_id=conversation), data),
             received_at=self.event.received_at,
         )
 
     async def cancel(self, name: str) -> None:
         """Cancel the timer of that name on this event's lane when the attempt is done."""
         self._require_under_way("cancel")
+        name = given.name("ctx.cancel", name)
         self._bound_timers(name)
         self.timers[name] = TimerName(source=self.event.source, key=self.event.key, name=name)
 
     async def publish(self, data: Data, *, key: str) -> None:
         """Publish a canonical event when the attempt is done."""
         self._require_under_way("publish")
-        if data.event_type not in BY_TYPE:
-            raise TypeError(f"{type(data).__name__} is no canonical event and has no topic: it cannot be published")
-        self._published_bytes += _size(data) + len(key)
+        # whatever was given
+        model = BY_TYPE.get(getattr(data, "event_type", ""))
+        if model is None or not isinstance(data, model):
+            raise ContextMisused(
+                f"{type(data).__name__} is no canonical event and has no topic: it cannot be published"
+            )
+        key, value = given.text("ctx.publish(key=...)", key), given.written(data, model)
+        self._published_bytes += len(value) + len(key)
         if len(self.publications) >= _MAX_WISHES or self._published_bytes > _MAX_PUBLISHED_BYTES:
             raise GiveUp(
                 f"it published more than {_MAX_WISHES:,} events, or {_MAX_PUBLISHED_BYTES // 1024**2} MiB of them, in "
                 "one attempt: publish one event that says the same"
             )
-        self.publications.append(Publication(data, key))
+        self.publications.append(Publication(data, key, value))
 
     async def allow(self, name: str, key: str, *, limit: int, per: str | timedelta) -> bool:
         """Count one use of a cap and say whether it is within the limit."""
         self._require_under_way("allow")
-        if (window := _span("ctx.allow(per=...)", per)) <= timedelta():
+        if (window := given.span("ctx.allow(per=...)", per)) <= timedelta():
             raise ContextMisused("ctx.allow(per=...) counts in windows of time: per must be longer than 0s")
         return await self.equipment.store.caps.allow(
             self.entry.name,
-            name,
-            key,
-            limit=limit,
+            given.name("ctx.allow", name),
+            given.text("ctx.allow(key=...)", key),
+            limit=given.whole("ctx.allow(limit=...)", limit),
             window_start=self.now - (self.now - _EPOCH) % window,
             source=self.event.source,
             event_id=self.event.id,
@@ -247,6 +248,15 @@ class AttemptContext:
             next=_AWAIT,
         )
 
+    def _due(self, wait: timedelta) -> datetime:
+        try:
+            due = self.event.time + wait
+        except OverflowError:
+            due = datetime.max.replace(tzinfo=UTC)
+        if due > _LAST:
+            raise ContextMisused("ctx.schedule(after=...) counts from event.time, and leads out of the calendar")
+        return due
+
     def _bound_timers(self, name: str) -> None:
         if len(self.timers) >= _MAX_WISHES and name not in self.timers:
             raise GiveUp(f"it set or cancelled more than {_MAX_WISHES:,} timers in one attempt: one name is one timer")
@@ -259,29 +269,14 @@ def _running_loop() -> asyncio.AbstractEventLoop | None:
         return None
 
 
-def _span(call: str, value: str | timedelta) -> timedelta:
-    try:
-        return duration(value)
-    except ValueError:
-        longest = in_words(LONGEST)
-        # What was given may be a visitor's words.
-        raise ContextMisused(f"{call}: write a number and a unit, 20s, 10m or 7d, of at most {longest}") from None
-
-
-def _timer_data(data: Mapping[str, JsonValue]) -> str:
-    try:
-        return json.dumps(dict(data), separators=(",", ":"), allow_nan=False)
-    except ValueError:
-        raise ContextMisused(f"a timer's data {_NO_JSON}") from None
-
-
-def _size(data: Data) -> int:
-    text = to_json(data.model_dump(), inf_nan_mode="constants")
-    try:
-        from_json(text, allow_inf_nan=False)
-    except ValueError:
-        raise ContextMisused(f"{type(data).__name__} {_NO_JSON}") from None
-    return len(text)
+def _timer_data(timer: Timer, data: Mapping[str, JsonValue]) -> str | None:
+    values = given.values("ctx.schedule(data=...)", data)
+    text = json.dumps(values, separators=(",", ":"))
+    if len(text) > _MAX_TIMER_DATA:
+        raise ContextMisused(f"ctx.schedule(data=...) must fit into {_MAX_TIMER_DATA:,} characters of JSON")
+    # its firing may die, and be replayed
+    given.written(timer.model_copy(update={"data": values}), Timer)
+    return text if values else None
 
 
 class _Ours:

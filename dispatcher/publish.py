@@ -19,6 +19,8 @@ class Publication:
 
     data: Data
     key: str
+    # The data as it was then, for the record.
+    value: bytes
 
 
 def records_of(
@@ -52,7 +54,7 @@ def records_of(
             traceparent=cause.traceparent,
         )
         counted[event_type] += 1
-        records.append(encode(event, topics.of(event_type)))
+        records.append(encode(event, topics.of(event_type), value=publication.value))
     return tuple(records)
 
 

@@ -157,7 +157,7 @@ class Contacts(Protocol):
 
         Args:
             identity: who it is, in the words of a source.
-            at: the time of the event; each field keeps the newest.
+            at: the time of the event, with its zone; each field keeps the newest.
             name: None or empty says nothing, as with the next two.
             email: kept in any case; merges contacts only if verified.
             phone: as the platform gave it.
@@ -288,7 +288,7 @@ class Context(Protocol[C_co]):
         """Set a durable timer on this event's lane; the same name moves it. At most 1,000 names in one attempt.
 
         Args:
-            name: the timer's name in its lane.
+            name: the timer's name in its lane, 1,000 characters at the most, as all names here.
             after: due is the event's time plus this; a timer that is past due fires at once.
             data: a few values that come back in `Timer.data`.
 
