@@ -10,9 +10,10 @@ from store.effects import EffectKey
 from store.errors import NotOwned, ReplaysFull
 from store.owners import Epoch
 from store.replay_rows import LetterName, Order, Replay
-from store.replays import MAX_OPEN, Asked, Ending
+from store.replays import MAX_OPEN, Asked, Ending, Replays
 from store.schedule import TimerName, TimerSet
 from store.store import Store
+from tests.contract.interleaving import SteppedDatabase, Turns
 from tests.contract.stores import AT, DAY, LOG, NOW, minute, rows
 
 DONE = Ending(state="done")
@@ -145,6 +146,28 @@ async def test_effects_are_redone_by_a_replay_that_waits_when_somebody_says_so_l
     await taken(store, (await store.owners.claim("h", [AT], LOG))[AT])
     assert await known_effects(store_url) == [("h", "support", "e2")]
     assert [mark.redo_effects for mark in await store.replays.marks()] == [True, False]
+
+
+async def test_what_redoes_effects_has_forgotten_them_though_both_come_at_once(
+    store: Store, epoch: Epoch, store_url: str
+) -> None:
+    """Whoever asks for that beside the worker that begins it, statement by statement, is told what holds."""
+
+    async def look() -> None: ...
+
+    for seed in range(8):
+        await happened(store, epoch, seed)
+        [number] = await asked(store, order(seed))
+        turns = Turns(seed)
+        worker, desk = (SteppedDatabase(store_url, name, turns) for name in ("worker", "desk"))
+        begins = Replays(worker).take("h", AT, epoch, [number], now=minute(1))
+        asks = Replays(desk).ask([order(seed, redo_effects=True)], minute(1))
+        await turns.conduct({"worker": begins, "desk": asks}, look)
+        for database in (worker, desk):
+            await database.stop()
+        redone = (await store.replays.found([number]))[number].redo_effects
+        kept = ("h", "support", f"e{seed}") in await known_effects(store_url)
+        assert kept is not redone, f"seed {seed}"
 
 
 async def test_asking_at_once_makes_one_row(store: Store) -> None:
