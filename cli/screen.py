@@ -51,6 +51,8 @@ class Screen:
         self._buried: set[str] = set()
         # Entries that are done with events of before.
         self._catching_up: set[str] = set()
+        # Why the event log is away, if it is.
+        self._away = ""
         # Attempts at events of before: entry, source and event.
         self._of_before: set[tuple[str, str, str]] = set()
 
@@ -112,7 +114,7 @@ class Screen:
 
     def logged(self, level: str, entry: Mapping[str, object]) -> bool:
         """Show what a handler logged; the answer is whether the log itself need not have the entry."""
-        if entry.get("event") in _SHOWN:
+        if entry.get("event") in _SHOWN or self._was_told(entry):
             return True
         if not entry.keys() >= _OF_A_HANDLER:
             return False
@@ -123,6 +125,16 @@ class Screen:
         fields = "".join(f"  {name}={printable(value)}" for name, value in told.items())
         self._note(str(entry["handler"]), printable(entry.get("event")) + fields, _LEVELS.get(level, ""))
         return not entry.get("exc_info")
+
+    def _was_told(self, entry: Mapping[str, object]) -> bool:
+        """Whether it only says once more why the event log is away, as each handler does in several ways."""
+        event, cause = entry.get("event"), str(entry.get("cause", ""))
+        told = bool(self._away) and self._away in cause
+        if event == "log.connected":
+            self._away = ""
+        elif event == "log.lost" and not told:
+            self._away = cause
+        return told
 
     def _attempt(self, ended: AttemptEnded) -> None:
         if isinstance(ended.outcome, Done) and self._is_of_before(ended):

@@ -271,7 +271,8 @@ class KafkaMember:
 
     def _unavailable(self, text: str) -> LogUnavailable:
         # Nothing of one member, and no count: what several of them say is to be one cause.
-        return LogUnavailable("; ".join(filter(None, (text, self._health().detail))))
+        health = self._health()
+        return LogUnavailable(text if health.ok else health.detail or text)
 
 
 def _now() -> float:

@@ -245,6 +245,23 @@ def test_a_log_entry_that_has_a_line_is_not_written_too(
     assert capsys.readouterr().out == ""
 
 
+def test_why_the_log_is_away_is_told_once() -> None:
+    """Until it is back: each handler meets the same in several ways. What is something else is told."""
+    screen, why = Screen(), "nothing listens on kafka:9092"
+    entries = [
+        {"event": "commit.failed", "cause": "kafka:9092 does not answer in time"},
+        {"event": "log.lost", "log": "kafka", "cause": why},
+        {"event": "log.lost", "handler": "h", "cause": f"Kafka is away: {why}"},
+        {"event": "commit.failed", "cause": f"Kafka is away: {why}"},
+        {"event": "timers.delayed", "handler": "h", "cause": "the store does not answer"},
+        {"event": "log.connected", "log": "kafka"},
+        {"event": "commit.failed", "cause": why},
+        {"event": "log.lost", "log": "kafka", "cause": why},
+    ]
+    hidden = [number for number, entry in enumerate(entries) if screen.logged("warning", entry)]
+    assert hidden == [2, 3]
+
+
 def test_a_handler_that_stopped_says_why(capsys: pytest.CaptureFixture[str]) -> None:
     """And what to do."""
     assert said(capsys, HandlerStopped(entry="h", reason="no topics: make them")) == ["h stopped: no topics: make them"]
