@@ -2,6 +2,7 @@
 
 import asyncio
 import shlex
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from cli.places import find
 from cli.plugins import loaded
 from cli.roles import Roles, serve_until_empty
 from cli.stranded import stranded
+from cli.undealt import undealt
 from cli.wiring import opened_log, opened_store, store_url
 from schemas.envelope import encode
 from schemas.topics import Topics, TopicSettings
@@ -42,13 +44,40 @@ TOPICS = Topics()
 
 
 @pytest.fixture(autouse=True)
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """One with a configuration, a plugin and a store, in which commands are called."""
-    monkeypatch.chdir(tmp_path)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stepped_up: Path) -> Path:
+    """A copy of one that took the step, in which commands are called."""
+    found = tmp_path / "site"
+    shutil.copytree(stepped_up, found)
+    monkeypatch.chdir(found)
     monkeypatch.setattr("sys.argv", ["hookline"])
-    (tmp_path / "zoo.py").write_text(PLUGIN, encoding="utf-8")
-    (tmp_path / "hookline.toml").write_text(ENTRIES, encoding="utf-8")
-    return tmp_path
+    return found
+
+
+@pytest.fixture
+def copied(folder: Path) -> dict[str, str]:
+    """The variables that name Kafka, and the store that the old one was copied to."""
+    return {**KAFKA, "HOOKLINE_STORE__URL": f"sqlite:///{folder / 'new.db'}"}
+
+
+@pytest.fixture(scope="module")
+def stepped_up(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a configuration and a plugin, where a message was handled before the store was copied."""
+    made = tmp_path_factory.mktemp("stepped-up")
+    (made / "zoo.py").write_text(PLUGIN, encoding="utf-8")
+    (made / "hookline.toml").write_text(ENTRIES, encoding="utf-8")
+
+    async def step() -> None:
+        here().make_data()
+        await prepare(store_url(here()))
+        await prepare(f"sqlite:///{made / 'new.db'}")
+        await append("yes")
+        assert await work() == 0
+        await copy(store_url(here()), f"sqlite:///{made / 'new.db'}")
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.chdir(made)
+        asyncio.run(step())
+    return made
 
 
 def here(**environ: str) -> Installation:
@@ -93,22 +122,6 @@ def obey(text: str, *words: str, **environ: str) -> str:
     return done.stdout
 
 
-@pytest.fixture
-def copied(folder: Path) -> dict[str, str]:
-    """Where things are once the store was copied and Kafka took over; a message was handled before."""
-
-    async def stepped_up() -> None:
-        here().make_data()
-        await prepare(store_url(here()))
-        await prepare(f"sqlite:///{folder / 'new.db'}")
-        await append("yes")
-        assert await work() == 0
-        await copy(store_url(here()), f"sqlite:///{folder / 'new.db'}")
-
-    asyncio.run(stepped_up())
-    return {**KAFKA, "HOOKLINE_STORE__URL": f"sqlite:///{folder / 'new.db'}"}
-
-
 def test_an_entry_that_was_renamed_since_left_nothing_behind(folder: Path, copied: dict[str, str]) -> None:
     """Its positions in the embedded log have its old name, and that settled all there was."""
     assert asyncio.run(left(copied)) == {}
@@ -138,7 +151,7 @@ def test_what_it_left_behind_is_counted_and_handled_as_is_told(folder: Path, cop
 
 
 def test_dead_letters_that_stay_are_named_and_replayed_as_is_told(
-    folder: Path, copied: dict[str, str], capsys: pytest.CaptureFixture[str]
+    folder: Path, copied: dict[str, str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Before the log is left, and by all that asks since; the worker of the new log handles them."""
     asyncio.run(append("yes", "no"))
@@ -152,6 +165,9 @@ def test_dead_letters_that_stay_are_named_and_replayed_as_is_told(
     assert one.detail == f"nobody has dealt with {told_of}"
     [one] = asyncio.run(unconnected(here(**{**KAFKA, "HOOKLINE_STORE__URL": "postgresql://h@127.0.0.1:1/h"})))
     assert one.detail.startswith(f"{told_of}. Whether somebody has dealt with them stands in the store")
+    monkeypatch.setattr("cli.undealt.open_letters", nothing)
+    monkeypatch.setattr("cli.undealt._quarantined", nothing)
+    assert asyncio.run(waiting(here(**copied))) == [f"nobody has dealt with {told_of}"]
     asyncio.run(tell_left(here(**copied)))
     assert capsys.readouterr().err == f"hookline: not listed: {told_of}\n"
     assert "message.created:m1  zoo" in obey(told_of, "dead", "list", **copied)
@@ -161,6 +177,16 @@ def test_dead_letters_that_stay_are_named_and_replayed_as_is_told(
     assert "asked: the worker of zoo" in obey(replay, "dead", "replay", "message.created:m1", "--no-wait", **copied)
     asyncio.run(replayed(folder, environ))
     assert list(stranded_events(environ)) == []
+
+
+async def nothing(_: Installation) -> int:
+    """What stands in the new log."""
+    return 0
+
+
+async def waiting(at: Installation) -> list[str]:
+    """What `doctor` says that waits for a person."""
+    return [one.detail async for one in undealt(at, patience=15)]
 
 
 async def replayed(folder: Path, at: Installation) -> None:
