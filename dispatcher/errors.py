@@ -8,20 +8,21 @@ DispatcherError
 ├── GroupInUse          the positions of a group cannot be changed while others read for it
 ├── HandlerStopped      the handler must not run on; the text says why and what to do
 │   ├── ForeignStore    the group's positions belong to the work of another state store
+│   ├── RenamedAway     the entry was renamed, and something runs by its old name
 │   └── StartUnclear    the entry is new, and may be another one that is called otherwise now
 ├── PluginBroken        a plugin cannot be loaded; the others can
 └── EntryMisconfigured  a `[handlers.<entry>]` section cannot work
 """
 
 import traceback
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import dropwhile
 from pathlib import Path
 from types import FrameType
 
 from clients.errors import ClientError
 from dispatcher.attempt import AttemptTimedOut, CancelledItself, TriedToExit
-from dispatcher.readable import chain
+from dispatcher.readable import chain, text_of
 from eventlog.errors import EventLogError
 from handlers.api import GiveUp, RetryLater, Unavailable
 from schemas.envelope import EnvelopeError
@@ -98,6 +99,18 @@ class ForeignStore(HandlerStopped):
         self.ours = ours
 
 
+class RenamedAway(HandlerStopped):
+    """An entry was renamed, and a section or a handler of its old name would begin anew."""
+
+    def __init__(self, entry: str, *, now: str, at: datetime) -> None:
+        super().__init__(
+            f"{entry} was renamed to {now} at {at:%Y-%m-%d %H:%M} UTC, with all its past, and would begin anew: it "
+            f"would be given all events that are kept once more, and repeat their effects. Add [handlers.{entry}] with "
+            f"enabled = false; a handler without that section runs by itself. If {entry} is meant to begin, say where "
+            f'in [handlers.{entry}]: start = "earliest" gives it all events that are kept, "now" none of them'
+        )
+
+
 class StartUnclear(HandlerStopped):
     """An entry is new, and one that used its handler and does not run any more has handled events of this log."""
 
@@ -140,8 +153,8 @@ def describe(error: BaseException) -> str:
     error only its type and the place that raised it are told.
     """
     if is_ours(error):
-        return " ".join(str(error).split())[:1000] or type(error).__name__
-    told = str(error) if isinstance(error, _IN_ITS_STEAD) else type(error).__name__
+        return " ".join(text_of(error).split())[:1000] or type(error).__name__
+    told = text_of(error) if isinstance(error, _IN_ITS_STEAD) else type(error).__name__
     return " at ".join(filter(None, (told, place(error))))
 
 

@@ -16,7 +16,7 @@ import structlog
 from dispatcher import metadata
 from dispatcher.caution import Caution
 from dispatcher.equipment import Equipment
-from dispatcher.errors import ForeignStore, StartUnclear
+from dispatcher.errors import ForeignStore, RenamedAway, StartUnclear
 from dispatcher.homes import home_of
 from dispatcher.metadata import Metadata
 from dispatcher.settings import Entry
@@ -71,6 +71,7 @@ class Positions:
 
         Raises:
             ForeignStore: they were worked on with another store.
+            RenamedAway: the entry is another one's old name.
             StartUnclear: the entry is new, and may be another one that is called otherwise now.
             PositionLost: a position that was committed is gone.
             EventLogError: the log failed.
@@ -79,7 +80,7 @@ class Positions:
         committed = await member.committed(partitions)
         known = {at: self._known(committed.get(at)) for at in partitions}
         identity = await self.equipment.log.identity()
-        await self._refuse_renamed(identity)
+        await self._require_meant(identity)
         epochs = await self.equipment.store.owners.claim(self.entry.name, partitions, identity)
         ends = await self.equipment.log.offsets(partitions, "end")
         offsets = {at: commit.offset for at, commit in committed.items() if commit is not None}
@@ -101,12 +102,16 @@ class Positions:
             for at in partitions
         }
 
-    async def _refuse_renamed(self, identity: str) -> None:
-        """An entry whose section got another name, and nothing else did, would be given all events once more."""
+    async def _require_meant(self, identity: str) -> None:
+        """Not begin what has begun under another name: it would be given all events once more."""
         name, former, store = self.entry.name, self.entry.former, self.equipment.store
-        if former is None or await store.entry_rows.began(name):
+        if self.entry.start_said or await store.entry_rows.began(name):
             return
-        if await store.owners.started(former, identity):
+        away = [each for each in await store.entry_rows.renames() if each.old == name]
+        if away:
+            last = max(away, key=lambda each: each.renamed_at)
+            raise RenamedAway(name, now=last.handler, at=last.renamed_at)
+        if former is not None and await store.owners.started(former, identity):
             raise StartUnclear(name, former=former)
 
     def _known(self, commit: Commit | None) -> Metadata | None:

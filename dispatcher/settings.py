@@ -86,6 +86,8 @@ class Entry:
     timeout: timedelta
     concurrency: int
     start: Literal["earliest", "now"] | datetime = "earliest"
+    # It is said where it starts, so it is meant to begin if it never did.
+    start_said: bool = True
     # The handler's own name, where no entry runs by it and `start` is not said: it may have been this one's before.
     former: str | None = None
 
@@ -144,7 +146,11 @@ def plan(section: Mapping[str, Any], registry: Registry, around: Surroundings | 
         else:
             problems += found
     running = {*(entry.name for entry in entries), *(problem.entry for problem in problems)}
-    entries = [replace(entry, former=_former(entry, sections.get(entry.name, {}), running)) for entry in entries]
+    said = {entry.name for entry in entries if "start" in sections.get(entry.name, ())}
+    entries = [
+        replace(entry, start_said=entry.name in said, former=None if entry.name in said else _former(entry, running))
+        for entry in entries
+    ]
     return Plan(tuple(entries), tuple(disabled), tuple(idle), tuple(problems))
 
 
@@ -217,9 +223,9 @@ def _outlasting(entry: Entry, around: Surroundings) -> Iterator[EntryMisconfigur
         yield EntryMisconfigured(entry.name, why, under="timeout")
 
 
-def _former(entry: Entry, table: Mapping[str, Any], running: Collection[str]) -> str | None:
+def _former(entry: Entry, running: Collection[str]) -> str | None:
     own = entry.handler.name
-    return None if own in running or "start" in table else own
+    return None if own in running else own
 
 
 def _no_handler(name: str, wanted: Any, registry: Registry) -> EntryMisconfigured:

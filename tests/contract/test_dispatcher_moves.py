@@ -287,7 +287,7 @@ async def test_an_entry_that_is_renamed_in_its_section_only_does_not_begin_anew(
     asks = Asks()
     await rig.append(message(0))
     await rig.settle(quick(asks.handler))
-    new = replace(quick(asks.handler, name="asks2"), former="asks")
+    new = replace(quick(asks.handler, name="asks2"), start_said=False, former="asks")
     async with rig.running(new) as dispatcher:
         await until(lambda: dispatcher.states()["asks2"].phase is Phase.FAILED, "it is refused")
         assert dispatcher.states()["asks2"].reason.startswith(
@@ -299,5 +299,23 @@ async def test_an_entry_that_is_renamed_in_its_section_only_does_not_begin_anew(
     await rig.settle(new)
     assert asks.given == asks.effects == ["m0", "m1"]
     await rig.settle(quick(asks.handler, name="asks3"))
-    await rig.settle(replace(quick(asks.handler, name="asks3"), former="asks2"))
+    await rig.settle(replace(quick(asks.handler, name="asks3"), start_said=False, former="asks2"))
+    assert asks.given == ["m0", "m1", "m0", "m1"]
+
+
+async def test_an_old_name_does_not_begin_anew(rig: Rig) -> None:
+    """A handler that runs without a section, beside what it was renamed to, stops before it takes anything."""
+    asks = Asks()
+    await rig.append(message(0))
+    await rig.settle(quick(asks.handler))
+    await rename(rig.log, rig.store, rig.topics, old="asks", new="asks2", now=NOW)
+    new, old = quick(asks.handler, name="asks2"), replace(quick(asks.handler), start_said=False)
+    async with rig.running(new, old) as dispatcher:
+        await until(lambda: dispatcher.states()["asks"].phase is Phase.FAILED, "it is refused")
+        told = dispatcher.states()["asks"].reason
+        await rig.append(message(1))
+        await until(lambda: len(asks.given) == 2, "the other one goes on")
+    assert told.startswith(f"asks was renamed to asks2 at {NOW:%Y-%m-%d %H:%M} UTC, with all its past")
+    assert asks.given == asks.effects == ["m0", "m1"]
+    await rig.settle(quick(asks.handler))
     assert asks.given == ["m0", "m1", "m0", "m1"]

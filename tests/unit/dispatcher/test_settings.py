@@ -313,3 +313,9 @@ def test_an_attempt_must_not_outlast_the_revocation(given: int | None, *, fits: 
 def test_an_entry_may_have_had_the_name_of_its_handler(section: dict[str, Any], former: str | None) -> None:
     """Where none runs under that, or is meant to, and its section does not say where it begins."""
     assert {entry.name: entry.former for entry in planned(section, plain, ask).entries}["again"] == former
+
+
+def test_an_entry_may_be_meant_to_begin() -> None:
+    """Its section says where; a handler without one does not."""
+    entries = planned({"again": {"use": "plain", "start": "earliest"}}, plain).entries
+    assert {entry.name: entry.start_said for entry in entries} == {"again": True, "plain": False}
