@@ -17,19 +17,16 @@ from cli.output import printable
 from cli.overtaken import read_on
 from cli.picked import Picked
 from cli.plugins import loaded
-from cli.suspects import crashed_with
+from cli.suspects import crashed_with, crashes_of
 from cli.wiring import opened_store, store_errors_explained
 from dispatcher.alone import partitions_of, readable
-from dispatcher.caution import is_suspect, record_item, replay_item
 from dispatcher.reader import Wanted
 from dispatcher.work import Heading
 from eventlog.log import EventLog
 from receiver.quarantine import Quarantined, opened
 from schemas.record import StoredRecord
 from store.decisions import Rename
-from store.replay_rows import Mark
 from store.stops import Stop
-from store.suspects import whereabouts
 from store.traces import EffectTrace, ParkedTrace, Trace
 
 # Copies of one event that are told: more is nobody's accident.
@@ -208,7 +205,7 @@ async def _seen(
     trace, source, report = kept.trace, source_of(copies[0]), kept.reports.get(entry, Report())
     decided = () if trace is None else trace.marks
     marks = [one for one in decided if (one.letter.handler, one.letter.source) == (entry, source)]
-    crashes, suspects = _crashes(copies, marks, crashed_with(kept.noted.get(entry, {}), report))
+    crashes, suspects = crashes_of(copies, marks, crashed_with(kept.noted.get(entry, {}), report))
     return Seen(
         entry=entry,
         event_id=text(copies[0], "ce_id"),
@@ -221,11 +218,3 @@ async def _seen(
         crashes=crashes,
         suspects=suspects,
     )
-
-
-def _crashes(copies: Sequence[StoredRecord], marks: Sequence[Mark], noted: Mapping[str, int]) -> tuple[int, int]:
-    """At how many crashes an event was under way, and how many others were at several."""
-    names = {whereabouts(copy.at, record_item(copy.offset)) for copy in copies}
-    names |= {whereabouts(mark.origin, replay_item(mark.id)) for mark in marks if mark.origin is not None}
-    mine = max(noted.get(name, 0) for name in names)
-    return mine, sum(is_suspect(crashes) for name, crashes in noted.items() if name not in names)
