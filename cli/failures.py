@@ -7,6 +7,7 @@ from dispatcher.attempt import AttemptTimedOut, CancelledItself, TriedToExit, st
 from dispatcher.errors import HOOKLINE, EffectUncertain, describe, is_ours, package_of, place
 from dispatcher.observers import AttemptEnded
 from dispatcher.outcome import Dead
+from dispatcher.readable import plain_text
 from handlers.api import GiveUp
 
 # Characters of an error's text on its line.
@@ -34,7 +35,7 @@ def cause(ended: AttemptEnded) -> str:
 
 def _text(error: BaseException) -> str:
     with strangers_module():
-        return str(error)
+        return plain_text(str(error))
     return ""
 
 

@@ -6,9 +6,9 @@ from collections.abc import Awaitable, Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import Any, cast
 
-from dispatcher.readable import mend, stand_in
+from dispatcher.readable import name_of, readable
 from handlers.api import Context
 from schemas.events import Event
 
@@ -22,9 +22,6 @@ class Caught:
 
 class CancelledItself(Exception):
     """The handler ended by a cancellation that nobody asked for, of a task of its own for instance."""
-
-
-_HELD = BaseExceptionGroup.exceptions.__get__
 
 
 class AttemptTimedOut(Exception):
@@ -71,7 +68,7 @@ def strangers_task(asked: Callable[[], bool]) -> Iterator[Caught]:
         yield caught
     except BaseException as error:
         end_if_forked(began, error)
-        if isinstance(error, asyncio.CancelledError) and asked():
+        if issubclass(type(error), asyncio.CancelledError) and asked():
             raise
         caught.error = readable(_as_error(error))
     else:
@@ -79,39 +76,13 @@ def strangers_task(asked: Callable[[], bool]) -> Iterator[Caught]:
 
 
 def _as_error(error: BaseException) -> Exception:
-    if isinstance(error, Exception):
-        return error
-    told: Exception = TriedToExit(f"the handler raised {type(error).__name__}, which would end the process")
-    if isinstance(error, asyncio.CancelledError):
+    if issubclass(type(error), Exception):
+        return cast("Exception", error)
+    told: Exception = TriedToExit(f"the handler raised {name_of(error)}, which would end the process")
+    if issubclass(type(error), asyncio.CancelledError):
         told = CancelledItself("the handler was cancelled by something of its own")
     told.__cause__ = error
     return told
-
-
-def readable(error: Exception) -> Exception:
-    """The error itself, mended if need be, or one that stands in for it: whoever reads it does not fail."""
-    try:
-        mend(error)
-    except BaseException:  # noqa: BLE001 - a stranger's property may raise anything, `SystemExit` too
-        return stand_in(error)
-    return error
-
-
-def leaves(error: Exception) -> list[Exception]:
-    """What an exception group holds, through all its levels, each readable; an error that is no group is the only one.
-
-    `asyncio.TaskGroup` raises what its tasks raised as a group.
-    """
-    found: list[Exception] = []
-    left = [error]
-    while left:
-        each = left.pop()
-        if isinstance(each, ExceptionGroup):
-            # past whatever a subclass says of itself, and however deep
-            left += reversed(_HELD(each))
-        else:
-            found.append(readable(each))
-    return found
 
 
 async def attempt(
@@ -150,9 +121,11 @@ async def attempt(
     except asyncio.CancelledError as cancelled:
         # it never began, or was cancelled by its own code as it returned
         error = cancelled
-    if isinstance(error, asyncio.CancelledError) and owner.cancelling():
+    if error is None:
+        return None
+    if issubclass(type(error), asyncio.CancelledError) and owner.cancelling():
         raise error
-    return None if error is None else readable(_as_error(error))
+    return readable(_as_error(error))
 
 
 async def _ended(
@@ -178,7 +151,9 @@ async def _ended(
 
 def _is_of_time(error: BaseException, owner: asyncio.Task[Any]) -> bool:
     """Whether a timeout that passed may have raised it; a handler that cancels itself confuses `asyncio.timeout`."""
-    return isinstance(error, TimeoutError) or (isinstance(error, asyncio.CancelledError) and not owner.cancelling())
+    return issubclass(type(error), TimeoutError) or (
+        issubclass(type(error), asyncio.CancelledError) and not owner.cancelling()
+    )
 
 
 def end_if_forked(began: int, error: BaseException | None) -> None:

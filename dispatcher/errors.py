@@ -22,7 +22,7 @@ from types import FrameType
 
 from clients.errors import ClientError
 from dispatcher.attempt import AttemptTimedOut, CancelledItself, TriedToExit
-from dispatcher.readable import chain
+from dispatcher.readable import chain, text_of
 from eventlog.errors import EventLogError
 from handlers.api import GiveUp, RetryLater, Unavailable
 from schemas.envelope import EnvelopeError
@@ -153,8 +153,8 @@ def describe(error: BaseException) -> str:
     error only its type and the place that raised it are told.
     """
     if is_ours(error):
-        return " ".join(str(error).split())[:1000] or type(error).__name__
-    told = str(error) if isinstance(error, _IN_ITS_STEAD) else type(error).__name__
+        return " ".join(text_of(error).split())[:1000] or type(error).__name__
+    told = text_of(error) if isinstance(error, _IN_ITS_STEAD) else type(error).__name__
     return " at ".join(filter(None, (told, place(error))))
 
 

@@ -1,25 +1,54 @@
 """Strangers' exceptions, made so that nobody fails who reads them: the one place that meets what is half made.
 
-A subclass of ours without `super().__init__`, `retry_after="30"`, a `__str__` that raises: whoever decides, logs or
-tells reads an error's type, its text, what caused it and the attributes its type promises. All of it is read here
-first; what is amiss is mended, and what cannot be read gets a stand-in of the same name. Pure.
+A subclass of ours without `super().__init__`, `retry_after="30"`, a `__str__` that raises the second time, fifty
+thousand errors in a group: whoever decides, logs or tells reads an error's type, its text, what caused it and the
+attributes its type promises. All of it is read here, once, and kept as plain values; nothing behind this calls code of
+the error's own again. What is amiss is mended, what cannot be read gets a stand-in of the same name. Pure.
 """
 
 import math
 from collections.abc import Callable, Iterator, Mapping
 from datetime import timedelta
+from itertools import islice
+from typing import Any
 
 from clients import errors
 from clients.errors import ClientError
 from handlers.api import GiveUp, RetryLater, Unavailable
 from schemas.durations import LONGEST, duration
 
+_MOST_LEAVES, _MOST_GROUPS = 100, 10_000
+_MOST_CAUSES = 50
+_MOST_TEXT = 2_000
+
+# As `BaseException` and `type` define them, past whatever a class or its metaclass says of itself.
+_VALUES = BaseException.__dict__["__dict__"].__get__
+_HELD = BaseExceptionGroup.__dict__["exceptions"].__get__
+_CAUSE, _CONTEXT = BaseException.__dict__["__cause__"], BaseException.__dict__["__context__"]
+_TRACEBACK = BaseException.__dict__["__traceback__"].__get__
+_MRO, _OWN = type.__dict__["__mro__"].__get__, type.__dict__["__dict__"].__get__
+_FLAGS, _OF_PYTHON_CODE = type.__dict__["__flags__"].__get__, 1 << 9
+_NAMES = (type.__dict__["__name__"].__get__, type.__dict__["__qualname__"].__get__)
+# The packages whose errors are told in their own words.
+_OURS = frozenset({"clients", "dispatcher", "eventlog", "handlers", "schemas", "store"})
+# Where the text of an error stands that was read.
+_TEXT = "_hookline_text"
+# What an error's class must leave alone, for it is read more than once, and what its metaclass must.
+_LEFT_ALONE = frozenset(
+    {"__class__", "__dict__", "__getattribute__", "__setattr__", "__cause__", "__context__", "__suppress_context__"}
+    | {"__traceback__", "with_traceback"}
+)
+_LEFT_ALONE_BY_META = frozenset({"__getattribute__", "__mro__", "__name__", "__qualname__", "__dict__", "__class__"})
+
 
 def _seconds(given: object) -> float | None:
     """Seconds to wait; None, which leaves it to the policy, for what is none."""
-    if not isinstance(given, (int, float)) or not math.isfinite(given) or given < 0:
+    if not isinstance(given, (int, float)):
         return None
-    return min(given, LONGEST.total_seconds())
+    plain = float.__add__(0.0, given) if isinstance(given, float) else int.__add__(0, given)
+    if not math.isfinite(plain) or plain < 0:
+        return None
+    return min(plain, LONGEST.total_seconds())
 
 
 def _span(given: object) -> timedelta | None:
@@ -27,14 +56,15 @@ def _span(given: object) -> timedelta | None:
     if not isinstance(given, (str, timedelta)):
         return None
     try:
-        found = duration(given)
+        found = duration(plain_text(given) if isinstance(given, str) else timedelta.__add__(timedelta(), given))
     except ValueError:
         return None
     return found if found >= timedelta() else None
 
 
-def _word(given: object) -> str:
-    return given if isinstance(given, str) else ""
+def plain_text(given: object) -> str:
+    """A text as one of Python's own, and bounded."""
+    return str.__getitem__(given, slice(_MOST_TEXT)) if isinstance(given, str) else ""
 
 
 _PROMISED: Mapping[type[Exception], Mapping[str, Callable[[object], object]]] = {
@@ -43,7 +73,7 @@ _PROMISED: Mapping[type[Exception], Mapping[str, Callable[[object], object]]] = 
         "retryable": bool,
         "parked": bool,
         "nothing_happened": bool,
-        "account": _word,
+        "account": plain_text,
     },
     RetryLater: {"after": _span},
     Unavailable: {"after": _span, "nothing_happened": bool},
@@ -51,53 +81,131 @@ _PROMISED: Mapping[type[Exception], Mapping[str, Callable[[object], object]]] = 
 }
 _CLIENT_ERRORS = {each for each in vars(errors).values() if isinstance(each, type) and issubclass(each, ClientError)}
 _PUBLIC: frozenset[type[Exception]] = frozenset(_CLIENT_ERRORS | set(_PROMISED))
+_NAMES_PROMISED = frozenset(name for promises in _PROMISED.values() for name in promises)
 
 
-def mend(error: Exception) -> None:
-    """Read all that anybody reads of an error, and set right what is not as promised.
+class MoreErrors(Exception):
+    """Stands for the errors of a group that are too many to be looked at."""
 
-    Raises:
-        BaseException: it cannot be; a stranger's property may raise anything.
+
+def readable(error: BaseException) -> Exception:
+    """The error itself, mended if need be, or one that stands in for it: whoever reads it does not fail."""
+    plain, found = _is_plain(error) and not _computes_promises(error), dict[str, Any]()
+    try:
+        found = _read(error)
+    except BaseException:  # noqa: BLE001 - a stranger's property may raise anything, `SystemExit` too
+        plain = False
+    kept = error if plain and isinstance(error, Exception) else _stand_in(error, found)
+    _VALUES(kept).update(found)
+    _mend_causes(kept)
+    return kept
+
+
+def name_of(error: BaseException) -> str:
+    """The name of its class."""
+    return plain_text(_NAMES[0](type(error)))
+
+
+def text_of(error: BaseException) -> str:
+    """What an error says, as it was read."""
+    text = _VALUES(error).get(_TEXT)
+    return text if isinstance(text, str) else str(error)
+
+
+def leaves(error: Exception) -> list[Exception]:
+    """What an exception group holds, through all its levels, each readable; an error that is no group is the only one.
+
+    `asyncio.TaskGroup` raises what its tasks raised as a group. Of too many, one that says nothing stands for the rest.
     """
-    for each in chain(error):
-        _read(each)
-    _keep_promises(error)
-
-
-def _keep_promises(error: Exception) -> None:
-    for kind in filter(lambda kind: isinstance(error, kind), _PROMISED):
-        for name, sane in _PROMISED[kind].items():
-            given = getattr(error, name, None)
-            if (value := sane(given)) is not given or not hasattr(error, name):
-                setattr(error, name, value)
-
-
-def _read(error: BaseException) -> None:
-    """Read what is read of any error; that it fails is the answer."""
-    names = (name for kind in type(error).__mro__ for name in (kind.__module__, kind.__qualname__, kind.__name__))
-    if not all(isinstance(name, str) for name in names):
-        raise TypeError
-    if isinstance(error, tuple(_PROMISED)):
-        str(error)
+    found: list[Exception] = []
+    left, groups = [error], 0
+    while left and len(found) < _MOST_LEAVES and groups < _MOST_GROUPS:
+        each = left.pop()
+        if issubclass(type(each), ExceptionGroup):
+            # past whatever a subclass says of itself, and however deep
+            held = _HELD(each)
+            left += reversed(held[: _MOST_LEAVES + 1])
+            groups += 1
+        else:
+            found.append(readable(each))
+    return [*found, MoreErrors()] if left else found
 
 
 def chain(error: BaseException) -> Iterator[BaseException]:
-    """An error, what caused it, and so on."""
+    """An error, what caused it, and so on, as far as it is told."""
+    return islice(_chain(error), _MOST_CAUSES)
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
     seen: set[int] = set()
     cause: BaseException | None = error
     while cause is not None and id(cause) not in seen:
         seen.add(id(cause))
         yield cause
-        cause = cause.__cause__ or (None if cause.__suppress_context__ else cause.__context__)
+        following = cause.__cause__
+        if following is None and not cause.__suppress_context__:
+            following = cause.__context__
+        cause = following
 
 
-def stand_in(error: Exception) -> Exception:
-    """An error of the same name and of the same kind of ours, raised at the same place; it proves nothing."""
-    # past whatever its metaclass or a property of its own says
-    kind: type[Exception] = type(error)
-    name, mro = type.__getattribute__(kind, "__name__"), type.__getattribute__(kind, "__mro__")
-    ours = next((each for each in mro if each in _PUBLIC), Exception)
-    kind = type(name, (ours,), {"__module__": __name__, "nothing_happened": False})
+def _mend_causes(error: BaseException) -> None:
+    """Nobody fails who follows the chain."""
+    for each in chain(error):
+        for link in (_CAUSE, _CONTEXT):
+            cause = link.__get__(each)
+            if cause is not None and not _is_plain(cause):
+                link.__set__(each, _stand_in(cause, {}))
+
+
+def _is_plain(error: BaseException) -> bool:
+    """Whether what is read of it, beside its text and what its class promises, is Python's own."""
+    kind = type(error)
+    try:
+        names = [name(each) for each in _MRO(kind) for name in _NAMES]
+        own = [_OWN(each) for each in _written(kind)]
+        meta = [_OWN(each) for each in _written(type(kind))]
+        modules = [each.get("__module__", "") for each in own]
+        return (
+            all(type(each) is str for each in [*names, *modules])
+            and not any(_LEFT_ALONE & each.keys() for each in own)
+            and not any(_LEFT_ALONE_BY_META & each.keys() or _is_computed(each.get("__module__")) for each in meta)
+        )
+    except BaseException:  # noqa: BLE001 - as above
+        return False
+
+
+def _computes_promises(error: BaseException) -> bool:
+    own = [_OWN(each) for each in _written(type(error))]
+    return any(_is_computed(each.get(name)) for each in own for name in _NAMES_PROMISED)
+
+
+def _is_computed(value: object) -> bool:
+    return any("__get__" in _OWN(each) for each in _MRO(type(value)))
+
+
+def _written(kind: type) -> list[type]:
+    """The classes of it that Python code has made."""
+    return [each for each in _MRO(kind) if _FLAGS(each) & _OF_PYTHON_CODE]
+
+
+def _read(error: BaseException) -> dict[str, Any]:
+    """What anybody reads of an error by names: its text, if it is to be told, and what its class promises."""
+    kind = type(error)
+    found: dict[str, Any] = {}
+    if any(str.partition(_OWN(each).get("__module__", ""), ".")[0] in _OURS for each in _MRO(kind)):
+        found[_TEXT] = plain_text(str(error))
+    for promising in filter(lambda promising: issubclass(kind, promising), _PROMISED):
+        for name, sane in _PROMISED[promising].items():
+            found[name] = sane(getattr(error, name, None))
+    return found
+
+
+def _stand_in(error: BaseException, found: dict[str, Any]) -> Exception:
+    """An error of the same name and of the same kind of ours, raised at the same place; unread it proves nothing."""
+    name = name_of(error)
+    ours = next((each for each in _MRO(type(error)) if each in _PUBLIC), Exception)
+    kind: type[Exception] = type(name, (ours,), {"__module__": __name__, "nothing_happened": False})
     made = kind.__new__(kind, f"{name}, which cannot be read")
-    _keep_promises(made)
-    return made.with_traceback(BaseException.__dict__["__traceback__"].__get__(error))
+    _VALUES(made).update(_read(made) | found)
+    made.__cause__ = _CAUSE.__get__(error)
+    return made.with_traceback(_TRACEBACK(error))

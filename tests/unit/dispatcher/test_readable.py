@@ -9,9 +9,12 @@ from typing import Any, cast
 import pytest
 
 from clients.errors import ClientError, PlatformDown, RateLimited
-from dispatcher.attempt import attempt, readable
+from dispatcher.attempt import attempt
+from dispatcher.effects import proves_nothing_happened
 from dispatcher.errors import describe, frames
 from dispatcher.outcome import Dead, Outcome, Policy, Retry, decide
+from dispatcher.readable import leaves, readable
+from dispatcher.telling import telling
 from handlers.api import Context, GiveUp, RetryLater, Unavailable
 from schemas.durations import LONGEST
 from schemas.events import Event
@@ -193,3 +196,143 @@ def test_what_stands_in_has_the_name_and_proves_nothing() -> None:
     assert isinstance(stands_in, RateLimited)
     assert type(stands_in).__name__ == "StrExits"
     assert not stands_in.nothing_happened
+
+
+class ReadsOnce(GiveUp):
+    """Its text is there for the first who asks."""
+
+    asked = 0
+
+    def __str__(self) -> str:
+        self.asked += 1
+        if self.asked > 1:
+            raise RuntimeError
+        return "no such plan"
+
+
+def test_a_text_is_read_once() -> None:
+    """And told as often as it is to be."""
+    error = readable(ReadsOnce("x"))
+    assert type(error) is ReadsOnce
+    assert [describe(error), describe(error)] == ["no such plan", "no such plan"]
+
+
+class Busy(RetryLater):
+    """What it asks for is computed."""
+
+    def __init__(self) -> None:
+        Exception.__init__(self, "busy")
+
+    @property
+    def after(self) -> timedelta:  # type: ignore[override]
+        return timedelta(minutes=5)
+
+
+def test_what_is_computed_is_computed_once() -> None:
+    """By a property of the author's own."""
+    error = readable(Busy())
+    assert (describe(error), decided(error)) == ("busy", Retry(timedelta(minutes=5), "busy"))
+
+
+class OddText(str):
+    __slots__ = ()
+
+    def __str__(self) -> str:
+        raise RuntimeError
+
+    def split(self, *_: object) -> Any:
+        raise RuntimeError
+
+
+class OddSpan(timedelta):
+    def total_seconds(self) -> float:
+        raise RuntimeError
+
+
+class OddNumber(float):
+    def __lt__(self, other: object) -> bool:
+        raise RuntimeError
+
+
+class SaysOddly(GiveUp):
+    def __str__(self) -> str:
+        return OddText("no such plan")
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (SaysOddly("x"), Dead("rejected", "no such plan")),
+        (after(RetryLater("x"), OddSpan(seconds=10)), Retry(timedelta(seconds=10), "x")),
+        (limited(OddNumber(10)), Retry(timedelta(seconds=12), describe(limited(10)), counts=False)),
+    ],
+)
+def test_values_of_odd_classes_become_plain_ones(error: Exception, expected: Outcome) -> None:
+    """Nobody behind meets what they override."""
+    assert decided(readable(error)) == expected
+
+
+class NoClass(Exception):
+    @property
+    def __class__(self) -> Any:
+        raise RuntimeError
+
+    @__class__.setter
+    def __class__(self, value: Any) -> None: ...
+
+
+class NoTraceback(Exception):
+    __traceback__ = property(lambda _: 1 / 0)
+
+
+class NoExit(BaseException):
+    @property
+    def __class__(self) -> Any:
+        raise RuntimeError
+
+    @__class__.setter
+    def __class__(self, value: Any) -> None: ...
+
+
+ODD_TYPES: dict[str, Callable[[], BaseException]] = {
+    "no class": NoClass,
+    "no class, and no Exception": NoExit,
+    "no traceback": NoTraceback,
+    "no name": OddType,
+    "no cause": OddCause,
+    "no truth": OddTruth,
+}
+
+
+@pytest.mark.parametrize("name", ODD_TYPES)
+@pytest.mark.parametrize("where", ["itself", "in a group", "a cause"])
+async def test_what_python_asks_of_an_error_is_not_asked_of_a_strangers(name: str, where: str) -> None:
+    """Wherever the odd one stands."""
+
+    async def run(event: Event, ctx: Context[Any]) -> None:
+        error = ODD_TYPES[name]()
+        if where == "in a group":
+            raise BaseExceptionGroup("g", [error])
+        raise error if where == "itself" else caused(ValueError(), error)
+
+    error = telling(await attempt(run, cast("Event", None), cast("Context[Any]", None), timedelta(minutes=1)))
+    assert error is not None
+    assert isinstance(decided(error), Retry)
+    assert describe(error)
+    assert frames(error, limit=10_000)
+
+
+def test_of_many_leaves_those_that_nobody_looked_at_prove_nothing() -> None:
+    """A hundred are looked at, however many there are."""
+    refused = [ConnectionRefusedError() for _ in range(50_000)]
+    assert proves_nothing_happened(ExceptionGroup("g", refused[:100]))
+    assert not proves_nothing_happened(ExceptionGroup("g", refused))
+    assert len(leaves(ExceptionGroup("g", refused))) == 101
+
+
+def test_of_many_causes_the_first_are_told() -> None:
+    """Fifty of them."""
+    error: Exception = ValueError()
+    for _ in range(60_000):
+        error = caused(KeyError(), error)
+    assert frames(readable(error), limit=10_000).count("KeyError") == 50
