@@ -69,6 +69,8 @@ def run(main: Callable[[asyncio.Event], Coroutine[Any, Any, int]], *, plugins: b
         # a crash of native code then tells the lines of Python that led there; no values
         faulthandler.enable(sys.__stderr__)
     with asyncio.Runner(loop_factory=new_event_loop) as runner:
+        if plugins:
+            _mind_children(runner.get_loop())
         status = _to_its_end(runner, runner.get_loop().create_task(supervised()), lambda: installed)
         if plugins:
             leaving = threading.Timer(_GRACE, _leave)
@@ -117,6 +119,14 @@ def _end_if_forked(began: int, error: BaseException) -> None:
     from dispatcher.attempt import end_if_forked  # noqa: PLC0415 - as below
 
     end_if_forked(began, error)
+
+
+def _mind_children(loop: asyncio.AbstractEventLoop) -> None:
+    from cli.children import Threads, let_go_of_ports  # noqa: PLC0415 - as below
+
+    loop.set_default_executor(Threads(thread_name_prefix="asyncio"))
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=let_go_of_ports)
 
 
 def _refuse(error: BaseException) -> None:
