@@ -49,9 +49,13 @@ class Connections:
         """Let running jobs end, as long as the timeout allows, and close the connections."""
         self._closed = True
         self._pool.shutdown(wait=False, cancel_futures=True)
+        # the loop's threads are everybody's, and a plugin may have shut them down
+        closer = ThreadPoolExecutor(1, thread_name_prefix="eventlog-closer")
+        closed = asyncio.get_running_loop().run_in_executor(closer, self._close)
+        closer.shutdown(wait=False)
         try:
             async with asyncio.timeout(timeout.total_seconds()):
-                await asyncio.to_thread(self._close)
+                await closed
         except TimeoutError:
             return  # a job hangs in the disk; its thread ends with it, and so does its connection
 

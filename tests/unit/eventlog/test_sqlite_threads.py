@@ -28,6 +28,16 @@ async def test_jobs_run_elsewhere(tmp_path: Path) -> None:
     await connections.close(STOPS)
 
 
+async def test_it_ends_without_the_loops_threads(tmp_path: Path) -> None:
+    """A plugin may have shut them down, which is no reason to leave connections open."""
+    prepare(tmp_path / "events.db")
+    connections = Connections(tmp_path / "events.db", "test")
+    assert await connections.run(count) == 0
+    await asyncio.get_running_loop().shutdown_default_executor()
+    await connections.close(STOPS)
+    assert not connections._all
+
+
 async def test_a_failed_job_leaves_no_transaction_open(tmp_path: Path) -> None:
     """A lock met in the middle of a transaction ends it, and the next job begins anew."""
     path = tmp_path / "events.db"
