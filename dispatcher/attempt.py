@@ -8,9 +8,12 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, cast
 
-from dispatcher.readable import name_of, readable
+from dispatcher.readable import held_by, kept, name_of, read
 from handlers.api import Context
 from schemas.events import Event
+
+# Of a group so many errors are looked at, and so many groups in it.
+_MOST_LEAVES, _MOST_GROUPS = 100, 10_000
 
 
 @dataclass(slots=True)
@@ -22,6 +25,10 @@ class Caught:
 
 class CancelledItself(Exception):
     """The handler ended by a cancellation that nobody asked for, of a task of its own for instance."""
+
+
+class MoreErrors(Exception):
+    """Stands for the errors of a group that are too many to be looked at."""
 
 
 class AttemptTimedOut(Exception):
@@ -83,6 +90,32 @@ def _as_error(error: BaseException) -> Exception:
         told = CancelledItself("the handler was cancelled by something of its own")
     told.__cause__ = error
     return told
+
+
+def readable(error: BaseException) -> Exception:
+    """The error itself, mended if need be, or one that stands in for it: whoever reads it does not fail."""
+    try:
+        found = read(error)
+    except BaseException:  # noqa: BLE001 - a stranger's property may raise anything, `SystemExit` too
+        return kept(error, None)
+    return kept(error, found)
+
+
+def leaves(error: Exception) -> list[Exception]:
+    """What an exception group holds, through all its levels, each readable; an error that is no group is the only one.
+
+    `asyncio.TaskGroup` raises what its tasks raised as a group. Of too many, one that says nothing stands for the rest.
+    """
+    found: list[Exception] = []
+    left, groups = [error], 0
+    while left and len(found) < _MOST_LEAVES and groups < _MOST_GROUPS:
+        each = left.pop()
+        if (held := held_by(each)) is None:
+            found.append(readable(each))
+        else:
+            left += reversed(held[: _MOST_LEAVES + 1])
+            groups += 1
+    return [*found, MoreErrors()] if left else found
 
 
 async def attempt(

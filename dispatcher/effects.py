@@ -19,11 +19,10 @@ from pydantic import TypeAdapter
 from pydantic_core import from_json, to_json
 
 from clients.errors import ClientError
-from dispatcher.attempt import strangers_code
+from dispatcher.attempt import leaves, strangers_code
 from dispatcher.away import is_away, never_connected
 from dispatcher.clock import Clock
 from dispatcher.errors import ContextMisused, EffectNotShown, EffectUncertain, describe
-from dispatcher.readable import leaves
 from handlers.api import GiveUp, RetryLater, Unavailable
 from schemas.record import TopicPartition
 from store.effects import EffectKey, Effects, Finished, Fresh

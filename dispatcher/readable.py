@@ -7,7 +7,7 @@ the error's own again. What is amiss is mended, what cannot be read gets a stand
 """
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from itertools import islice
 from typing import Any
@@ -17,7 +17,6 @@ from clients.errors import ClientError
 from handlers.api import GiveUp, RetryLater, Unavailable
 from schemas.durations import LONGEST, duration
 
-_MOST_LEAVES, _MOST_GROUPS = 100, 10_000
 _MOST_CAUSES = 50
 _MOST_TEXT = 2_000
 
@@ -84,21 +83,18 @@ _PUBLIC: frozenset[type[Exception]] = frozenset(_CLIENT_ERRORS | set(_PROMISED))
 _NAMES_PROMISED = frozenset(name for promises in _PROMISED.values() for name in promises)
 
 
-class MoreErrors(Exception):
-    """Stands for the errors of a group that are too many to be looked at."""
+def kept(error: BaseException, found: dict[str, Any] | None) -> Exception:
+    """What is read from now on: the error itself with what was found, if that is enough, or what stands in for it.
 
-
-def readable(error: BaseException) -> Exception:
-    """The error itself, mended if need be, or one that stands in for it: whoever reads it does not fail."""
-    plain, found = _is_plain(error) and not _computes_promises(error), dict[str, Any]()
-    try:
-        found = _read(error)
-    except BaseException:  # noqa: BLE001 - a stranger's property may raise anything, `SystemExit` too
-        plain = False
-    kept = error if plain and isinstance(error, Exception) else _stand_in(error, found)
-    _VALUES(kept).update(found)
-    _mend_causes(kept)
-    return kept
+    Args:
+        error: what was raised.
+        found: what `read` gave; None if it raised.
+    """
+    plain = found is not None and _is_plain(error) and not _computes_promises(error)
+    made = error if plain and isinstance(error, Exception) else _stand_in(error, found or {})
+    _VALUES(made).update(found or {})
+    _mend_causes(made)
+    return made
 
 
 def name_of(error: BaseException) -> str:
@@ -112,23 +108,9 @@ def text_of(error: BaseException) -> str:
     return text if isinstance(text, str) else str(error)
 
 
-def leaves(error: Exception) -> list[Exception]:
-    """What an exception group holds, through all its levels, each readable; an error that is no group is the only one.
-
-    `asyncio.TaskGroup` raises what its tasks raised as a group. Of too many, one that says nothing stands for the rest.
-    """
-    found: list[Exception] = []
-    left, groups = [error], 0
-    while left and len(found) < _MOST_LEAVES and groups < _MOST_GROUPS:
-        each = left.pop()
-        if issubclass(type(each), ExceptionGroup):
-            # past whatever a subclass says of itself, and however deep
-            held = _HELD(each)
-            left += reversed(held[: _MOST_LEAVES + 1])
-            groups += 1
-        else:
-            found.append(readable(each))
-    return [*found, MoreErrors()] if left else found
+def held_by(error: Exception) -> Sequence[Exception] | None:
+    """What an exception group holds, whatever a subclass says of itself; None for any other error."""
+    return _HELD(error) if issubclass(type(error), ExceptionGroup) else None
 
 
 def chain(error: BaseException) -> Iterator[BaseException]:
@@ -160,18 +142,15 @@ def _mend_causes(error: BaseException) -> None:
 def _is_plain(error: BaseException) -> bool:
     """Whether what is read of it, beside its text and what its class promises, is Python's own."""
     kind = type(error)
-    try:
-        names = [name(each) for each in _MRO(kind) for name in _NAMES]
-        own = [_OWN(each) for each in _written(kind)]
-        meta = [_OWN(each) for each in _written(type(kind))]
-        modules = [each.get("__module__", "") for each in own]
-        return (
-            all(type(each) is str for each in [*names, *modules])
-            and not any(_LEFT_ALONE & each.keys() for each in own)
-            and not any(_LEFT_ALONE_BY_META & each.keys() or _is_computed(each.get("__module__")) for each in meta)
-        )
-    except BaseException:  # noqa: BLE001 - as above
-        return False
+    names = [name(each) for each in _MRO(kind) for name in _NAMES]
+    own, meta = [_OWN(each) for each in _written(kind)], [_OWN(each) for each in _written(type(kind))]
+    modules = [each.get("__module__", "") for each in own]
+    return (
+        all(type(each) is str for each in [*names, *modules])
+        and not any(name in each for each in own for name in _LEFT_ALONE)
+        and not any(name in each for each in meta for name in _LEFT_ALONE_BY_META)
+        and not any(_is_computed(each.get("__module__")) for each in meta)
+    )
 
 
 def _computes_promises(error: BaseException) -> bool:
@@ -188,8 +167,12 @@ def _written(kind: type) -> list[type]:
     return [each for each in _MRO(kind) if _FLAGS(each) & _OF_PYTHON_CODE]
 
 
-def _read(error: BaseException) -> dict[str, Any]:
-    """What anybody reads of an error by names: its text, if it is to be told, and what its class promises."""
+def read(error: BaseException) -> dict[str, Any]:
+    """What anybody reads of an error by names: its text, if it is to be told, and what its class promises.
+
+    Raises:
+        BaseException: it cannot be; a stranger's property may raise anything.
+    """
     kind = type(error)
     found: dict[str, Any] = {}
     if any(str.partition(_OWN(each).get("__module__", ""), ".")[0] in _OURS for each in _MRO(kind)):
@@ -206,6 +189,6 @@ def _stand_in(error: BaseException, found: dict[str, Any]) -> Exception:
     ours = next((each for each in _MRO(type(error)) if each in _PUBLIC), Exception)
     kind: type[Exception] = type(name, (ours,), {"__module__": __name__, "nothing_happened": False})
     made = kind.__new__(kind, f"{name}, which cannot be read")
-    _VALUES(made).update(_read(made) | found)
+    _VALUES(made).update(read(made) | found)
     made.__cause__ = _CAUSE.__get__(error)
     return made.with_traceback(_TRACEBACK(error))

@@ -2,9 +2,9 @@
 
 from datetime import timedelta
 
+from dispatcher.attempt import leaves
 from dispatcher.hearing import AWAY
 from dispatcher.outcome import Dead, Policy, Retry, decide
-from dispatcher.readable import leaves
 from store.errors import NotOwned
 
 # One that adds nothing of its own: what is left is what the error asks for.

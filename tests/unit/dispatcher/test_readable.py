@@ -9,11 +9,10 @@ from typing import Any, cast
 import pytest
 
 from clients.errors import ClientError, PlatformDown, RateLimited
-from dispatcher.attempt import attempt
+from dispatcher.attempt import attempt, leaves, readable
 from dispatcher.effects import proves_nothing_happened
 from dispatcher.errors import describe, frames
 from dispatcher.outcome import Dead, Outcome, Policy, Retry, decide
-from dispatcher.readable import leaves, readable
 from dispatcher.telling import telling
 from handlers.api import Context, GiveUp, RetryLater, Unavailable
 from schemas.durations import LONGEST
