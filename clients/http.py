@@ -288,7 +288,8 @@ class Wire:
 
     def _curb(self, call: Call, error: ClientError) -> None:
         """Wait no longer than is reasonable, whatever a header says: one number must not silence an account."""
-        longest, asked = self._limiter.longest(call.quota), error.retry_after
+        limited, asked = isinstance(error, RateLimited), error.retry_after
+        longest = self._limiter.longest(call.quota, limited=limited)
         if asked is None or asked <= longest:
             return
         error.retry_after = longest

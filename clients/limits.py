@@ -159,9 +159,14 @@ class Limiter:
         if told is not None:
             self._windows[quota].learn(told, self._clock.monotonic())
 
-    def longest(self, quota: str) -> float:
-        """How many seconds the platform may keep a class of endpoints from being asked again."""
-        return self._longest[quota]
+    def longest(self, quota: str, *, limited: bool) -> float:
+        """How many seconds the platform may keep a class of endpoints from being asked again.
+
+        Args:
+            quota: the class.
+            limited: the platform names the end of a limit; else that of an outage, which must be noticed in time.
+        """
+        return self._longest[quota] if limited else _SHORTEST_BOUND
 
     def shut(self, quota: str, seconds: float) -> None:
         """Let no call of a class through for so many seconds."""

@@ -42,8 +42,6 @@ _DEAR = (
 )
 
 
-# So long a platform's own word is heeded: it must be noticed when it is up again.
-_HEEDED = timedelta(minutes=15)
 _AT_ONCE = datetime.min.replace(tzinfo=UTC)
 
 
@@ -246,6 +244,5 @@ class Brakes:
 
 
 def _told(heard: Heard) -> timedelta:
-    """How long the platform itself wants nobody to come again."""
-    asked = 0 if heard.away is None else heard.away.retry_after or 0
-    return min(timedelta(seconds=asked), _HEEDED)
+    """How long the platform itself wants nobody to come again; clients have made sure that it is not too long."""
+    return timedelta(seconds=0 if heard.away is None else heard.away.retry_after or 0)

@@ -185,6 +185,17 @@ async def test_absurd_wait_is_cut_and_told_once(headers: tuple[str, ...]) -> Non
     assert script.asked == 4
 
 
+async def test_an_outage_is_believed_for_a_quarter_of_an_hour() -> None:
+    """The end of a limit may be an hour away; that a platform is up again must be noticed earlier."""
+    headers = ("Retry-After: 7200",)
+    async with talking(Script(_http(503, *headers), _http(429, *headers)), limits={"chat": "1000/h"}) as client:
+        with pytest.raises(PlatformDown) as down:
+            await client.send("c", "hi")
+        with pytest.raises(RateLimited) as limited:
+            await client.send("c", "hi")
+    assert (down.value.retry_after, limited.value.retry_after) == (900.0, 3600.0)
+
+
 @pytest.mark.parametrize(
     ("headers", "wait"),
     [

@@ -268,12 +268,6 @@ def test_who_speaks_with_the_platform_again_keeps_its_own_wait() -> None:
     assert probe not in brakes.answered(probe, up(), NOW)
 
 
-def test_the_platforms_own_word_is_heeded_for_a_quarter_of_an_hour() -> None:
-    """It is noticed when it is up again, whatever it said."""
-    brakes, probe = opened()
-    assert brakes.failed(probe, down(retry_after=3_600), USUAL, NOW) == timedelta(minutes=15)
-
-
 def test_what_happens_next_is_told_as_it_will_be() -> None:
     """The policy's wait holds where nobody waits for a platform, and ends when that answers."""
     brakes = Brakes("h")
