@@ -120,6 +120,7 @@ class AttemptContext:
             epoch=self.epoch,
             clock=self.equipment.clock,
             known=self.tries.known_effects,
+            begun=self.tries.begun_effects,
         )
 
     @property

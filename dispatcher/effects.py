@@ -51,6 +51,8 @@ class Once:
     clock: Clock
     # Results that the store could not be told yet; they outlive the attempt.
     known: dict[str, str] = field(default_factory=dict)
+    # Those that were begun and whose end is not known; so do they.
+    begun: set[str] = field(default_factory=set)
     # The effects under way, and the tasks that run them.
     _tasks: dict[str, asyncio.Task[Any] | None] = field(default_factory=dict)
     # Set when one ended.
@@ -86,6 +88,7 @@ class Once:
             began = await self.effects.begin(key, at=self.at, epoch=self.epoch, now=self.clock.now())
             if isinstance(began, Finished):
                 return _read(name, adapter, began.result_json)
+            self.begun.add(name)
             if not isinstance(began, Fresh):
                 found = await self._probe(name, probe, began.begun_at)
                 if found is not None:
@@ -145,6 +148,7 @@ class Once:
             raise AssertionError("unreachable: the effect neither returned nor raised")
         if proves_nothing_happened(error):
             await self._write(lambda: self.effects.forget(key, at=self.at, epoch=self.epoch))
+            self.begun.discard(key.name)
         elif not probed:
             raise EffectUncertain(key.name, f"it failed with {describe(error)}, and it has no probe") from error
         raise error
@@ -182,6 +186,7 @@ class Once:
         self.known[key.name] = text
         await self._write(lambda: self.effects.finish(key, text, at=self.at, epoch=self.epoch))
         del self.known[key.name]
+        self.begun.discard(key.name)
 
     async def _write(self, write: Callable[[], Awaitable[None]]) -> None:
         """Tell the store what is known, for as long as the attempt may last: what happened must not be forgotten."""

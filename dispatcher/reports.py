@@ -43,6 +43,8 @@ class Reports:
         self, work: Work, outcome: Outcome, took: timedelta, error: BaseException | None, following: str = ""
     ) -> None:
         """An attempt ended."""
+        if isinstance(outcome, Done):
+            self._told_of_effects(work)
         if isinstance(outcome, Done) and not self.equipment.observers:
             return
         names, place = names_of(work), place_of(work)
@@ -65,6 +67,19 @@ class Reports:
         if isinstance(outcome, Retry):
             log.warning("attempt.failed", **_fields(ended), cause=outcome.detail, next=ended.next)
         self.equipment.tell(ended)
+
+    def _told_of_effects(self, work: Work) -> None:
+        """The handler is done with the event, and caught what `once` raised: nobody else will ask what happened."""
+        for effect in sorted(work.tries.begun_effects - work.tries.known_effects.keys()):
+            names = names_of(work)
+            log.warning(
+                "effect.uncertain",
+                handler=self.entry.name,
+                event_id=names.event_id,
+                source=names.source,
+                effect=effect,
+                attempt=work.tries.made,
+            )
 
     def buried(self, work: Work, outcome: Dead) -> None:
         """Its dead letter is kept."""

@@ -59,6 +59,8 @@ class Tries:
     held_up_since: datetime | None = None
     # Results of outside effects that happened and could not be written to the store yet: effect name → JSON.
     known_effects: dict[str, str] = field(default_factory=dict)
+    # Outside effects that were begun, of which nobody knows whether they happened.
+    begun_effects: set[str] = field(default_factory=set)
     # What came of the last one, safe to show.
     detail: str = ""
     # How it failed, until somebody has told of it.
@@ -83,7 +85,7 @@ class Tries:
 
     def anew(self) -> "Tries":
         """None yet; only what happened outside is not forgotten."""
-        return Tries(known_effects=self.known_effects)
+        return Tries(known_effects=self.known_effects, begun_effects=self.begun_effects)
 
 
 class Heading(NamedTuple):

@@ -48,6 +48,8 @@ LOG_EVENTS: Mapping[str, str] = MappingProxyType(
         "attempt.stuck": "An attempt was cancelled and does not end: its handler swallows the cancellation.",
         "attempt.abandoned": "Nobody waits any longer for this attempt: the process ends, or its handler was loaded "
         "anew. Its event comes again.",
+        "effect.uncertain": "A handler is done with an event of which an outside effect may or may not have happened: "
+        "it caught what `once` raised. Look at the platform, nothing of hookline will.",
         "context.misused": "A task used its context at the line `at` when the attempt had ended: nothing of it "
         "is done. It is told once an attempt.",
         "resource.failed": "What a handler keeps by `ctx.shared` failed, or was not left in order; `cause` says why.",

@@ -1,18 +1,21 @@
 """Effects that tasks of their own run: none goes on beside a later attempt, and none beside itself."""
 
 import asyncio
+import contextlib
+import threading
 from collections.abc import AsyncIterator, Awaitable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from clients.errors import PlatformDown
 from dispatcher.outcome import Dead, Done, Retry
 from handlers.api import Context, handler
 from schemas.events import Event, MessageCreated
-from tests.contract.dispatchers import Rig, message, on_sqlite, quick, until
+from tests.contract.dispatchers import WITHIN, Rig, message, on_sqlite, quick, until
 
 
 @pytest.fixture
@@ -154,3 +157,75 @@ async def test_an_effect_is_not_begun_beside_itself(rig: Rig, probed: bool) -> N
     assert isinstance(last, Dead)
     assert send.seen == ["begin", "end"]
     assert "ctx.once('send', …) was called while an effect of that name was under way" in last.detail
+
+
+async def test_a_thread_that_outlives_its_attempt_is_found(rig: Rig) -> None:
+    """It cannot be cancelled: while it may still send, a probe that finds nothing is not believed."""
+    seen: list[str] = []
+    ends = threading.Event()
+
+    def blocks() -> int:
+        seen.append("begin")
+        ends.wait(WITHIN)
+        seen.append("end")
+        return 1
+
+    async def probe() -> int | None:
+        seen.append("probe")
+        ends.set()
+        return 1 if "end" in seen else None
+
+    @handler("h", on=MessageCreated)
+    async def h(event: Event[MessageCreated], ctx: Context) -> None:
+        await ctx.once(
+            "send", lambda: asyncio.to_thread(blocks), returns=int, probe=probe, shows_within=timedelta(seconds=1)
+        )
+
+    await rig.append(message(0))
+    await rig.settle(quick(h, timeout="100ms"))
+    assert seen.count("begin") == 1
+    assert isinstance(rig.attempts[-1].outcome, Done)
+
+
+async def lost() -> int:
+    raise PlatformDown("502")
+
+
+@pytest.mark.parametrize("later", [False, True])
+async def test_an_effect_whose_error_is_swallowed_is_named(rig: Rig, later: bool) -> None:
+    """The handler is done with its event, in the same attempt or a later one: nobody looks for the effect again."""
+
+    @handler("h", on=MessageCreated)
+    async def h(event: Event[MessageCreated], ctx: Context) -> None:
+        if ctx.attempt == 1:
+            with contextlib.suppress(PlatformDown):
+                await ctx.once("send", lost, returns=int, probe=lost)
+            await ctx.once("note", Send(takes=0).effect, returns=int)
+            if later:
+                raise ValueError
+
+    await rig.append(message(0))
+    with capture_logs() as lines:
+        await rig.settle(h)
+    told = [line for line in lines if line["event"] == "effect.uncertain"]
+    assert [(line["handler"], line["event_id"], line["effect"]) for line in told] == [
+        ("h", "message.created:m0", "send")
+    ]
+    assert isinstance(rig.attempts[-1].outcome, Done)
+
+
+async def test_an_effect_that_surely_did_not_happen_is_not_named(rig: Rig) -> None:
+    """A handler may go on without it."""
+
+    async def refused() -> int:
+        raise ConnectionRefusedError
+
+    @handler("h", on=MessageCreated)
+    async def h(event: Event[MessageCreated], ctx: Context) -> None:
+        with contextlib.suppress(ConnectionRefusedError):
+            await ctx.once("send", refused, returns=int)
+
+    await rig.append(message(0))
+    with capture_logs() as lines:
+        await rig.settle(h)
+    assert [line for line in lines if line["event"] == "effect.uncertain"] == []
