@@ -219,7 +219,7 @@ class Harness:
         before = await ends(self._log, topics)
         self._happened.clear()
         await self._runner.advance(work)
-        ended = next(each for each in self._happened if isinstance(each, AttemptEnded))
+        ended = work.tries.failed or next(each for each in self._happened if isinstance(each, AttemptEnded))
         settlement = work.tries.settlement
         context = settlement.context if settlement is not None else None
         wished = {} if context is None else context.timers
