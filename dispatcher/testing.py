@@ -11,7 +11,7 @@ import json
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 from pydantic import BaseModel
@@ -253,6 +253,8 @@ class Harness:
             received_at=event.received_at,
         )
         offset, setter = partition.tracker.position, event.cause or _SETTER
+        # one that fired is tried once more
+        await self.store.schedule.expire(datetime.max.replace(tzinfo=UTC))
         partition.tracker.passed(offset + 1)
         now = await self.store.schedule.settle(
             self._entry.name,

@@ -2,7 +2,8 @@
 
 A timer's row is a register that the last event of its lane writes, last by offset. It keeps that event's offset and id
 also after the timer fired or was cancelled, and a cancel of a timer that never was leaves such a row too: an event that
-is delivered again finds its own or a later offset there and changes nothing.
+is delivered again finds its own or a later offset there and changes nothing. A copy of an event, at a later offset,
+does not set again what fired for it; what a later event made of the timer it writes over.
 
 Offsets are those of one event log. When an entry goes on with another log, that log's partitions take over what is
 pending (`strays.py`).
@@ -14,7 +15,7 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import Any, Literal, NamedTuple, TypeAlias
 
-from sqlalchemy import Insert, bindparam, case, delete, func, literal, select, tuple_, update
+from sqlalchemy import Insert, and_, bindparam, case, delete, func, literal, or_, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.dml import ReturningInsert
 
@@ -35,8 +36,9 @@ _PAGE = 5_000
 Over: TypeAlias = Literal["older", "same", "any"]
 """Over which rows a timer is written.
 
-Those of older events. Also those of the same place: a firing that is replayed comes after the record at its place. Or
-any: a firing runs in its lane after all that was read there, and only once, so it is the latest.
+Those of older events, but not of one that fired for the same event: this is a copy of it. Also those of the same place:
+a firing that is replayed comes after the record at its place. Or any: a firing runs in its lane after all that was read
+there, and only once, so it is the latest.
 """
 
 
@@ -357,7 +359,8 @@ def _upsert(dialect: str, over: Over) -> Insert:
     what = ("due", "firing", "platform", "conversation_id", "data", "received_at")
     written = ("state", "setter_id", *what, "written_at")
     older = old.setter_offset < new.setter_offset
-    where = {"older": older, "same": old.setter_offset <= new.setter_offset, "any": None}
+    new_to_it = or_(old.state != "fired", old.firing.is_distinct_from(new.firing))
+    where = {"older": and_(older, new_to_it), "same": old.setter_offset <= new.setter_offset, "any": None}
     return statement.on_conflict_do_update(
         index_elements=["handler", "log", "topic", "partition", "slot"],
         index_where=IS_TIMER,

@@ -19,6 +19,13 @@ class Event:
     offset: int
     set: dict[str, int] = field(default_factory=dict)
     cancel: tuple[str, ...] = ()
+    # The offset of the event it is a copy of.
+    copy_of: int | None = None
+
+    @property
+    def id(self) -> str:
+        """The same in every copy."""
+        return f"e{self.offset if self.copy_of is None else self.copy_of}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,6 +66,32 @@ TABLE: dict[str, tuple[list[Step], dict[str, int]]] = {
     "a redelivered setter does not wake a fired one": (
         [Event(offset=5, set={"a": 10}), Firing(of="a", read=5), Event(offset=5, set={"a": 10})],
         {},
+    ),
+    "a copy does not set again what fired": (
+        [Event(offset=5, set={"a": 10}), Firing(of="a", read=5), Event(offset=8, set={"a": 10}, copy_of=5)],
+        {},
+    ),
+    "nor does it keep a later event from it": (
+        [
+            Event(offset=5, set={"a": 10}),
+            Firing(of="a", read=5),
+            Event(offset=8, set={"a": 10}, copy_of=5),
+            Event(offset=9, set={"a": 40}),
+        ],
+        {"a": 40},
+    ),
+    "cancelled after it fired": (
+        [
+            Event(offset=5, set={"a": 10}),
+            Firing(of="a", read=5),
+            Event(offset=9, cancel=("a",)),
+            Event(offset=8, set={"a": 40}),
+        ],
+        {},
+    ),
+    "a copy brings back what a later event cancelled": (
+        [Event(offset=5, set={"a": 10}), Event(offset=6, cancel=("a",)), Event(offset=8, set={"a": 10}, copy_of=5)],
+        {"a": 10},
     ),
     "set again after firing": (
         [Event(offset=5, set={"a": 10}), Firing(of="a", read=5), Event(offset=8, set={"a": 40})],
@@ -161,7 +194,7 @@ async def play(store: Store, epoch: Epoch, steps: list[Step]) -> None:
             AT,
             epoch,
             offset=step.offset if isinstance(step, Event) else step.read,
-            event_id=fired or f"e{step.offset if isinstance(step, Event) else 0}",
+            event_id=fired or (step.id if isinstance(step, Event) else "e0"),
             now=NOW,
             set=[due(name, at) for name, at in step.set.items()],
             cancel=[named(name) for name in step.cancel],
