@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Self
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from clients.abilities import lack
-from clients.errors import NotFound, NotSupported
+from clients.errors import NotFound, NotSupported, Rejected
 
 __all__ = ["Account", "ChatMessage", "Chunk", "Contact", "Conversation", "Sent"]
 
@@ -132,7 +132,10 @@ class Account(ABC):
 
         Raises:
             NotSupported: the platform has no history, or does not tell when a message of that text was sent.
+            Rejected: `since` has no time zone.
         """
+        if since.utcoffset() is None:
+            raise Rejected(f"{self.name} ({self.platform}): said: `since` has no time zone; use an aware datetime")
         words = text.split()
         try:
             async for message in self.history(conversation_id):

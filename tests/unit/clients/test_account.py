@@ -11,7 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 from typing_extensions import override
 
 from clients.account import Account, ChatMessage, Chunk, Contact, Sent
-from clients.errors import NotFound, NotSupported
+from clients.errors import NotFound, NotSupported, Rejected
 
 
 class Bare(Account):
@@ -135,6 +135,12 @@ async def test_a_message_that_was_sent_is_found_by_its_words(message: ChatMessag
 async def test_nothing_was_said_in_a_conversation_that_is_not_there() -> None:
     """The platform has none of that id."""
     assert await Chronicle(wrote("How did it go?")).said("conv_2", "How did it go?", since=NOW) is None
+
+
+async def test_a_time_without_a_zone_is_refused() -> None:
+    """Before anything is asked: whether the message is older could not be told."""
+    with pytest.raises(Rejected, match="`since` has no time zone"):
+        await Chronicle(wrote("Hi")).said("conv_1", "Hi", since=NOW.replace(tzinfo=None))
 
 
 @pytest.mark.parametrize("account", [Bare("support"), Chronicle(wrote("Hi", seconds=None))])
