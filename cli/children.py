@@ -2,6 +2,7 @@
 
 import os
 import socket
+import sys
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -56,9 +57,6 @@ def _listens(descriptor: int) -> bool:
 def _until_forked(fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
     began = os.getpid()
     try:
-        result = fn(*args, **kwargs)
-    except BaseException as error:
-        end_if_forked(began, error)
-        raise
-    end_if_forked(began, None)
-    return result
+        return fn(*args, **kwargs)
+    finally:
+        end_if_forked(began, sys.exception())
