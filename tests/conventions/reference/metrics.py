@@ -78,7 +78,9 @@ def _polling() -> CollectorRegistry:
 
 def _clients() -> CollectorRegistry:
     registry = CollectorRegistry()
-    told = Exchange(account="a", platform="p", operation="send", reads=False, number=1, seconds=0.1, error=RateLimited("w"))
+    told = Exchange(
+        account="a", platform="p", operation="send", reads=False, number=1, seconds=0.1, error=RateLimited("w")
+    )
     ClientMetrics(registry)(told)
     return registry
 

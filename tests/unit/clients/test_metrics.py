@@ -11,7 +11,13 @@ from clients.metrics import ClientMetrics, outcome_of
 
 def _told(error: ClientError | None = None, seconds: float = 0.2) -> Exchange:
     return Exchange(
-        account="support", platform="mygptassistants", operation="send", reads=False, number=1, seconds=seconds, error=error
+        account="support",
+        platform="mygptassistants",
+        operation="send",
+        reads=False,
+        number=1,
+        seconds=seconds,
+        error=error,
     )
 
 
