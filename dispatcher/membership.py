@@ -17,6 +17,7 @@ from dispatcher.brakes import Brakes
 from dispatcher.committer import Committer
 from dispatcher.equipment import Equipment
 from dispatcher.errors import HandlerStopped, describe
+from dispatcher.handling import Handling
 from dispatcher.holdings import Holdings
 from dispatcher.lanes import Lanes
 from dispatcher.parker import Parker
@@ -82,10 +83,15 @@ class Membership:
             equipment.group(entry.name), topics, self, revokes_within=self._grace + GIVING_BACK
         )
         metrics = equipment.metrics.of(entry.name)
-        hold = self.holdings
-        self.runner = Runner(
-            entry=entry, equipment=equipment, holdings=hold, metrics=metrics, on_lost=self._lost, on_stop=self._fail
+        handling = Handling(
+            entry=entry,
+            equipment=equipment,
+            holdings=self.holdings,
+            metrics=metrics,
+            on_lost=self._lost,
+            on_stop=self._fail,
         )
+        self.runner = Runner(handling)
         self._reader = Reader(
             entry=entry.name,
             member=self._member,
@@ -102,7 +108,7 @@ class Membership:
             clock=equipment.clock,
             metrics=metrics,
         )
-        others = (self._alarm(), self._feeder(), self._replayer(), self._parker(), self.runner.care)
+        others = (self._alarm(), self._feeder(), self._replayer(), self._parker(), handling.care)
         self._parts = (self._reader, self._committer, *others)
         self._positions = Positions(entry, equipment)
         # What ends it: a reason to rejoin or to fail, or None for an ordinary end.

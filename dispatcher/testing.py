@@ -18,11 +18,11 @@ from pydantic import BaseModel
 
 from clients.account import Account
 from dispatcher.equipment import Equipment
+from dispatcher.handling import Handling
 from dispatcher.holdings import Holdings
 from dispatcher.observers import AttemptEnded, Happening
 from dispatcher.outcome import Outcome
 from dispatcher.partition import Partition, Recent
-from dispatcher.runner import Runner
 from dispatcher.settings import Entry, entry_of
 from dispatcher.tracker import Tracker
 from dispatcher.work import Firing, Heading, Received, Work
@@ -130,7 +130,7 @@ class Harness:
     store: Store
     _log: EventLog
     _entry: Entry
-    _runner: Runner
+    _handling: Handling
     _partition: Partition
     _happened: list[Happening] = field(default_factory=list)
 
@@ -161,7 +161,7 @@ class Harness:
     async def _of(cls, entry: Entry, equipment: Equipment, clock: FakeClock, happened: list[Happening]) -> "Harness":
         at = TopicPartition(equipment.topics.name("conversations"), 0)
         epoch = (await equipment.store.owners.claim(entry.name, [at], await equipment.log.identity()))[at]
-        runner = Runner(
+        handling = Handling(
             entry=entry,
             equipment=equipment,
             holdings=Holdings(),
@@ -175,7 +175,7 @@ class Harness:
             store=equipment.store,
             _log=equipment.log,
             _entry=entry,
-            _runner=runner,
+            _handling=handling,
             _partition=partition,
             _happened=happened,
         )
@@ -206,7 +206,7 @@ class Harness:
     async def restart(self) -> None:
         """Forget what is only in memory, as a crash does: another owner takes over, with the timers of the store."""
         store, entry, before = self.store, self._entry, self._partition
-        await self._runner.equipment.shared.left(entry.name, STOPS.total_seconds())
+        await self._handling.equipment.shared.left(entry.name, STOPS.total_seconds())
         log = before.epoch.log
         epoch = (await store.owners.claim(entry.name, [before.at], log))[before.at]
         self._partition = Partition(
@@ -215,10 +215,10 @@ class Harness:
         self._partition.timers.load(await store.schedule.load(entry.name, before.at, log))
 
     async def _attempt(self, work: Work, event: Event[Any]) -> Attempt:
-        topics = self._runner.equipment.topics
+        topics = self._handling.equipment.topics
         before = await ends(self._log, topics)
         self._happened.clear()
-        await self._runner.advance(work)
+        await self._handling.advance(work)
         ended = work.tries.failed or next(each for each in self._happened if isinstance(each, AttemptEnded))
         settlement = work.tries.settlement
         context = settlement.context if settlement is not None else None
@@ -233,7 +233,7 @@ class Harness:
 
     async def _received(self, event: Event[Any]) -> Received:
         """The record of an event, as it comes from a log."""
-        topics = self._runner.equipment.topics
+        topics = self._handling.equipment.topics
         offset = self._partition.tracker.position
         self._partition.tracker.add(offset)
         stored = encode(event, topics.of(event.type)).stored(partition=0, offset=offset)
