@@ -1,6 +1,7 @@
 """Starts hookline as forks of one process that has imported it, and kills it -9 at named steps if asked to."""
 
 import json
+import contextlib
 import os
 import subprocess
 import sys
@@ -41,7 +42,9 @@ class Forked:
 
     def send_signal(self, sig: int) -> None:
         if self._status is None:
-            os.kill(self.pid, sig)
+            # it may have been reaped, and we not have heard of it yet
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.pid, sig)
 
     def kill(self) -> None:
         self.send_signal(9)

@@ -132,6 +132,7 @@ async def test_replacing_leaves_nothing_behind(kafka_private: MakeBroker, caplog
         await load.kept_since(now())
     before = (len(asyncio.all_tasks()), open_files())
     for _ in range(5):
+        await until(lambda: log._producers.current is not None, 5)
         generation = log._producers.current
         assert generation is not None
         async with load.running():
