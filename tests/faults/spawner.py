@@ -1,7 +1,7 @@
 """Starts hookline as forks of one process that has imported it, and kills it -9 at named steps if asked to."""
 
-import json
 import contextlib
+import json
 import os
 import subprocess
 import sys
