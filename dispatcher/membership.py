@@ -20,6 +20,7 @@ from dispatcher.errors import HandlerStopped, describe
 from dispatcher.handling import Handling
 from dispatcher.holdings import Holdings
 from dispatcher.lanes import Lanes
+from dispatcher.metrics import EntryMetrics
 from dispatcher.parker import Parker
 from dispatcher.partition import Partition, Recent
 from dispatcher.positions import Opening, Positions
@@ -83,14 +84,7 @@ class Membership:
             equipment.group(entry.name), topics, self, revokes_within=self._grace + GIVING_BACK
         )
         metrics = equipment.metrics.of(entry.name)
-        handling = Handling(
-            entry=entry,
-            equipment=equipment,
-            holdings=self.holdings,
-            metrics=metrics,
-            on_lost=self._lost,
-            on_stop=self._fail,
-        )
+        handling = self._handling(metrics)
         self.runner = Runner(handling)
         self._reader = Reader(
             entry=entry.name,
@@ -221,6 +215,16 @@ class Membership:
             except (EventLogError, StoreError) as error:
                 self._fail(error)
         return {}
+
+    def _handling(self, metrics: EntryMetrics) -> Handling:
+        return Handling(
+            entry=self.entry,
+            equipment=self.equipment,
+            holdings=self.holdings,
+            metrics=metrics,
+            on_lost=self._lost,
+            on_stop=self._fail,
+        )
 
     def _alarm(self) -> Alarm:
         return Alarm(

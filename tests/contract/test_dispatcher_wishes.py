@@ -198,6 +198,6 @@ async def test_no_argument_stops_the_entry(rig: Rig) -> None:
         await until(lambda: dispatcher.loads()["wishes"].timers == 0, "the timers have fired")
     letters = [dead.opened(record) for record in await rig.records("dead")]
     timers = [each.record for each in letters if each and b"hookline.timer" in dict(each.record.headers).values()]
-    assert len(timers) >= 3
+    assert timers
     for timer in timers:
         decode(timer, {Timer.event_type: Timer})

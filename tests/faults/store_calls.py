@@ -33,6 +33,7 @@ CALLS: dict[str, Callable[[Store], Awaitable[Any]]] = {
     "stops.all": lambda store: store.stops.all(),
     "stops.stop": lambda store: store.stops.stop(Stop(handler=HANDLER, reason="paused", by="ops", at=NOW)),
     "stops.resume": lambda store: store.stops.resume(HANDLER),
+    "suspects.all": lambda store: store.suspects.all(LOG),
     "suspects.found": lambda store: store.suspects.found(HANDLER, {AT: EPOCH}),
     "suspects.note": lambda store: store.suspects.note(HANDLER, {AT: EPOCH}, {AT: {"record 1": 1}}),
     "parked.park": lambda store: store.parked.park(HANDLER, AT, EPOCH, [], {1: Tried(due=NOW)}, bound=1, now=NOW),
