@@ -171,7 +171,7 @@ async def _ended(
             deadline = asyncio.timeout(timeout.total_seconds())
             async with deadline:
                 await rest
-    except BaseException as error:  # noqa: BLE001 - see `attempt`
+    except BaseException as error:  # noqa: BLE001 - a value ends the attempt only, `SystemExit` the loop
         end_if_forked(began, error)
         if deadline is None or not deadline.expired() or not _is_of_time(error, owner):
             return error

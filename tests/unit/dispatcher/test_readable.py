@@ -72,7 +72,7 @@ class OddType(Exception, metaclass=Nameless):
 
 class OddCause(Exception):
     @property
-    def __cause__(self) -> BaseException | None:  # type: ignore[override]
+    def __cause__(self) -> BaseException | None:  # type: ignore[override]  # what a plugin could write
         raise RuntimeError
 
 
@@ -223,7 +223,7 @@ class Busy(RetryLater):
         Exception.__init__(self, "busy")
 
     @property
-    def after(self) -> timedelta:  # type: ignore[override]
+    def after(self) -> timedelta:  # type: ignore[override]  # what a plugin could write
         return timedelta(minutes=5)
 
 
